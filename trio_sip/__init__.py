@@ -1,0 +1,1 @@
+"""SIP, written the way h11 is written, run the way trio runs."""

@@ -1,0 +1,154 @@
+"""Making messages from messages: responses, ACK and CANCEL, and requests from their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+
+from ._core_fields import CSEQ, TO
+from ._grammar import checked_text
+from ._headers import Headers
+from ._message import Request, Response
+from ._name_addr import NameAddr
+from ._status import reason_phrase
+from ._uri import Uri
+from ._via import CSeq, Via
+
+__all__ = ["create_ack", "create_cancel", "create_request", "create_response"]
+
+_NONE: tuple[str, ...] = ()
+
+
+def create_response(
+    request: Request, status: int, reason: str | None = None, *, to_tag: str | None = None
+) -> Response:
+    """A response to *request*, with all that RFC 3261 section 8.2.6 copies from it.
+
+    The texts of Via, From, To, Call-ID and CSeq are copied as they came, so that a caller with
+    unusual spelling recognises its own words.  What the request lacks, the response lacks.
+
+    Args:
+      reason: the reason phrase; the usual one if left out.
+      to_tag: put behind the To, unless it has a tag already.  100 needs none.
+    """
+    index = request.headers._index or request.headers._indexed()
+    lines = ["Via: " + via for via in index.get("via", _NONE)]
+    if request.received_via is not None and lines:
+        # Several via-parms on one line: the transport stamped the first and kept the others.
+        lines[0] = "Via: " + request.received_via
+    if 100 < status < 300 and "record-route" in index:
+        # RFC 3261 section 12.1.1: the 2xx (and 18x) that make a dialog echo the route.
+        lines += ["Record-Route: " + route for route in index["record-route"]]
+    if "from" in index:
+        lines.append("From: " + index["from"][0])
+    if "to" in index:
+        tag = "" if to_tag is None or _has_to_tag(request) else ";tag=" + to_tag
+        lines.append(f"To: {index['to'][0]}{tag}")
+    if "call-id" in index:
+        lines.append("Call-ID: " + index["call-id"][0])
+    if "cseq" in index:
+        lines.append("CSeq: " + index["cseq"][0])
+    if status == 100 and "timestamp" in index:
+        # RFC 3261 section 8.2.6.1
+        lines.append("Timestamp: " + index["timestamp"][0])
+    response = Response.__new__(Response)
+    response._status = status
+    response._reason = (
+        reason_phrase(status) if reason is None else checked_text(reason, "a reason phrase")
+    )
+    response.headers = Headers._of(lines, None)
+    response._body = b""
+    response._start = None
+    response.fault = None
+    return response
+
+
+def _has_to_tag(request: Request) -> bool:
+    """Whether To has a tag; a To that cannot be read is echoed as it is."""
+    try:
+        return request.headers[TO].tag is not None
+    except RemoteProtocolError:
+        return True
+
+
+def create_request(
+    method: str,
+    target: Uri | str,
+    *,
+    from_: NameAddr | str,
+    to: NameAddr | str,
+    call_id: str,
+    cseq: int,
+    via: Via | str | None = None,
+    max_forwards: int = 70,
+    contact: NameAddr | str | None = None,
+    route: Iterable[NameAddr | str] = (),
+    headers: Iterable[tuple[str, object]] = (),
+    body: bytes = b"",
+) -> Request:
+    """A request with the headers that RFC 3261 section 8.1.1 wants.
+
+    Args:
+      via: the top Via; the transaction's sender may still push it (a branch is its business).
+      cseq: the number; the method is added.
+      headers: more of them, in order.
+
+    Raises:
+      LocalProtocolError: one of them cannot stand in a message.
+      RemoteProtocolError: *from_*, *to* or *contact* is text that does not parse.
+    """
+    request = Request(method, target)
+    add = request.headers.add
+    if via is not None:
+        add("Via", via)
+    for hop in route:
+        add("Route", hop)
+    add("Max-Forwards", max_forwards)
+    add("From", NameAddr.parse(from_))
+    add("To", NameAddr.parse(to))
+    add("Call-ID", call_id)
+    add("CSeq", CSeq(cseq, method))
+    if contact is not None:
+        add("Contact", NameAddr.parse(contact))
+    for name, value in headers:
+        request.add_header(name, value)
+    request.body = body
+    return request
+
+
+def create_ack(request: Request, response: Response) -> Request:
+    """The ACK for a final response other than 2xx: it belongs to the INVITE's transaction.
+
+    RFC 3261 section 17.1.1.3.
+    """
+    if request.method != "INVITE":
+        raise LocalProtocolError(f"{request.method} is not acknowledged")
+    return _same_hop(request, "ACK", response.headers.get("To", request.headers["To"]))
+
+
+def create_cancel(request: Request) -> Request:
+    """The CANCEL for a request that has not been answered finally.  RFC 3261 section 9.1."""
+    if request.method != "INVITE":
+        # "a CANCEL request SHOULD NOT be sent to cancel a request other than INVITE"
+        raise LocalProtocolError(f"{request.method} cannot be cancelled")
+    return _same_hop(request, "CANCEL", request.headers["To"])
+
+
+def _same_hop(request: Request, method: str, to: str) -> Request:
+    made = Request(method, request.target)
+    add = made.headers.add
+    # "MUST contain a single Via header field … equal to the top Via"
+    add("Via", request.headers._indexed()["via"][0])
+    for route in request.headers.get_all("Route"):
+        add("Route", route)
+    add("Max-Forwards", 70)
+    add("From", request.headers["From"])
+    add("To", to)
+    add("Call-ID", request.headers["Call-ID"])
+    add("CSeq", CSeq(request.headers[CSEQ].number, method))
+    for value in request.headers.get_all("Authorization"):
+        add("Authorization", value)
+    for value in request.headers.get_all("Proxy-Authorization"):
+        add("Proxy-Authorization", value)
+    return made

@@ -1,0 +1,91 @@
+"""Whether a message that could be framed can be believed, and if not, what it is owed.
+
+The parser frames, this validates: the headers that every element acts on must be there, once,
+and make sense.  What only a particular server cares about (bodies, extensions, events) is
+left to that server.
+"""
+
+from __future__ import annotations
+
+from trio_sip._errors import RemoteProtocolError
+
+from ._core_fields import CALL_ID, CONTACT, CSEQ, FROM, MAX_FORWARDS, TO, TOP_VIA
+from ._message import Fault, Message, Request, Response
+from ._methods import DIALOG_CREATING, KNOWN_METHODS
+from ._names import SINGLE, canonical_name
+
+__all__ = ["check_request", "check_response"]
+
+_MANDATORY = (("To", TO), ("From", FROM), ("CSeq", CSEQ), ("Call-ID", CALL_ID))
+_SERVED_SCHEMES = frozenset({"sip", "sips", "tel"})
+
+
+def check_request(request: Request) -> Fault | None:
+    """The answer a request is owed for its form, or ``None`` if its form is right.
+
+    A request without a usable top Via cannot be answered at all; ask
+    ``request.headers[VIA]`` first.
+    """
+    if request.fault is not None and request.fault.status != 400:
+        return request.fault
+    fault = _check_headers(request) or request.fault
+    if fault is not None:
+        return fault
+    cseq = request.headers[CSEQ]
+    if cseq.method != request._method:
+        # RFC 4475 section 3.1.2.17 and 3.1.2.18
+        status = 400 if request._method in KNOWN_METHODS else 501
+        return Fault(status, "CSeq method does not match the request")
+    try:
+        uri = request.uri
+    except RemoteProtocolError as error:
+        return Fault(error.status_hint, "Bad Request-URI")
+    if uri.scheme not in _SERVED_SCHEMES:
+        return Fault(416, "Unsupported URI Scheme")
+    if uri.is_sip and uri._headers is not None:
+        # RFC 4475 section 3.1.2.11: headers in a Request-URI are never obeyed.
+        return Fault(400, "Headers in the Request-URI")
+    if request._method in DIALOG_CREATING:
+        return _check_contact(request)
+    return None
+
+
+def check_response(response: Response) -> Fault | None:
+    """What is wrong with a response; it is then discarded, never answered."""
+    return response.fault or _check_headers(response)
+
+
+def _check_headers(message: Message) -> Fault | None:
+    headers = message.headers
+    index = headers._index or headers._indexed()
+    try:
+        if "via" not in index:
+            return Fault(400, "Missing Via header")
+        headers[TOP_VIA]
+        for name, field in _MANDATORY:
+            if field.key not in index:
+                return Fault(400, f"Missing {name} header")
+            headers[field]
+        if "max-forwards" in index:
+            headers[MAX_FORWARDS]
+    except RemoteProtocolError as error:
+        return Fault(error.status_hint, _reason(str(error)))
+    for key, values in index.items():
+        if len(values) > 1 and key in SINGLE:
+            return Fault(400, f"More than one {canonical_name(key)} header")
+    return None
+
+
+def _check_contact(request: Request) -> Fault | None:
+    try:
+        contacts = request.headers[CONTACT]
+    except RemoteProtocolError as error:
+        return Fault(error.status_hint, _reason(str(error)))
+    if not contacts:
+        return Fault(400, "Missing Contact header")
+    return None
+
+
+def _reason(text: str) -> str:
+    """The header at fault, without what was in it: a reason phrase echoes nobody's input."""
+    return text if text.startswith("more than one ") else f"Bad {text.partition(':')[0]} header"

@@ -1,0 +1,283 @@
+"""Requests and responses."""
+
+from __future__ import annotations
+
+from typing import TypeVar, overload
+
+import attrs
+
+from trio_sip._errors import LocalProtocolError
+
+from ._core_fields import CALL_ID, CONTACT, CSEQ, FROM, MAX_FORWARDS, TO, TOP_VIA, VIA
+from ._field import Field, ListField
+from ._grammar import checked_text, checked_token
+from ._headers import Headers
+from ._name_addr import NameAddr
+from ._names import UNLISTED, canonical_name
+from ._status import reason_phrase
+from ._uri import Uri
+from ._via import CSeq, Via
+
+__all__ = ["Fault", "Message", "Request", "Response"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Fault:
+    """What is wrong with a message, and the answer it is owed."""
+
+    status: int
+    """The status code of that answer: 400, 414, 416, 505, …"""
+
+    reason: str
+    """Its reason phrase; it names the header at fault."""
+
+
+class Message:
+    """What requests and responses share: headers, a body, and typed access to both.
+
+    ``message["Subject"]`` is the text of a header, ``message[CSEQ]`` its typed value, and the
+    headers that every message has are attributes.  A message that was parsed and not touched
+    serialises to the bytes it came from.
+    """
+
+    # Plain slots: two are made for every transaction.
+    __slots__ = ("_body", "_start", "fault", "headers")
+
+    _body: bytes
+    _start: str | None
+    headers: Headers
+    fault: Fault | None
+    """Found while parsing: the message can be answered, but not believed."""
+
+    def _start_line(self) -> str:
+        raise NotImplementedError
+
+    # -- the body
+
+    @property
+    def body(self) -> bytes:
+        """The body as bytes; setting it recomputes Content-Length."""
+        return self._body
+
+    @body.setter
+    def body(self, body: bytes) -> None:
+        self._body = body
+        if "Content-Length" in self.headers or self._start is not None:
+            self.headers.set("Content-Length", len(body))
+
+    # -- headers
+
+    @overload
+    def __getitem__(self, name: str) -> str: ...
+    @overload
+    def __getitem__(self, name: Field[T]) -> T: ...
+    @overload
+    def __getitem__(self, name: ListField[T]) -> list[T]: ...
+    def __getitem__(self, name: str | Field[T] | ListField[T]) -> str | T | list[T]:
+        return self.headers[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.headers
+
+    def add_header(self, name: str, value: object) -> None:
+        """Append a header to a message that is being built.
+
+        Raises:
+          LocalProtocolError: CR, LF or NUL in name or value, a name that is no token, or a
+            second value of a header that may stand only once.
+        """
+        if name.lower() in ("content-length", "l"):
+            raise LocalProtocolError("Content-Length follows from the body")
+        self.headers.add(name, value)
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via: where the message came from, or where the response goes."""
+        return self.headers[TOP_VIA]
+
+    @property
+    def vias(self) -> list[Via]:
+        return self.headers[VIA]
+
+    @property
+    def from_(self) -> NameAddr:
+        return self.headers[FROM]
+
+    @property
+    def to(self) -> NameAddr:
+        return self.headers[TO]
+
+    @property
+    def call_id(self) -> str:
+        return self.headers[CALL_ID]
+
+    @property
+    def cseq(self) -> CSeq:
+        return self.headers[CSEQ]
+
+    @property
+    def contacts(self) -> list[NameAddr | str]:
+        """The Contact values; ``"*"`` stands for itself."""
+        return self.headers[CONTACT]
+
+    @property
+    def contact(self) -> NameAddr | None:
+        """The first Contact that is an address, or ``None``."""
+        return next((item for item in self.contacts if isinstance(item, NameAddr)), None)
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Hops left; ``None`` when the header is missing, as from RFC 2543 clients."""
+        return self.headers.get(MAX_FORWARDS)
+
+    # -- wire form
+
+    def __bytes__(self) -> bytes:
+        """The wire form."""
+        lines = self.headers._lines
+        if self._start is not None:
+            text = "\r\n".join((self._start, *lines, "", ""))
+        else:
+            # RFC 3261 section 18.3 wants Content-Length on streams, and it never hurts.
+            length = f"Content-Length: {len(self._body)}"
+            if self._length_is_there():
+                text = "\r\n".join((self._start_line(), *lines, "", ""))
+            else:
+                text = "\r\n".join((self._start_line(), *lines, length, "", ""))
+        head = text.encode("utf-8", "surrogateescape")
+        return head + self._body if self._body else head
+
+    def _length_is_there(self) -> bool:
+        return any(line[:15].lower() == "content-length:" for line in self.headers._lines)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return (
+            self._start_line() == other._start_line()
+            and self.headers == other.headers
+            and self.body == other.body
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # messages change
+
+    def _summary(self, what: str) -> str:
+        cseq = self.headers.get("CSeq", "?").partition(" ")[0]
+        return f"<{type(self).__name__} {what} CSeq {cseq} Call-ID {self.headers.get('Call-ID')}>"
+
+
+def redacted(message: Message) -> str:
+    """The whole message as text with credentials and challenges cut out, for logs and reports."""
+    lines = [message._start_line()]
+    for name, value in message.headers:
+        secret = canonical_name(name).lower() in UNLISTED
+        lines.append(f"{name}: {value.partition(' ')[0]} …" if secret else f"{name}: {value}")
+    return "\n".join([*lines, "", message.body.decode("utf-8", "replace")])
+
+
+class Request(Message):
+    """A request: a method, the URI it is for, headers and a body."""
+
+    __slots__ = ("_method", "_target", "_uri", "received_via")
+
+    received_via: str | None
+    """The topmost Via as responses must echo it, with ``received`` and ``rport`` filled in.
+
+    RFC 3261 section 18.2.1 and RFC 3581 section 4.  The transport layer sets it.
+    """
+
+    def __init__(
+        self, method: str, target: Uri | str, headers: Headers | None = None, body: bytes = b""
+    ) -> None:
+        self._method = checked_token(method, "a method")
+        self._target = checked_text(str(target), "a Request-URI")
+        if " " in self._target or not self._target:
+            raise LocalProtocolError(f"bad Request-URI: {self._target!r}")
+        self._uri = target if isinstance(target, Uri) else None
+        self.headers = Headers() if headers is None else headers
+        self._body = body
+        self._start = None
+        self.fault = None
+        self.received_via = None
+
+    @property
+    def method(self) -> str:
+        """Case-sensitive; any token is a legal method."""
+        return self._method
+
+    @property
+    def target(self) -> str:
+        """The Request-URI as text."""
+        return self._target
+
+    @target.setter
+    def target(self, target: Uri | str) -> None:
+        self._target = checked_text(str(target), "a Request-URI")
+        self._uri = target if isinstance(target, Uri) else None
+        self._start = None
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI, parsed on first access.
+
+        Raises:
+          RemoteProtocolError: it is not a URI.
+        """
+        if self._uri is None:
+            self._uri = Uri.parse(self._target)
+        return self._uri
+
+    def _start_line(self) -> str:
+        return self._start or f"{self._method} {self._target} SIP/2.0"
+
+    def __repr__(self) -> str:
+        return self._summary(f"{self._method} {self._target}")
+
+
+class Response(Message):
+    """A response: a status code, its reason phrase, headers and a body."""
+
+    __slots__ = ("_reason", "_status")
+
+    def __init__(
+        self,
+        status: int,
+        reason: str | None = None,
+        headers: Headers | None = None,
+        body: bytes = b"",
+    ) -> None:
+        if not 100 <= status <= 699:
+            raise LocalProtocolError(f"no such status code: {status}")
+        self._status = status
+        self._reason = (
+            reason_phrase(status) if reason is None else checked_text(reason, "a reason phrase")
+        )
+        self.headers = Headers() if headers is None else headers
+        self._body = body
+        self._start = None
+        self.fault = None
+
+    @property
+    def status(self) -> int:
+        return self._status
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase: for people, never for programs."""
+        return self._reason
+
+    @property
+    def is_provisional(self) -> bool:
+        return self._status < 200
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self._status < 300
+
+    def _start_line(self) -> str:
+        return self._start or f"SIP/2.0 {self._status} {self._reason}"
+
+    def __repr__(self) -> str:
+        return self._summary(f"{self._status} {self._reason}")

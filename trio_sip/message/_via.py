@@ -1,0 +1,168 @@
+"""Via and CSeq: the two values that every message is routed and matched by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import attrs
+
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+
+from ._grammar import checked_token
+from ._params import NO_PARAMS, Params
+from ._uri import check_ipv6
+
+__all__ = ["CSeq", "Via"]
+
+# via-parm = sent-protocol LWS sent-by *( SEMI via-params )
+# sent-protocol = protocol-name SLASH protocol-version SLASH transport, and SLASH may have
+# white space on both sides.
+_VIA = re.compile(
+    r"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++"
+    r"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)"
+    r"(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?+[ \t]*+(;.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_CSEQ = re.compile(r"([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)")
+_DIGITS = re.compile(r"[0-9]{1,5}+")
+
+
+class Via:
+    """One hop of the way a request came, and the way its responses go back.  Immutable.
+
+    Args:
+      transport: ``UDP``, ``TCP``, ``TLS``, ``WS``, …
+      host: a name or an address; IPv6 with brackets.
+    """
+
+    # A plain class with slots: one is made for every message that comes in.
+    __slots__ = ("host", "params", "port", "transport")
+
+    transport: str
+    """As sent, in upper case."""
+    host: str
+    """The host of sent-by: a name or an address; IPv6 keeps its brackets."""
+    port: int | None
+    params: Params
+
+    def __init__(
+        self,
+        transport: str,
+        host: str,
+        port: int | None = None,
+        params: Mapping[str, str | None] | None = None,
+    ) -> None:
+        text = f"SIP/2.0/{transport} {host if port is None else f'{host}:{port}'}"
+        if _VIA.fullmatch(text) is None:
+            raise LocalProtocolError(f"bad Via: {text!r}")
+        self.transport = transport.upper()
+        self.host = host
+        self.port = port
+        self.params = params if isinstance(params, Params) else Params(params)
+
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        """Parse one via-parm.
+
+        Raises:
+          RemoteProtocolError: not a Via, or its port, address or parameters are wrong.
+        """
+        match = _VIA.fullmatch(text)
+        if match is None:
+            raise RemoteProtocolError(f"bad Via: {text[:80]!r}")
+        transport, host, port_text, params = match.groups()
+        port = None
+        if port_text is not None:
+            port = int(port_text)
+            if not 0 < port < 65536:
+                raise RemoteProtocolError(f"bad port in Via: {text[:80]!r}")
+        if host[0] == "[":
+            check_ipv6(host[1:-1])
+        made = cls.__new__(cls)
+        made.transport = transport.upper()
+        made.host = host
+        made.port = port
+        made.params = Params.parse(params) if params else NO_PARAMS
+        return made
+
+    @property
+    def branch(self) -> str | None:
+        """What names the transaction; it begins with ``z9hG4bK`` since RFC 3261."""
+        return self.params._items.get("branch")
+
+    @property
+    def received(self) -> str | None:
+        return self.params._items.get("received")
+
+    @property
+    def rport(self) -> int | None:
+        """The source port that the receiver filled in (RFC 3581); ``None`` while it is unfilled."""
+        text = self.params._items.get("rport")
+        return int(text) if text is not None and _DIGITS.fullmatch(text) else None
+
+    @property
+    def sent_by(self) -> str:
+        """``host`` or ``host:port`` as the sender wrote it."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"SIP/2.0/{self.transport} {self.sent_by}{self.params}"
+
+    def __repr__(self) -> str:
+        return f"Via({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Via):
+            return NotImplemented
+        return (self.transport, self.host.lower(), self.port, self.params) == (
+            other.transport,
+            other.host.lower(),
+            other.port,
+            other.params,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.transport, self.host.lower(), self.port, self.params))
+
+
+def _sequence_number(value: int) -> int:
+    if not 0 <= value < 2**32:
+        raise LocalProtocolError(f"CSeq number out of range: {value}")
+    return value
+
+
+def _method(value: str) -> str:
+    return checked_token(value, "a method")
+
+
+@attrs.frozen
+class CSeq:
+    """The number of a request within its Call-ID and direction, and its method."""
+
+    number: int = attrs.field(converter=_sequence_number)
+    method: str = attrs.field(converter=_method)
+
+    @classmethod
+    def parse(cls, text: str) -> CSeq:
+        """Parse ``314159 INVITE``.
+
+        RFC 3261 section 8.1.1.5 wants numbers below 2**31; any 32-bit number is accepted.
+        """
+        match = _CSEQ.fullmatch(text)
+        if match is None:
+            raise RemoteProtocolError(f"bad CSeq: {text[:60]!r}")
+        digits, method = match.groups()
+        if len(digits) > 10 or (number := int(digits)) >= 2**32:
+            raise RemoteProtocolError(f"CSeq number out of range: {digits[:20]}")
+        made = cls.__new__(cls)
+        _set_number(made, number)
+        _set_method(made, method)
+        return made
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+_set_number = CSeq.number.__set__  # type: ignore[attr-defined]  # a slot's descriptor
+_set_method = CSeq.method.__set__  # type: ignore[attr-defined]
