@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
 from ._core_fields import CSEQ, TO
-from ._grammar import checked_text
+from ._grammar import checked_text, checked_token, split_list
 from ._headers import Headers
 from ._message import Request, Response
 from ._name_addr import NameAddr
@@ -32,6 +32,8 @@ def create_response(
       reason: the reason phrase; the usual one if left out.
       to_tag: put behind the To, unless it has a tag already.  100 needs none.
     """
+    if not 100 <= status <= 699:
+        raise LocalProtocolError(f"no such status code: {status}")
     index = request.headers._index or request.headers._indexed()
     lines = ["Via: " + via for via in index.get("via", _NONE)]
     if request.received_via is not None and lines:
@@ -43,6 +45,8 @@ def create_response(
     if "from" in index:
         lines.append("From: " + index["from"][0])
     if "to" in index:
+        if to_tag is not None and not to_tag.isalnum():
+            checked_token(to_tag, "a tag")
         tag = "" if to_tag is None or _has_to_tag(request) else ";tag=" + to_tag
         lines.append(f"To: {index['to'][0]}{tag}")
     if "call-id" in index:
@@ -136,19 +140,19 @@ def create_cancel(request: Request) -> Request:
 
 
 def _same_hop(request: Request, method: str, to: str) -> Request:
-    made = Request(method, request.target)
-    add = made.headers.add
-    # "MUST contain a single Via header field … equal to the top Via"
-    add("Via", request.headers._indexed()["via"][0])
-    for route in request.headers.get_all("Route"):
-        add("Route", route)
-    add("Max-Forwards", 70)
-    add("From", request.headers["From"])
-    add("To", to)
-    add("Call-ID", request.headers["Call-ID"])
-    add("CSeq", CSeq(request.headers[CSEQ].number, method))
-    for value in request.headers.get_all("Authorization"):
-        add("Authorization", value)
-    for value in request.headers.get_all("Proxy-Authorization"):
-        add("Proxy-Authorization", value)
-    return made
+    headers = request.headers
+    lines = [
+        # "MUST contain a single Via header field … equal to the top Via"
+        "Via: " + split_list(headers["Via"])[0],
+        *("Route: " + route for route in headers.get_all("Route")),
+        "Max-Forwards: 70",
+        "From: " + headers["From"],
+        "To: " + to,
+        "Call-ID: " + headers["Call-ID"],
+        f"CSeq: {headers[CSEQ].number} {method}",
+        *("Authorization: " + value for value in headers.get_all("Authorization")),
+        *("Proxy-Authorization: " + value for value in headers.get_all("Proxy-Authorization")),
+    ]
+    # Headers of a message cannot break out of their lines, so they are not checked again; a
+    # check would refuse the quoted NUL that a response's To may hold (RFC 4475 section 3.1.1.2).
+    return Request(method, request.target, Headers._of(lines, None))

@@ -31,7 +31,8 @@ def delta_seconds(text: str) -> int:
     """Seconds as digits; more than 32 bits are clipped, never wrapped."""
     if _DIGITS.fullmatch(text) is None:
         raise RemoteProtocolError(f"not a number of seconds: {text[:40]!r}")
-    return MAX_SECONDS if len(text) > 10 else min(int(text), MAX_SECONDS)
+    digits = text.lstrip("0") or "0"
+    return MAX_SECONDS if len(digits) > 10 else min(int(digits), MAX_SECONDS)
 
 
 def _max_forwards(text: str) -> int:

@@ -17,6 +17,7 @@ __all__ = [
     "checked_text",
     "checked_token",
     "decode_escapes",
+    "encoded",
     "is_token",
     "quote",
     "split_list",
@@ -57,7 +58,20 @@ def checked_text(text: str, what: str) -> str:
         raise LocalProtocolError(f"{what} is not text: {text!r}")
     if _LINE_BREAKERS.search(text) is not None:
         raise LocalProtocolError(f"{what} contains CR, LF or NUL: {text!r}")
+    if not text.isascii():
+        encoded(text)
     return text
+
+
+def encoded(text: str) -> bytes:
+    """*text* as it goes on the wire: UTF-8, and octets that came in as something else unchanged.
+
+    A lone surrogate that stands for no octet is refused here, not when the message is sent.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f"text that UTF-8 cannot write: {error}") from None
 
 
 def quote(text: str) -> str:

@@ -7,9 +7,8 @@ typed values are made from those on first access and kept.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 from trio_sip._errors import LocalProtocolError
 
@@ -22,13 +21,28 @@ __all__ = ["Headers"]
 T = TypeVar("T")
 D = TypeVar("D")
 
-# A folded line: RFC 3261 section 7.3.1, "any white space … is interpreted as a single SP".
-FOLD = re.compile(r"[ \t]*+\r\n[ \t]++")
-
 
 def unfolded(line: str) -> str:
-    """The line as one line."""
-    return FOLD.sub(" ", line) if "\r\n" in line else line
+    """The line as one line.
+
+    RFC 3261 section 7.3.1: the white space around a fold "is interpreted as a single SP".  No
+    regular expression: one that looks for spaces before a line break is quadratic in spaces.
+    """
+    if "\r\n" not in line:
+        return line
+    first, *more = line.split("\r\n")
+    return " ".join([first.rstrip(" \t"), *(piece.strip(" \t") for piece in more)])
+
+
+def joined_folds(lines: list[str]) -> list[str]:
+    """Lines in which a folded one is one item, its line breaks inside."""
+    groups: list[list[str]] = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and groups:
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return ["\r\n".join(group) for group in groups]
 
 
 class Headers:
@@ -177,6 +191,8 @@ class Headers:
         checked_token(name, "a header name")
         text = checked_text(str(value), canonical_name(name)).strip(" \t")
         places = self._places(_key(name))
+        if places and _key(name) in SINGLE:
+            raise LocalProtocolError(f"{canonical_name(name)} is there already")
         self._lines.insert(places[0] if places else 0, f"{canonical_name(name)}: {text}")
         self._forget()
 
@@ -189,6 +205,16 @@ class Headers:
     def copy(self) -> Headers:
         return Headers._of(list(self._lines), None)
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether changes are refused."""
+        return False
+
+    def seal(self) -> None:
+        """Refuse every change from now on with `LocalProtocolError`."""
+        # The class changes, so that headers which are not sealed pay nothing for the question.
+        self.__class__ = _SealedHeaders
+
     def _places(self, key: str) -> list[int]:
         return [
             place for place, line in enumerate(self._lines) if _key(line.partition(":")[0]) == key
@@ -197,6 +223,28 @@ class Headers:
     def _forget(self) -> None:
         self._index = None
         self._typed = {}
+
+
+class _SealedHeaders(Headers):
+    """Headers of a message that has been sent."""
+
+    __slots__ = ()
+
+    @property
+    def is_sealed(self) -> bool:
+        return True
+
+    def add(self, name: str, value: object) -> NoReturn:
+        raise LocalProtocolError("the message has been sent; change a copy")
+
+    def set(self, name: str, value: object) -> NoReturn:
+        self.add(name, value)
+
+    def insert_first(self, name: str, value: object) -> NoReturn:
+        self.add(name, value)
+
+    def remove(self, name: str) -> NoReturn:
+        self.add(name, None)
 
 
 def _key(name: str) -> str:

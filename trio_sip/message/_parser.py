@@ -13,7 +13,7 @@ from trio_sip._errors import RemoteProtocolError
 
 from ._core_fields import content_length
 from ._grammar import TOKEN
-from ._headers import Headers, unfolded
+from ._headers import Headers, joined_folds, unfolded
 from ._limits import DEFAULT_LIMITS, Limits
 from ._message import Fault, Request, Response
 from ._names import KEYS, header_key
@@ -96,7 +96,7 @@ def parse_head(head: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Respon
         message.fault = fault
     del lines[0]
     if "\r\n " in text or "\r\n\t" in text:
-        lines = _joined_folds(lines)
+        lines = joined_folds(lines)
         plain = [unfolded(line) for line in lines]
     else:
         plain = lines
@@ -177,13 +177,3 @@ def _parse_status_line(line: str) -> Response:
 def _without_lone_breaks(lines: list[str]) -> list[str]:
     # They must never become line breaks in what is sent or logged about this message.
     return [line.replace("\r", " ").replace("\n", " ") for line in lines]
-
-
-def _joined_folds(lines: list[str]) -> list[str]:
-    groups: list[list[str]] = []
-    for line in lines:
-        if line[:1] in (" ", "\t") and groups:
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return ["\r\n".join(group) for group in groups]

@@ -55,8 +55,9 @@ class MessageStream:
 
     @property
     def partial(self) -> bool:
-        """Whether a message has begun and is not complete."""
-        return self._head is not None or bool(self._buffer.strip(b"\r\n"))
+        """Whether a message has begun and is not complete, once `next_event` wants more."""
+        # What is left then may begin with three bytes of a ping, no more.
+        return self._head is not None or bool(self._buffer[:4].strip(b"\r\n"))
 
     @property
     def buffered(self) -> int:
@@ -108,7 +109,8 @@ class MessageStream:
         return None
 
     def _refuse_what_is_no_head(self) -> None:
-        if len(self._buffer) > self._limits.head_bytes:
+        if len(self._buffer) > self._limits.head_bytes + 3:
+            # Three bytes of the empty line may be here, and it could still be right.
             raise RemoteProtocolError("head too large", 513)
         # A TLS hello, an HTTP or SSH client: no need to wait for an empty line that never comes.
         line_end = self._buffer.find(b"\n", 0, 1024)

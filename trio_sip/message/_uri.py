@@ -74,7 +74,8 @@ class Uri:
     ) -> None:
         text = scheme + ":"
         if user is not None:
-            text += _escaped(user, _USER_SAFE)
+            # Behind urn: and its like stands no user part but everything, colons included.
+            text += _escaped(user, _USER_SAFE if host else _USER_SAFE + ":@")
             if password is not None:
                 text += ":" + _escaped(password, _USER_SAFE)
             text += "@" if host else ""
@@ -136,6 +137,8 @@ class Uri:
         self._params: Params | str = params or ""
         if self.host[0] == "[":
             check_ipv6(self.host[1:-1])
+        if params is not None and params.count(";") > DEFAULT_LIMITS.param_count:
+            raise RemoteProtocolError(f"too many parameters in {text[:80]!r}")
         if "%" in rest and _BAD_ESCAPE.search(rest):
             raise RemoteProtocolError(f"bad escape in {text[:80]!r}")
 

@@ -54,8 +54,11 @@ class Via:
         params: Mapping[str, str | None] | None = None,
     ) -> None:
         text = f"SIP/2.0/{transport} {host if port is None else f'{host}:{port}'}"
-        if _VIA.fullmatch(text) is None:
+        match = _VIA.fullmatch(text)
+        if match is None or (match[1], match[2], match[4]) != (transport, host, None):
             raise LocalProtocolError(f"bad Via: {text!r}")
+        if port is not None and not 0 < port < 65536:
+            raise LocalProtocolError(f"bad port in Via: {text!r}")
         self.transport = transport.upper()
         self.host = host
         self.port = port

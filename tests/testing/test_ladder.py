@@ -1,0 +1,112 @@
+"""Drawings of call flows."""
+
+from __future__ import annotations
+
+import attrs
+
+from trio_sip.testing import Fate, Label, Wire, ladder
+from trio_sip.transport import Address
+
+ALICE, BOB, PROXY = (Address(f"192.0.2.{n}", 5060) for n in (1, 2, 3))
+NAMES: dict[str | Address, str] = {"192.0.2.1": "alice", BOB: "bob", "192.0.2.3": "proxy"}
+
+
+def request(method: str) -> bytes:
+    return f"{method} sip:bob@example.com SIP/2.0\r\nCSeq: 1 {method}\r\n\r\n".encode()
+
+
+def response(status: int, method: str) -> bytes:
+    return f"SIP/2.0 {status} Whatever it is\r\nVia: x\r\ncseq : 1 {method}\r\n\r\n".encode()
+
+
+def wire(time: float, source: Address, destination: Address, data: bytes) -> Wire:
+    return Wire(time=time, source=source, destination=destination, transport="UDP", data=data)
+
+
+def test_a_cancelled_call() -> None:
+    wires = [
+        wire(7.0, ALICE, BOB, request("INVITE")),
+        wire(7.02, BOB, ALICE, response(180, "INVITE")),
+        wire(27.0, ALICE, BOB, request("CANCEL")),
+        wire(27.02, BOB, ALICE, response(200, "CANCEL")),
+        wire(27.02, BOB, ALICE, response(487, "INVITE")),
+        wire(27.04, ALICE, BOB, request("ACK")),
+    ]
+
+    assert ladder(wires, NAMES) == (
+        "          alice                     bob\n"
+        "   0.000  |----------INVITE-------->|\n"
+        "   0.020  |<------180 (INVITE)------|\n"
+        "  20.000  |----------CANCEL-------->|\n"
+        "  20.020  |<------200 (CANCEL)------|\n"
+        "  20.020  |<------487 (INVITE)------|\n"
+        "  20.040  |-----------ACK---------->|\n"
+    )
+
+
+def test_what_was_lost_or_came_twice_is_marked() -> None:
+    lost = attrs.evolve(wire(0, BOB, ALICE, response(200, "INVITE")), fate=Fate.LOST)
+    twice = attrs.evolve(wire(0, ALICE, BOB, request("ACK")), fate=Fate.DUPLICATED)
+    gone = attrs.evolve(wire(0, ALICE, BOB, request("BYE")), fate=Fate.LOST)
+
+    assert ladder([wire(0, ALICE, BOB, request("INVITE")), lost, twice, gone], NAMES) == (
+        "          alice                     bob\n"
+        "   0.000  |----------INVITE-------->|\n"
+        "   0.000  |x--200 (INVITE) (lost)---|\n"
+        "   0.000  |-------ACK (twice)------>|\n"
+        "   0.000  |--------BYE (lost)------x|\n"
+    )
+
+
+def test_columns_stand_in_the_order_of_appearance_and_arrows_cross_them() -> None:
+    wires = [
+        wire(0, ALICE, PROXY, request("INVITE")),
+        wire(0.5, PROXY, BOB, request("INVITE")),
+        wire(1, BOB, ALICE, b"\r\n\r\n"),
+        wire(1, PROXY, PROXY, b"\0\1"),
+    ]
+
+    assert ladder(wires, NAMES) == (
+        "          alice                     proxy                     bob\n"
+        "   0.000  |----------INVITE-------->|                         |\n"
+        "   0.500  |                         |----------INVITE-------->|\n"
+        "   1.000  |<-----------------------CRLF-----------------------|\n"
+        "   1.000  |                         |--2 bytes--.             |\n"
+    )
+
+
+def test_records_of_real_sockets_are_named_by_their_ports() -> None:
+    here, there = Address("127.0.0.1", 5060), Address("::1", 40000)
+
+    drawing = ladder([wire(0, here, there, request("OPTIONS"))])
+
+    assert drawing.splitlines()[0].split() == ["127.0.0.1:5060", "[::1]:40000"]
+
+
+def test_a_long_text_widens_the_columns() -> None:
+    wires = [wire(0, ALICE, BOB, response(200, "X" * 40))]
+
+    assert f"|--200 ({'X' * 20})->|" in ladder(wires, NAMES)
+
+
+def test_nothing_gives_nothing() -> None:
+    assert ladder([]) == ""
+
+
+def test_neither_credentials_nor_control_characters_are_shown() -> None:
+    evil = b"\x1b[31mRED sip:bob:s3cret@example.com SIP/2.0\r\nAuthorization: s3cret\r\n\r\n"
+    record = wire(0, ALICE, BOB, evil)
+
+    assert "s3cret" not in ladder([record], NAMES) + repr(record)
+    assert "\x1b" not in ladder([record], NAMES)
+
+
+def test_labels_of_what_is_no_message() -> None:
+    assert [Label.of(data).text for data in (b"", b"\r\n", b"abc", b"GET / HTTP/1.1\r\n")] == [
+        "empty",
+        "CRLF",
+        "3 bytes",
+        "16 bytes",
+    ]
+    assert Label.of(b"SIP/2.0 200 OK\r\nCSeq:\r\n\r\n") == ("?", 200, "200 (?)")
+    assert Label.of(b"SIP/2.0 200 OK\r\n\r\n").status == 200

@@ -1,0 +1,1 @@
+"""What a work promises: order within, freedom between, and nothing left behind."""

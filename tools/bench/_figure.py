@@ -1,0 +1,63 @@
+"""One measured figure, and the floors that give it a meaning."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["Figure", "Floor", "measured", "noted", "unavailable"]
+
+
+@attrs.frozen
+class Floor:
+    """The least that an operation of this kind costs in Python, measured in this run."""
+
+    measured: float
+    """CPU microseconds, in this run."""
+
+    reference: float
+    """CPU microseconds on the reference machine."""
+
+
+@attrs.frozen(kw_only=True)
+class Figure:
+    """One line of the table."""
+
+    part: str
+    """The part of the benchmark that it belongs to."""
+
+    name: str
+    value: float | None
+    """None when it could not be measured; then `note` says why."""
+
+    unit: str
+    to_floor: float | None = None
+    """How many times the floor of the same run it is."""
+
+    on_the_scale: float | None = None
+    """What it would be on the reference machine, in the same unit."""
+
+    note: str = ""
+
+
+def measured(part: str, name: str, value: float, floor: Floor, note: str = "") -> Figure:
+    """CPU microseconds an operation, compared with the floor."""
+    ratio = value / floor.measured
+    return Figure(
+        part=part,
+        name=name,
+        value=value,
+        unit="µs",
+        to_floor=ratio,
+        on_the_scale=ratio * floor.reference,
+        note=note,
+    )
+
+
+def noted(part: str, name: str, value: float, unit: str, note: str = "") -> Figure:
+    """A figure that has no floor, such as memory or a pause."""
+    return Figure(part=part, name=name, value=value, unit=unit, note=note)
+
+
+def unavailable(part: str, name: str, why: str) -> Figure:
+    """What could not be measured is reported, and stops nothing."""
+    return Figure(part=part, name=name, value=None, unit="", note=why)

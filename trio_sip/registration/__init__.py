@@ -1,0 +1,40 @@
+"""The registrar's rules, without the registrar: RFC 3261 section 10.3 as functions of values.
+
+Nothing here waits, reads a clock or stores anything.  A registrar reads the bindings of an
+address-of-record from its location service, asks `update_bindings` what they should become,
+stores that (or answers what `Refused` says) and writes the 200 with `contact_values`::
+
+    aor = address_of_record(request.to.uri)
+    wanted = RegisterRequest(
+        aor=aor,
+        call_id=request.call_id,
+        cseq=request.cseq.number,
+        contacts=read_contacts_untrusted(request.headers.get_all("Contact")),
+        expires=request.headers.get("Expires"),
+    )
+    outcome = update_bindings(current, wanted, policy, now)
+"""
+
+from __future__ import annotations
+
+from ._address import address_of_record
+from ._binding import Binding, contact_values, live_bindings
+from ._contact import Contact, read_contacts_untrusted
+from ._policy import RegistrarPolicy, TooBrief, WhenFull
+from ._update import Accepted, Refused, RegisterRequest, update_bindings
+
+__all__ = [
+    "Accepted",
+    "Binding",
+    "Contact",
+    "Refused",
+    "RegisterRequest",
+    "RegistrarPolicy",
+    "TooBrief",
+    "WhenFull",
+    "address_of_record",
+    "contact_values",
+    "live_bindings",
+    "read_contacts_untrusted",
+    "update_bindings",
+]

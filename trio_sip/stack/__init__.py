@@ -1,0 +1,51 @@
+"""The running stack: service registrar, works, common SIP methods, servicer of what comes in."""
+
+from ._authenticate import Authenticator, CheckAuthResult
+from ._dialogs import DialogEntry, Usage
+from ._endpoint import (
+    ANONYMOUS,
+    ARTIFICIAL,
+    AccessList,
+    Endpoint,
+    EndpointIdentifier,
+    EndpointKind,
+)
+from ._incoming import AnswerState, IncomingRequest
+from ._open import open_stack
+from ._outgoing import OutgoingRequest
+from ._parts import StackState
+from ._security import SecurityEvent, SecurityEventKind
+from ._service import Service, ServicePriority, Supplement
+from ._settings import StackSettings
+from ._stack import Credentials, Stack
+from ._statistics import StackSnapshot, StackStatistics
+from ._tokens import Tokens
+
+__all__ = [
+    "ANONYMOUS",
+    "ARTIFICIAL",
+    "AccessList",
+    "AnswerState",
+    "Authenticator",
+    "CheckAuthResult",
+    "Credentials",
+    "DialogEntry",
+    "Endpoint",
+    "EndpointIdentifier",
+    "EndpointKind",
+    "IncomingRequest",
+    "OutgoingRequest",
+    "SecurityEvent",
+    "SecurityEventKind",
+    "Service",
+    "ServicePriority",
+    "Stack",
+    "StackSettings",
+    "StackSnapshot",
+    "StackState",
+    "StackStatistics",
+    "Supplement",
+    "Tokens",
+    "Usage",
+    "open_stack",
+]

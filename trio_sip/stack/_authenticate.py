@@ -1,0 +1,209 @@
+"""Authentication: the authenticator's three questions, and the stage that asks them."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+import trio
+
+from trio_sip._errors import LocalProtocolError
+from trio_sip.auth import (
+    AuthOutcome,
+    DigestChallengeData,
+    Nonces,
+    make_challenges,
+    verify_credentials,
+)
+
+from ._endpoint import Endpoint, EndpointKind
+from ._incoming import AnswerState, IncomingRequest
+from ._security import SecurityEvent, SecurityEventKind, SecurityEvents
+from ._service import Service, ServicePriority
+
+__all__ = ["Authentication", "Authenticator", "CheckAuthResult"]
+
+_logger = logging.getLogger("trio_sip.stack")
+
+# RFC 3261 section 22.1: an ACK and a CANCEL cannot be sent again with credentials.
+_NEVER_CHALLENGED = frozenset({"ACK", "CANCEL"})
+
+
+class CheckAuthResult(enum.Enum):
+    """What `Stack.check_authentication` found."""
+
+    CHALLENGE_SENT = "challenge sent"
+    """No credentials, or the right ones with an old nonce: a 401 asks for them."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    """Credentials were there, and wrong.  A 401 was sent, too, or a 403 if none could be."""
+
+    NOT_REQUIRED = "not required"
+
+
+class Authenticator(Protocol):
+    """Decides who has to prove what, and knows the secrets.
+
+    The hooks are async, so that looking something up holds up only the conversation it is for.
+    They are also called with the artificial endpoint: answer as for a known one, with the same
+    realm and any secret.  The stack never lets it pass.
+    """
+
+    async def requires_authentication(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
+        """Whether *request* must prove that it comes from *endpoint*.  Not asked about ACKs."""
+
+    async def authenticate_request(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
+        """Whether it does; see `IncomingRequest.verify_digest`."""
+
+    async def get_authentication_credentials(
+        self, endpoint: Endpoint
+    ) -> DigestChallengeData | Sequence[DigestChallengeData]:
+        """What a challenge to *endpoint* is made of."""
+
+
+class Authentication(Service):
+    """The stage behind which every request has proved what it had to prove."""
+
+    name = "authenticate"
+    priority = ServicePriority.AUTHENTICATE
+
+    def __init__(
+        self, events: SecurityEvents, *, algorithms: Sequence[str], nonce_lifetime: float
+    ) -> None:
+        self._events = events
+        self._algorithms = tuple(algorithms)
+        self._nonces = Nonces(os.urandom(32), lifetime=nonce_lifetime)
+        self._warned = False
+        self.authenticator: Authenticator | None = None
+
+    # -- the page's functions
+
+    async def requires_authentication(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
+        """Ask the authenticator; without one nothing is required, which is said once."""
+        if request.method in _NEVER_CHALLENGED:
+            return False
+        if self.authenticator is None:
+            if endpoint.kind is EndpointKind.KNOWN and not self._warned:
+                self._warned = True
+                _logger.warning("no authenticator: requests of known endpoints pass unproved")
+            return False
+        if endpoint.kind is EndpointKind.ARTIFICIAL:
+            # Asked all the same, so that a method which needs no proof needs none from anybody.
+            await self.authenticator.requires_authentication(endpoint, request)
+            return True
+        return await self.authenticator.requires_authentication(endpoint, request)
+
+    async def authenticate(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
+        """Ask the authenticator; without one everybody is whom they say, but the unknown."""
+        if self.authenticator is None:
+            return endpoint.kind is not EndpointKind.ARTIFICIAL
+        proved = await self.authenticator.authenticate_request(endpoint, request)
+        return proved and endpoint.kind is not EndpointKind.ARTIFICIAL
+
+    async def credentials(self, endpoint: Endpoint) -> Sequence[DigestChallengeData]:
+        """Ask the authenticator."""
+        if self.authenticator is None:
+            raise LocalProtocolError("no authenticator is registered")
+        data = await self.authenticator.get_authentication_credentials(endpoint)
+        return (data,) if isinstance(data, DigestChallengeData) else data
+
+    async def check(self, endpoint: Endpoint, request: IncomingRequest) -> CheckAuthResult:
+        """All three steps; every request that does not pass is answered."""
+        if not await self.requires_authentication(endpoint, request):
+            if endpoint.kind is EndpointKind.ARTIFICIAL and self.authenticator is None:
+                request.respond(403)
+                self._tell(SecurityEventKind.AUTHENTICATION_FAILED, endpoint, request)
+                return CheckAuthResult.FAILED
+            return CheckAuthResult.NOT_REQUIRED
+        if await self.authenticate(endpoint, request):
+            if self._events.wanted(SecurityEventKind.AUTHENTICATED):
+                self._tell(SecurityEventKind.AUTHENTICATED, endpoint, request)
+            return CheckAuthResult.SUCCESS
+        outcome = request.auth_outcome or _guess(request)
+        self.challenge(request, await self.credentials(endpoint), stale=outcome.is_stale)
+        if outcome is AuthOutcome.NO_CREDENTIALS or outcome.is_stale:
+            if self._events.wanted(SecurityEventKind.CHALLENGE_SENT):
+                self._tell(SecurityEventKind.CHALLENGE_SENT, endpoint, request, outcome)
+            return CheckAuthResult.CHALLENGE_SENT
+        self._tell(SecurityEventKind.AUTHENTICATION_FAILED, endpoint, request, outcome)
+        return CheckAuthResult.FAILED
+
+    def challenge(
+        self,
+        request: IncomingRequest,
+        data: DigestChallengeData | Sequence[DigestChallengeData],
+        *,
+        status: int = 401,
+        stale: bool = False,
+    ) -> None:
+        """Answer with a challenge made of *data*: 401, or 407 as a proxy does."""
+        if request.method in _NEVER_CHALLENGED:
+            raise LocalProtocolError(f"{request.method} cannot be challenged")
+        header = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
+        challenges = make_challenges(
+            (data,) if isinstance(data, DigestChallengeData) else data,
+            nonces=self._nonces,
+            source=request.source.host,
+            algorithms=self._algorithms,
+            stale=stale,
+            now=trio.current_time(),
+        )
+        request.respond(status, headers=[(header, challenge) for challenge in challenges])
+
+    def verify(
+        self,
+        request: IncomingRequest,
+        data: DigestChallengeData | Sequence[DigestChallengeData],
+    ) -> bool:
+        """Whether the request's Authorization proves one of the secrets."""
+        message = request.message
+        request.auth_outcome = outcome = verify_credentials(
+            message.headers.get_all("Authorization"),
+            method=message.method,
+            uri=message.target,
+            body=message.body,
+            data=(data,) if isinstance(data, DigestChallengeData) else data,
+            algorithms=self._algorithms,
+            nonces=self._nonces,
+            source=request.source.host,
+            now=trio.current_time(),
+        )
+        return outcome is AuthOutcome.OK
+
+    # -- the stage
+
+    async def on_request(self, request: IncomingRequest) -> bool:
+        """Let pass what needs no proof or has given it; everything else ends here."""
+        result = await self.check(request.endpoint, request)
+        if result in (CheckAuthResult.SUCCESS, CheckAuthResult.NOT_REQUIRED):
+            return False
+        if request.state is AnswerState.UNANSWERED:
+            raise LocalProtocolError("a request that was refused has not been answered")
+        return True
+
+    def _tell(
+        self,
+        kind: SecurityEventKind,
+        endpoint: Endpoint,
+        request: IncomingRequest,
+        outcome: AuthOutcome | None = None,
+    ) -> None:
+        self._events.tell(
+            SecurityEvent(
+                kind=kind,
+                source=request.source,
+                method=request.method,
+                endpoint=endpoint.name,
+                detail="" if outcome is None else outcome.value,
+            )
+        )
+
+
+def _guess(request: IncomingRequest) -> AuthOutcome:
+    """For authenticators that verify by themselves and keep the reason."""
+    present = "Authorization" in request.message.headers
+    return AuthOutcome.BAD_RESPONSE if present else AuthOutcome.NO_CREDENTIALS

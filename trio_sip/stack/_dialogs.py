@@ -1,0 +1,88 @@
+"""Which dialogs there are, whose they are, and the stage that takes their requests out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import attrs
+
+from trio_sip._errors import LocalProtocolError
+from trio_sip.dialog import Dialog, DialogId
+from trio_sip.message import Request
+from trio_sip.work import Work
+
+from ._endpoint import Endpoint
+from ._incoming import IncomingRequest
+from ._service import Service, ServicePriority
+
+__all__ = ["DialogEntry", "Dialogs", "Usage"]
+
+
+class Usage(Protocol):
+    """What lives in a dialog: an INVITE session, a subscription (RFC 5057)."""
+
+    async def receive_request(self, request: IncomingRequest) -> None:
+        """A request within the dialog, in its work.  Answer it, or defer it."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class DialogEntry:
+    """A dialog as the stack knows it."""
+
+    dialog: Dialog
+    usage: Usage
+    work: Work
+    """Everything that happens to the dialog happens in it, one thing after the other."""
+
+    endpoint: Endpoint
+    """Who is at the other end: established with the request that made the dialog."""
+
+
+class Dialogs(Service):
+    """The stage in which requests within a dialog end: their usage answers them.
+
+    They are neither identified nor challenged again: their dialog was, and it remembers.
+    """
+
+    name = "dialogs"
+    priority = ServicePriority.DIALOGS
+
+    def __init__(self) -> None:
+        self._entries: dict[DialogId, DialogEntry] = {}
+
+    def add(self, entry: DialogEntry) -> None:
+        """Requests of this dialog now go to its usage."""
+        if entry.dialog.id in self._entries:
+            raise LocalProtocolError(f"there is such a dialog already: {entry.dialog.id}")
+        self._entries[entry.dialog.id] = entry
+
+    def remove(self, dialog: Dialog) -> None:
+        """It is over; its requests are answered 481 from now on."""
+        self._entries.pop(dialog.id, None)
+
+    def find(self, request: Request) -> DialogEntry | None:
+        """The dialog that a request belongs to."""
+        if not self._entries:
+            return None
+        wanted = DialogId.of_request(request)
+        return None if wanted is None else self._entries.get(wanted)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[DialogEntry]:
+        return iter(tuple(self._entries.values()))
+
+    async def on_request(self, request: IncomingRequest) -> bool:
+        """Hand a request of a dialog to the dialog's usage."""
+        entry = request.dialog
+        if entry is None:
+            return False
+        request.endpoint = entry.endpoint
+        fault = entry.dialog.receive_request(request.message)
+        if fault is not None:
+            request.respond(fault.status, fault.reason)
+        else:
+            await entry.usage.receive_request(request)
+        return True

@@ -1,0 +1,225 @@
+"""The distributor: what becomes of a message before anybody is asked about it.
+
+It runs in the listener's task and never waits.  Faulty messages are answered without state,
+copies are absorbed by the transaction layer, and what is new gets a work: that of its dialog,
+or one for its Call-ID and From tag, so that what belongs together stays in order.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from trio_sip._errors import Overloaded, RemoteProtocolError, TransportFailed
+from trio_sip.message import (
+    KNOWN_METHODS,
+    REQUIRE,
+    Fault,
+    Request,
+    Response,
+    check_request,
+    check_response,
+    create_response,
+    parse_message_untrusted,
+)
+from trio_sip.transaction import Verdict
+from trio_sip.transport import Flow
+
+from ._incoming import AnswerState, IncomingRequest
+from ._parts import Parts, StackState
+from ._security import SecurityEvent, SecurityEventKind
+
+__all__ = ["Distributor"]
+
+# Without a dialog, these make no sense: answered before anybody is asked who sent them.
+_ONLY_IN_DIALOGS = frozenset({"BYE", "PRACK", "UPDATE"})
+_NEW = Verdict.NEW
+
+
+class Distributor:
+    """The receiver that the transports hand everything to."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._counters = parts.counters
+
+    # -- from the transports
+
+    def receive_message(self, message: Request | Response, flow: Flow) -> None:
+        """Take a message: answer it, absorb it, or give it to a work."""
+        if type(message) is Request:
+            self._counters.requests_received += 1
+            self._receive_request(message, flow)
+        elif type(message) is Response:
+            self._counters.responses_received += 1
+            self._receive_response(message, flow)
+        self._parts.driver.flush()
+
+    def receive_garbage(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
+        """Count what is no message.  On a stream, say once why it is going to be closed."""
+        self._counters.garbage += 1
+        if not flow.reliable:
+            return
+        try:
+            request = parse_message_untrusted(data)
+        except RemoteProtocolError:
+            return
+        if isinstance(request, Request):
+            self._answer_fault(request, Fault(error.status_hint, "Bad framing"), flow)
+
+    def flow_closed(self, flow: Flow, error: Exception | None) -> None:
+        """Tell those who wait for something to come by it."""
+        failure = error or TransportFailed(f"{flow} was closed")
+        self._parts.layer.flow_failed(flow, failure, trio.current_time())
+        self._parts.driver.flush()
+        for service in self._parts.services.for_closed_flows:
+            service.on_flow_closed(flow)
+
+    # -- responses
+
+    def _receive_response(self, response: Response, flow: Flow) -> None:
+        # RFC 3261 section 18.1.2; section 8.1.3.3: more than one Via means it went astray.
+        if check_response(response) is not None or len(response.vias) != 1:
+            self._counters.faulty_responses += 1
+            return
+        self._parts.layer.receive_response(response, flow, trio.current_time())
+
+    # -- requests
+
+    def _receive_request(self, request: Request, flow: Flow) -> None:
+        fault = check_request(request)
+        if fault is not None:
+            self._answer_fault(request, fault, flow)
+            return
+        parts = self._parts
+        now = trio.current_time()
+        verdict = parts.layer.receive_request(request, flow, now)
+        if verdict is not _NEW:
+            self._receive_special(verdict, request, flow, now)
+            return
+        dialog = parts.dialogs.find(request)
+        if dialog is None:
+            refusal = self._refusal(request)
+            if refusal is not None:
+                self._answer_fault(request, refusal, flow)
+                return
+            if self._is_overloaded():
+                self._refuse_overload(request, flow)
+                return
+            work = parts.works.grouped((request.call_id, request.from_.tag))
+        else:
+            work = dialog.work
+        transaction = parts.layer.open_server(request, flow, now)
+        incoming = IncomingRequest(parts, request, flow, transaction, dialog)
+        transaction.owner = incoming
+        parts.pipeline.unanswered += 1
+        try:
+            work.push(parts.pipeline.serve, incoming)
+        except (Overloaded, trio.ClosedResourceError):
+            incoming.respond(503, headers=[("Retry-After", parts.settings.retry_after)])
+
+    def _receive_special(self, verdict: Verdict, request: Request, flow: Flow, now: float) -> None:
+        match verdict:
+            case Verdict.MERGED:
+                # RFC 3261 section 8.2.2.2
+                self._answer_fault(request, Fault(482, "Loop Detected"), flow)
+            case Verdict.STRAY_CANCEL:
+                # RFC 3261 section 9.2
+                self._answer_fault(request, Fault(481, "Call/Transaction Does Not Exist"), flow)
+            case Verdict.CANCEL:
+                self._receive_cancel(request, flow, now)
+            case Verdict.STRAY_ACK:
+                self.receive_ack(request, flow)
+
+    def _receive_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
+        """RFC 3261 section 9.2: 200 to the CANCEL, 487 to the INVITE if it still waits."""
+        layer = self._parts.layer
+        invite = layer.cancelled(cancel)
+        incoming = invite.owner if invite is not None else None
+        answer = IncomingRequest(self._parts, cancel, flow, layer.open_server(cancel, flow, now))
+        if isinstance(incoming, IncomingRequest):
+            # "the To tag of the response to the CANCEL and the To tag in the response to the
+            # original request SHOULD be the same"
+            answer.share_tag(incoming)
+        self._parts.pipeline.unanswered += 1
+        answer.respond(200)
+        if isinstance(incoming, IncomingRequest) and incoming.state is not AnswerState.ANSWERED:
+            incoming.cancel()
+
+    def receive_ack(self, request: Request, flow: Flow) -> None:
+        dialog = self._parts.dialogs.find(request)
+        if dialog is not None:
+            incoming = IncomingRequest(self._parts, request, flow, None, dialog)
+            dialog.work.push_unbounded(self._parts.pipeline.serve, incoming)
+
+    # -- answers without state
+
+    def _refusal(self, request: Request) -> Fault | None:
+        """What a request outside of all dialogs is owed before anybody looks at it."""
+        method = request.method
+        if method not in KNOWN_METHODS and method not in self._parts.services.methods:
+            return Fault(501, "Not Implemented")
+        if method in _ONLY_IN_DIALOGS or (request.to.tag is not None and method != "REGISTER"):
+            return Fault(481, "Call/Transaction Does Not Exist")
+        if "Require" in request.headers:
+            return self._check_require(request)
+        return None
+
+    def _check_require(self, request: Request) -> Fault | None:
+        try:
+            required = request.headers[REQUIRE]
+        except RemoteProtocolError:
+            return Fault(400, "Bad Require header")
+        understood = {tag.lower() for tag in self._parts.services.extensions}
+        if all(tag.lower() in understood for tag in required):
+            return None
+        return Fault(420, "Bad Extension")
+
+    def _answer_fault(self, request: Request, fault: Fault, flow: Flow) -> None:
+        """Answer a request without a transaction: its copies are answered anew."""
+        if request.method == "ACK":
+            # An ACK is never answered, whatever it looks like.
+            self._counters.faulty_requests += 1
+            return
+        if "Via" not in request.headers:
+            self._counters.unanswerable += 1
+            return
+        self._counters.faulty_requests += 1
+        parts = self._parts
+        response = create_response(request, fault.status, fault.reason, to_tag=parts.tokens.tag())
+        if fault.status == 420:
+            understood = {tag.lower() for tag in parts.services.extensions}
+            unknown = [tag for tag in request.headers[REQUIRE] if tag.lower() not in understood]
+            response.headers.add("Unsupported", ", ".join(unknown))
+        elif fault.status in (405, 501):
+            response.headers.add("Allow", parts.services.allow)
+        elif fault.status == 503:
+            response.headers.add("Retry-After", parts.settings.retry_after)
+        self._send_statelessly(response, flow)
+
+    def _send_statelessly(self, response: Response, flow: Flow) -> None:
+        try:
+            self._parts.transport.send_nowait(bytes(response), flow)
+        except TransportFailed:
+            self._counters.sends_failed += 1
+
+    def _is_overloaded(self) -> bool:
+        parts = self._parts
+        busy = parts.pipeline.unanswered >= parts.settings.unanswered_limit
+        return busy or parts.works.overloaded or parts.state is not StackState.RUNNING
+
+    def _refuse_overload(self, request: Request, flow: Flow) -> None:
+        if self._parts.events.wanted(SecurityEventKind.OVERLOAD):
+            self._parts.events.tell(
+                SecurityEvent(
+                    kind=SecurityEventKind.OVERLOAD,
+                    source=flow.remote,
+                    method=request.method,
+                    endpoint="unknown",
+                )
+            )
+        if flow.reliable:
+            self._counters.overload_refused += 1
+            self._answer_fault(request, Fault(503, "Service Unavailable"), flow)
+        else:
+            # It will come again; by then there may be room.
+            self._counters.overload_dropped += 1

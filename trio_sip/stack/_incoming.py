@@ -1,0 +1,210 @@
+"""A request on its way through the stack."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_sip._errors import LocalProtocolError
+from trio_sip.auth import AuthOutcome, DigestChallengeData
+from trio_sip.message import Request, Response, Uri, create_response
+from trio_sip.transaction import ServerTransaction
+from trio_sip.transport import Address, Flow
+from trio_sip.work import Work, current_work
+
+from ._endpoint import ANONYMOUS, Endpoint
+
+if TYPE_CHECKING:
+    from ._dialogs import DialogEntry
+    from ._parts import Parts
+    from ._stack import Stack
+
+__all__ = ["AnswerState", "IncomingRequest"]
+
+
+class AnswerState(enum.Enum):
+    """How far the answer to a request has come."""
+
+    UNANSWERED = "unanswered"
+    DEFERRED = "deferred"
+    """Somebody promised to answer it later."""
+
+    ANSWERED = "answered"
+    """A final response was sent."""
+
+
+class IncomingRequest:
+    """A request that was received, with what the stack knows about it, and its answers.
+
+    `message` is the request as it came; nobody changes it.  Identifiers, authenticators and
+    services are given this object, one after the other, in the request's own work.
+    """
+
+    # Plain slots: one is made for each request that is not a copy.
+    __slots__ = (
+        "_parts",
+        "_scope",
+        "_to_tag",
+        "auth_outcome",
+        "dialog",
+        "endpoint",
+        "flow",
+        "identified_by",
+        "message",
+        "state",
+        "transaction",
+    )
+
+    message: Request
+    flow: Flow
+    """Where its answers go."""
+
+    transaction: ServerTransaction | None
+    """``None`` for an ACK, which is never answered."""
+
+    endpoint: Endpoint
+    """Who sent it; the anonymous endpoint until identification has run."""
+
+    identified_by: str | None
+    """The name of the identifier that knew."""
+
+    dialog: DialogEntry | None
+    """The dialog it belongs to."""
+
+    auth_outcome: AuthOutcome | None
+    """What verification found, once it has run.  Not for the sender."""
+
+    state: AnswerState
+
+    def __init__(
+        self,
+        parts: Parts,
+        message: Request,
+        flow: Flow,
+        transaction: ServerTransaction | None,
+        dialog: DialogEntry | None = None,
+    ) -> None:
+        self._parts = parts
+        self._to_tag: str | None = None
+        self._scope: trio.CancelScope | None = None
+        self.message = message
+        self.flow = flow
+        self.transaction = transaction
+        self.endpoint = ANONYMOUS
+        self.identified_by = None
+        self.dialog = dialog
+        self.auth_outcome = None
+        self.state = AnswerState.UNANSWERED
+
+    @property
+    def stack(self) -> Stack:
+        """The stack that received it."""
+        return self._parts.stack
+
+    @property
+    def method(self) -> str:
+        return self.message.method
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI."""
+        return self.message.uri
+
+    @property
+    def source(self) -> Address:
+        """Where it came from, as the network says."""
+        return self.flow.remote
+
+    @property
+    def work(self) -> Work | None:
+        """The work it runs in, while it does."""
+        return current_work()
+
+    @property
+    def to_tag(self) -> str:
+        """The tag that we put behind the To of every answer; the same one each time."""
+        if self._to_tag is None:
+            self._to_tag = self._parts.tokens.tag()
+        return self._to_tag
+
+    def create_response(self, status: int, reason: str | None = None) -> Response:
+        """A response that can be added to before `send_response` sends it."""
+        # RFC 3261 section 8.2.6.2: every response but 100 has a To tag.
+        tag = None if status == 100 else self.to_tag
+        return create_response(self.message, status, reason, to_tag=tag)
+
+    def respond(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Response:
+        """Answer: a provisional response (once or more often), or the final one (once).
+
+        It is sent, and sent again, as RFC 3261 section 17.2 wants; this returns at once.
+
+        Args:
+          reason: the reason phrase; the usual one if left out.
+          headers: more headers, for example ``[("Contact", "<sip:me@192.0.2.1>")]``.
+
+        Returns:
+          The response as it was sent.
+
+        Raises:
+          LocalProtocolError: it has been answered finally, it is an ACK, or the method does not
+            allow such a response.
+        """
+        response = self.create_response(status, reason)
+        for name, value in headers:
+            response.add_header(name, value)
+        if body:
+            response.headers.set("Content-Type", content_type or "application/octet-stream")
+            response.body = body
+        self.send_response(response)
+        return response
+
+    def send_response(self, response: Response) -> None:
+        """Send a response made by `create_response`.  Raises as `respond`."""
+        if self.transaction is None:
+            raise LocalProtocolError(f"{self.method} is not answered")
+        if self.state is AnswerState.ANSWERED:
+            raise LocalProtocolError(f"{self.message!r} has been answered already")
+        self._parts.pipeline.send_response(self, response)
+        if response.status >= 200:
+            self.state = AnswerState.ANSWERED
+
+    def defer(self) -> None:
+        """Promise to answer later, from another task; `on_request` may then return."""
+        if self.state is AnswerState.UNANSWERED:
+            self.state = AnswerState.DEFERRED
+
+    def share_tag(self, other: IncomingRequest) -> None:
+        """Answer with the same To tag as *other*, which this request is about."""
+        self._to_tag = other.to_tag
+
+    def cancel(self) -> None:
+        """A CANCEL came: answer 487, and end whoever is handling the request."""
+        self.respond(487)
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def cancel_scope(self) -> trio.CancelScope:
+        """The scope in which an INVITE is handled, which a CANCEL cancels."""
+        self._scope = trio.CancelScope()
+        return self._scope
+
+    def verify_digest(self, data: DigestChallengeData | Sequence[DigestChallengeData]) -> bool:
+        """Whether its Authorization proves one of these secrets: what an authenticator asks.
+
+        What went wrong is kept in `auth_outcome` for the security events.
+        """
+        return self._parts.authentication.verify(self, data)
+
+    def __repr__(self) -> str:
+        return f"<IncomingRequest {self.method} from {self.source} {self.state.value}>"

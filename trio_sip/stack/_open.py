@@ -1,0 +1,161 @@
+"""Starting and stopping a stack: in order, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import trio
+
+from trio_sip.transaction import TransactionLayer
+from trio_sip.transport import Listen, Network, SocketNetwork, TransportLayer
+from trio_sip.work import Works
+
+from ._authenticate import Authentication
+from ._clients import Clients
+from ._dialogs import Dialogs
+from ._distributor import Distributor
+from ._driver import Driver
+from ._identify import Identification
+from ._parts import Parts, StackState
+from ._pipeline import ErrorRule, Pipeline
+from ._security import SecurityEvents
+from ._service import Service, ServiceRegistry
+from ._settings import StackSettings
+from ._stack import Stack
+from ._statistics import Counters
+from ._tokens import Tokens
+from ._unwrap import unwrapping_single_errors
+
+__all__ = ["open_stack"]
+
+
+@asynccontextmanager
+async def open_stack(
+    *listen: str | Listen,
+    services: Iterable[Service] = (),
+    network: Network | None = None,
+    settings: StackSettings | None = None,
+    strict: bool = False,
+    tokens: Tokens | None = None,
+    grace: float = 4.0,
+) -> AsyncIterator[Stack]:
+    """Run a SIP stack for as long as the block runs.
+
+    Sockets are bound first and read last, so that nothing is answered before everything that
+    decides about answers is there; a step that fails undoes those before it.  When the block
+    is left, for whatever reason, new requests are refused, what has begun may finish for *grace*
+    seconds, and then every task and socket is gone.
+
+    Args:
+      listen: ``"udp://192.0.2.1:5060"``, ``"tcp://[::]:0"``, …  Port 0 lets the system choose;
+        `Stack.listening` tells what it chose.  Without any, a UDP port for sending is opened.
+      services: what to register before the first message, set up in this order.
+      network: the sockets of the operating system, or a simulated network.
+      strict: let an exception of a handler end the stack instead of containing it.
+      tokens: where branches, tags and Call-IDs come from.
+      grace: seconds.
+
+    Raises:
+      TransportFailed: an address cannot be bound; it says which, and nothing was started.
+      LocalProtocolError: not an address to listen on.
+
+    Cancellation: the block is cancelled first, over sockets that still work; the machinery
+    under it ends afterwards.
+    """
+    listens = [Listen.parse(one) if isinstance(one, str) else one for one in listen]
+    settings = settings or StackSettings()
+    with unwrapping_single_errors():
+        async with trio.open_nursery() as nursery:
+            machine = _Machine(settings, strict, tokens or Tokens.random())
+            stack = await nursery.start(
+                machine.run,
+                network or SocketNetwork(),
+                listens or [Listen.parse("udp://0.0.0.0:0")],
+                tuple(services),
+            )
+            try:
+                yield stack
+            finally:
+                with trio.CancelScope(shield=True):
+                    await machine.stop(grace)
+
+
+class _Machine:
+    """The machinery: one child task, shielded until the user's block has ended."""
+
+    def __init__(self, settings: StackSettings, strict: bool, tokens: Tokens) -> None:
+        self._scope = trio.CancelScope(shield=True)
+        self._rule = ErrorRule.RAISE if strict else ErrorRule.CONTAIN
+        self._ended = trio.Event()
+        self._parts = Parts(
+            settings=settings,
+            tokens=tokens,
+            counters=Counters(),
+            events=SecurityEvents(),
+            services=ServiceRegistry(),
+            layer=TransactionLayer(settings.timers),
+        )
+
+    async def run(
+        self,
+        network: Network,
+        listens: list[Listen],
+        services: tuple[Service, ...],
+        *,
+        task_status: trio.TaskStatus[Stack] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Build the stack, start it, and run until `stop`."""
+        parts = self._parts
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    self._build(nursery, network)
+                    # From here on each step is undone, last one first, if a later one fails.
+                    bound = await parts.transport.bind(*listens)
+                    stack = parts.stack = Stack(parts, bound, nursery)
+                    nursery.start_soon(parts.driver.run_alarm, name="alarm")
+                    for service in services:
+                        await stack.add_service(service)
+                    await nursery.start(parts.transport.serve, name="transports")
+                    parts.state = StackState.RUNNING
+                    task_status.started(stack)
+        finally:
+            parts.state = StackState.CLOSED
+            await self._tear_down()
+            self._ended.set()
+
+    def _build(self, nursery: trio.Nursery, network: Network) -> None:
+        parts, settings = self._parts, self._parts.settings
+        parts.pipeline = Pipeline(parts, self._rule)
+        parts.works = Works(nursery, parts.pipeline, high_water=settings.high_water)
+        parts.clients = Clients(parts)
+        parts.distributor = Distributor(parts)
+        parts.transport = TransportLayer(network, parts.distributor, settings.limits)
+        parts.driver = Driver(parts.layer, parts.transport, parts.clients)
+        parts.identification = Identification(parts.events, settings.identifier_order)
+        parts.dialogs = Dialogs()
+        parts.authentication = Authentication(
+            parts.events,
+            algorithms=settings.digest_algorithms,
+            nonce_lifetime=settings.nonce_lifetime,
+        )
+        for stage in (parts.identification, parts.dialogs, parts.authentication):
+            parts.services.add(stage)
+
+    async def stop(self, grace: float) -> None:
+        """Refuse what is new, let what has begun finish for *grace* seconds, then end."""
+        if self._parts.state is StackState.RUNNING:
+            self._parts.state = StackState.DRAINING
+            with trio.move_on_after(grace):
+                await self._parts.works.drain()
+            self._parts.works.cancel()
+        self._scope.cancel()
+        await self._ended.wait()
+
+    async def _tear_down(self) -> None:
+        with trio.move_on_after(4, shield=True):
+            if hasattr(self._parts, "transport"):
+                await self._parts.transport.aclose()
+            for service in self._parts.services.reversed():
+                await service.teardown()

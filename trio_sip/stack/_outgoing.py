@@ -1,0 +1,215 @@
+"""A request of ours: where it goes, with what credentials, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_sip._errors import NoRoute, RequestTimedOut, TransportFailed
+from trio_sip.auth import AuthenticationAttempt, OutboundAuthenticator, OutboundCredential
+from trio_sip.message import CSEQ, CSeq, Params, Request, Response, Uri, Via
+from trio_sip.transaction import ClientTransaction
+from trio_sip.transport import Address, Flow
+
+if TYPE_CHECKING:
+    from ._parts import Parts
+
+__all__ = ["OutgoingRequest", "authenticator_for"]
+
+_BACKLOG = 32
+"""Provisional responses that wait to be read."""
+
+_ROOM_FOR_VIA = 100
+_CHALLENGES = frozenset({401, 407})
+_TRY_ELSEWHERE = frozenset({503})
+
+_Candidate = tuple[str | None, Address]
+
+
+def authenticator_for(
+    credentials: OutboundAuthenticator | OutboundCredential | Sequence[OutboundCredential] | None,
+) -> OutboundAuthenticator | None:
+    """Whatever was given as credentials, as the thing that answers challenges."""
+    if credentials is None or isinstance(credentials, OutboundAuthenticator):
+        return credentials
+    if isinstance(credentials, OutboundCredential):
+        credentials = (credentials,)
+    return OutboundAuthenticator(credentials)
+
+
+class OutgoingRequest:
+    """A request that is being sent: made by `Stack.open_request`.
+
+    ``async for response in outgoing`` gives the provisional responses and then the final one;
+    `final` waits for the final one alone.  Challenges are answered, and servers that do not
+    answer are passed over, before anything shows here.
+    """
+
+    def __init__(
+        self, parts: Parts, request: Request, next_hop: Uri, attempt: AuthenticationAttempt | None
+    ) -> None:
+        self._parts = parts
+        self._next_hop = next_hop
+        self._attempt = attempt
+        self._transaction: ClientTransaction | None = None
+        self._candidates: list[_Candidate] = []
+        self._final: Response | None = None
+        self._send, self._receive = trio.open_memory_channel[Response | Exception](_BACKLOG)
+        self.request = request
+        """The request as it was sent last."""
+
+        self.history: list[Response] = []
+        """Every response that came, the challenges that were answered included."""
+
+    # -- what comes back
+
+    async def final(self) -> Response:
+        """The final response, whatever its status.
+
+        Raises:
+          RequestTimedOut, TransportFailed, NoRoute: none came, from any server of the target.
+          AuthenticationRejected: the credentials were refused, or there are none that fit.
+        """
+        while self._final is None:
+            await self.receive()
+        return self._final
+
+    def __aiter__(self) -> OutgoingRequest:
+        return self
+
+    async def __anext__(self) -> Response:
+        if self._final is not None:
+            raise StopAsyncIteration
+        return await self.receive()
+
+    async def receive(self) -> Response:
+        """The next response: provisional ones first, then the final one.  Raises as `final`."""
+        while True:
+            if self._transaction is None:
+                await self._begin()
+            try:
+                response = await self._next()
+            except (RequestTimedOut, TransportFailed):
+                # RFC 3263 section 4.3: the next server, in a new transaction.
+                self._transaction = None
+                if not self._another_server():
+                    raise
+                continue
+            if response.is_provisional:
+                return response
+            self._transaction = None
+            if self._attempt is not None and response.status in _CHALLENGES:
+                self._answer_challenge(self._attempt, response)
+            elif response.status not in _TRY_ELSEWHERE or not self._another_server():
+                self._final = response
+                return response
+
+    def _another_server(self) -> bool:
+        del self._candidates[:1]
+        return bool(self._candidates)
+
+    async def _next(self) -> Response:
+        received = await self._receive.receive()
+        if isinstance(received, Exception):
+            raise received
+        return received
+
+    def receive_response(self, response: Response) -> None:
+        """The stack's: a response came."""
+        self.history.append(response)
+        self._put(response)
+
+    def receive_failure(self, error: Exception | None) -> None:
+        """The stack's: the transaction timed out (no error), or its transport failed."""
+        # RFC 3261 section 8.1.3.1: a timeout is as good as a 408, a transport error as a 503.
+        failure: Exception
+        if error is None:
+            failure = RequestTimedOut(f"no answer to {self.request.method} {self.request.target}")
+        elif isinstance(error, TransportFailed):
+            failure = error
+        else:
+            failure = TransportFailed(str(error))
+            failure.__cause__ = error
+        self._put(failure)
+
+    def _put(self, received: Response | Exception) -> None:
+        try:
+            self._send.send_nowait(received)
+        except trio.WouldBlock:
+            # Nobody has read the provisional ones: the oldest of them gives way.
+            self._receive.receive_nowait()
+            self._send.send_nowait(received)
+
+    # -- where it goes
+
+    async def _begin(self) -> None:
+        """Begin a transaction with the best server that has not failed yet."""
+        if not self._candidates:
+            self._candidates = await self._resolve(self._next_hop)
+        if self._attempt is not None:
+            self._authenticate(self._attempt)
+        transport, remote = self._candidates[0]
+        size = len(bytes(self.request)) + _ROOM_FOR_VIA
+        try:
+            flow = await self._parts.transport.flow_for_request(remote, size, transport)
+        except TransportFailed:
+            if not self._another_server():
+                raise
+            await self._begin()
+        else:
+            self._transmit(flow)
+
+    async def _resolve(self, hop: Uri) -> list[_Candidate]:
+        if not hop.is_sip:
+            raise NoRoute(f"cannot send to a {hop.scheme} URI: {hop}")
+        transport = hop.params.get("transport")
+        if hop.scheme == "sips" or (transport or "udp").upper() not in ("UDP", "TCP"):
+            raise NoRoute(f"no transport for {hop}: there are UDP and TCP")
+        host = hop.params.get("maddr") or hop.host
+        addresses = await self._parts.transport.resolve(
+            host.strip("[]"), hop.port, (transport or "udp").upper()
+        )
+        return [(transport, address) for address in addresses]
+
+    def _transmit(self, flow: Flow) -> None:
+        parts = self._parts
+        sent_by = parts.transport.reachable_address(flow)
+        host = f"[{sent_by.host}]" if ":" in sent_by.host else sent_by.host
+        params = Params({"rport": None, "branch": parts.tokens.branch()})
+        self.request.headers.remove("Via")
+        # RFC 3581 section 3: always ask to be answered where we are.
+        self.request.headers.insert_first("Via", Via(flow.transport, host, sent_by.port, params))
+        self._transaction = parts.clients.begin(self, flow)
+
+    def abandon(self) -> None:
+        """Whoever waited has gone: an INVITE that may still be answered is cancelled."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            self._parts.clients.give_up(transaction, self.request, self.history)
+
+    # -- credentials
+
+    def _answer_challenge(self, attempt: AuthenticationAttempt, response: Response) -> None:
+        attempt.receive_rejection(
+            response.status,
+            server_challenges=response.headers.get_all("WWW-Authenticate"),
+            proxy_challenges=response.headers.get_all("Proxy-Authenticate"),
+            response=response,
+        )
+        # RFC 3261 section 22.2: the same request with the next CSeq.
+        number = self.request.headers[CSEQ].number + 1
+        self.request.headers.set("CSeq", CSeq(number, self.request.method))
+
+    def _authenticate(self, attempt: AuthenticationAttempt) -> None:
+        headers = self.request.headers
+        headers.remove("Authorization")
+        headers.remove("Proxy-Authorization")
+        for header in attempt.headers(
+            method=self.request.method,
+            uri=self.request.target,
+            body=self.request.body,
+            cnonce=self._parts.tokens.token(),
+        ):
+            headers.add(header.name, header.value)

@@ -1,0 +1,121 @@
+"""The pipeline: a request goes from service to service until one takes it.
+
+It runs in the request's work.  Whatever happens in there, the request gets its answer, and what
+is a bug in somebody's handler stays with the request it happened to.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+
+import trio
+
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+from trio_sip.message import KNOWN_METHODS, Response
+from trio_sip.work import Work
+
+from ._incoming import AnswerState, IncomingRequest
+from ._parts import Parts
+
+__all__ = ["ErrorRule", "Pipeline"]
+
+_logger = logging.getLogger("trio_sip.stack")
+
+
+class ErrorRule(enum.Enum):
+    """What becomes of an exception that a handler did not expect."""
+
+    CONTAIN = "contain"
+    """It is logged and counted, the request is answered 500, and everything else goes on."""
+
+    RAISE = "raise"
+    """The request is answered 500, and the exception ends the stack: what tests want."""
+
+
+class Pipeline:
+    """Runs requests through the services, and knows how many are being handled."""
+
+    def __init__(self, parts: Parts, rule: ErrorRule) -> None:
+        self._parts = parts
+        self._rule = rule
+        self.unanswered = 0
+
+    async def serve(self, request: IncomingRequest) -> None:
+        """Handle one request to its end."""
+        try:
+            if request.method == "INVITE":
+                with request.cancel_scope():
+                    await self._offer(request)
+            else:
+                await self._offer(request)
+        except RemoteProtocolError as error:
+            # What the peer did never ends the server.
+            self._answer(request, error.status_hint, f"Bad {str(error).partition(':')[0]}")
+        except Exception as error:
+            self._answer(request, 500, None)
+            self._failed(f"{request.method} from {request.source}", error)
+        except BaseException:
+            self._answer(request, 503, None)
+            raise
+
+    async def _offer(self, request: IncomingRequest) -> None:
+        for service in self._parts.services.for_requests:
+            if await service.on_request(request):
+                break
+        else:
+            self._refuse(request)
+            return
+        if request.state is AnswerState.UNANSWERED and request.transaction is not None:
+            raise LocalProtocolError(
+                f"service {service.name!r} took a {request.method} and did not answer it"
+            )
+
+    def _refuse(self, request: IncomingRequest) -> None:
+        """Nobody took it.  RFC 3261 section 8.2.1."""
+        services = self._parts.services
+        if request.transaction is None or request.state is not AnswerState.UNANSWERED:
+            return
+        known = request.method in KNOWN_METHODS and request.method != "REGISTER"
+        if request.method in services.methods:
+            # Somebody serves the method, but not for this address.
+            request.respond(404)
+        else:
+            # A server without a registrar does not implement REGISTER at all.
+            request.respond(405 if known else 501, headers=[("Allow", services.allow)])
+
+    def _answer(self, request: IncomingRequest, status: int, reason: str | None) -> None:
+        if request.transaction is not None and request.state is not AnswerState.ANSWERED:
+            request.send_response(request.create_response(status, reason))
+
+    # -- the error rule
+
+    def task_failed(self, work: Work | None, error: Exception) -> None:
+        """An exception left a task of a work that nobody waited for."""
+        self._failed("a task" if work is None else f"a task of work {work.name!r}", error)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self._parts.counters.handler_errors += 1
+        if self._rule is ErrorRule.RAISE:
+            raise error
+        _logger.error("%s failed: %s", what, type(error).__name__, exc_info=error)
+
+    # -- answers
+
+    def send_response(self, request: IncomingRequest, response: Response) -> None:
+        """Send an answer through the request's transaction."""
+        parts = self._parts
+        if parts.settings.server is not None:
+            response.headers.set("Server", parts.settings.server)
+        for service in parts.services.for_sent_responses:
+            service.on_send_response(response, request)
+        transaction = request.transaction
+        if transaction is None:
+            raise LocalProtocolError(f"{request.method} is not answered")
+        status = response.status
+        parts.layer.send_response(transaction, bytes(response), status, trio.current_time())
+        if status >= 200:
+            # A kept transaction holds the bytes of its answer and nothing else.
+            transaction.owner = None
+            self.unanswered -= 1
+        parts.driver.flush()

@@ -1,0 +1,166 @@
+"""Security events: what a ban tool or an operator wants to know, as values and as log lines.
+
+The log lines begin with the source address and port and keep their wording, because tools match
+them.  What a stranger wrote is never part of one.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from trio_sip.transport import Address
+
+__all__ = ["SecurityEvent", "SecurityEventKind", "SecurityEvents", "Suspects"]
+
+_logger = logging.getLogger("trio_sip.security")
+_BACKLOG = 1000
+
+
+class SecurityEventKind(enum.Enum):
+    """What happened."""
+
+    UNIDENTIFIED = "no matching endpoint"
+    ACCESS_DENIED = "address not permitted"
+    CHALLENGE_SENT = "challenge sent"
+    AUTHENTICATED = "authenticated"
+    AUTHENTICATION_FAILED = "authentication failed"
+    OVERLOAD = "refused while overloaded"
+    NOT_SUPPORTED = "request not supported"
+
+
+_SUSPICIOUS = frozenset(
+    {
+        SecurityEventKind.UNIDENTIFIED,
+        SecurityEventKind.ACCESS_DENIED,
+        SecurityEventKind.AUTHENTICATION_FAILED,
+    }
+)
+
+
+@attrs.frozen(kw_only=True)
+class SecurityEvent:
+    """Something that happened at the gate."""
+
+    kind: SecurityEventKind
+    source: Address
+    """Where the request came from: the packet's source, never what a header claims."""
+
+    method: str
+    endpoint: str
+    """The name of the endpoint it was taken for."""
+
+    detail: str = ""
+    """The reason, for example the `AuthOutcome`.  Never tell it to the sender."""
+
+    count: int = 1
+    """How often, for events that are only told from a certain number on."""
+
+    def __str__(self) -> str:
+        detail = f" ({self.detail})" if self.detail else ""
+        times = f" {self.count} times" if self.count > 1 else ""
+        return f"{self.source} {self.kind.value}{times}: {self.method} as {self.endpoint!r}{detail}"
+
+
+class SecurityEvents:
+    """Hands events to whoever listens, and to the log.  A listener that is slow misses some."""
+
+    def __init__(self) -> None:
+        self._listeners: set[trio.MemorySendChannel[SecurityEvent]] = set()
+        self.counts: collections.Counter[SecurityEventKind] = collections.Counter()
+        self.missed = 0
+
+    def tell(self, event: SecurityEvent) -> None:
+        """Note *event*: count it, log it, pass it on."""
+        self.counts[event.kind] += 1
+        level = logging.WARNING if event.kind in _SUSPICIOUS else logging.DEBUG
+        if _logger.isEnabledFor(level):
+            _logger.log(level, "%s", event)
+        for listener in self._listeners:
+            try:
+                listener.send_nowait(event)
+            except trio.WouldBlock:
+                self.missed += 1
+
+    def wanted(self, kind: SecurityEventKind) -> bool:
+        """Whether anybody would notice an ordinary event: making one costs more than counting."""
+        self.counts[kind] += 1
+        if self._listeners or _logger.isEnabledFor(logging.DEBUG):
+            self.counts[kind] -= 1
+            return True
+        return False
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[trio.MemoryReceiveChannel[SecurityEvent]]:
+        """``async with … as events: async for event in events``; up to 1,000 of them wait."""
+        send, receive = trio.open_memory_channel[SecurityEvent](_BACKLOG)
+        self._listeners.add(send)
+        with send, receive:
+            try:
+                yield receive
+            finally:
+                self._listeners.discard(send)
+
+
+@attrs.frozen(kw_only=True)
+class SuspectSettings:
+    """When a source that nobody knows becomes suspect."""
+
+    count: int = 5
+    """So many unidentified requests …"""
+
+    period: float = 5.0
+    """… within so many seconds; then each further one is told, too."""
+
+    forget_after: float = 30.0
+    """Seconds without a request after which a source is forgotten."""
+
+    capacity: int = 10_000
+    """Sources remembered; the one longest silent goes first."""
+
+
+class Suspects:
+    """Unidentified requests by source, in a sliding window.
+
+    Only of use while a second try with credentials may still identify somebody: the first miss
+    of such a client is no news.
+    """
+
+    def __init__(self, settings: SuspectSettings | None = None) -> None:
+        self._settings = SuspectSettings() if settings is None else settings
+        self._seen: collections.OrderedDict[str, collections.deque[float]] = (
+            collections.OrderedDict()
+        )
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def miss(self, host: str, now: float) -> int:
+        """Note an unidentified request; how many there were, once that is worth telling, or 0."""
+        settings = self._settings
+        times = self._seen.pop(host, None)
+        if times is None:
+            times = collections.deque(maxlen=settings.count)
+        times.append(now)
+        self._seen[host] = times
+        self._prune(now)
+        recent = len(times) == settings.count and now - times[0] <= settings.period
+        return len(times) if recent else 0
+
+    def hit(self, host: str) -> None:
+        """Somebody there was identified: nothing is held against it any longer."""
+        self._seen.pop(host, None)
+
+    def _prune(self, now: float) -> None:
+        while self._seen:
+            host, times = next(iter(self._seen.items()))
+            silent = now - times[-1] > self._settings.forget_after
+            if not silent and len(self._seen) <= self._settings.capacity:
+                return
+            del self._seen[host]

@@ -1,0 +1,43 @@
+"""What can be chosen about a stack."""
+
+from __future__ import annotations
+
+import attrs
+
+from trio_sip.transaction import TimerSettings
+from trio_sip.transport import TransportLimits
+
+__all__ = ["StackSettings"]
+
+
+@attrs.frozen(kw_only=True)
+class StackSettings:
+    """The numbers and names of a stack; the defaults suit a server on the open internet."""
+
+    timers: TimerSettings = attrs.field(factory=TimerSettings)
+    """RFC 3261's T1, T2, T4, in seconds."""
+
+    limits: TransportLimits = attrs.field(factory=TransportLimits)
+    """What strangers may make the transports keep."""
+
+    unanswered_limit: int = 1000
+    """Requests being handled at once.  Beyond it new ones out of dialogs are dropped on UDP,
+    where they come again, and answered 503 elsewhere."""
+
+    retry_after: int = 5
+    """Seconds, in the Retry-After of those 503s."""
+
+    high_water: int = 500
+    """Tasks that may wait in one work."""
+
+    digest_algorithms: tuple[str, ...] = ("MD5",)
+    """Offered in challenges, most preferred first.  See the page on choosing them."""
+
+    nonce_lifetime: float = 300.0
+    """Seconds for which a nonce may be used."""
+
+    identifier_order: tuple[str, ...] = ()
+    """Names of identifiers that are asked first, in this order."""
+
+    server: str | None = None
+    """The Server header of responses; ``None`` for none (it tells attackers what to try)."""

@@ -1,0 +1,404 @@
+"""The stack as its users see it: the page's public functions, and a few around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from trio_sip._errors import LocalProtocolError
+from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
+from trio_sip.dialog import Dialog
+from trio_sip.message import NameAddr, Request, Response, Uri, create_request
+from trio_sip.transport import Flow, Listen
+from trio_sip.work import Work
+
+from ._authenticate import Authenticator, CheckAuthResult
+from ._dialogs import DialogEntry, Usage
+from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
+from ._incoming import IncomingRequest
+from ._outgoing import OutgoingRequest, authenticator_for
+from ._parts import Parts, StackState
+from ._security import SecurityEvent
+from ._service import Service
+from ._settings import StackSettings
+from ._statistics import StackSnapshot, StackStatistics
+from ._tokens import Tokens
+
+__all__ = ["Credentials", "Stack"]
+
+Credentials = OutboundAuthenticator | OutboundCredential | Sequence[OutboundCredential]
+"""What answers challenges; an `OutboundAuthenticator` also remembers nonces between requests."""
+
+
+class Stack:
+    """A running SIP stack, made by `open_stack`."""
+
+    def __init__(self, parts: Parts, listening: tuple[Listen, ...], nursery: trio.Nursery) -> None:
+        self._parts = parts
+        self._nursery = nursery
+        self._listening = listening
+
+    # -- service registration
+
+    def register_service(self, service: Service) -> None:
+        """Let *service* see messages, from the next one on, in the order of its priority.
+
+        Its `Service.setup` must have been done; `add_service` does both.
+
+        Raises:
+          LocalProtocolError: there is a service of that name.
+        """
+        self._check_running()
+        self._parts.services.add(service)
+        if self._parts.services.runs(service):
+            self._nursery.start_soon(
+                self._parts.services.run, service, self, name=f"service {service.name}"
+            )
+
+    async def add_service(self, service: Service) -> None:
+        """Set *service* up and register it; it is torn down when the stack closes."""
+        await service.setup(self)
+        self.register_service(service)
+
+    def unregister_service(self, service: Service) -> None:
+        """Let it see no more messages; those inside it finish.  LookupError if it is unknown."""
+        self._parts.services.remove(service)
+
+    @contextmanager
+    def registered(self, service: Service) -> Iterator[None]:
+        """``with stack.registered(service):`` for as long as the block runs."""
+        self.register_service(service)
+        try:
+            yield
+        finally:
+            if service in self._parts.services:
+                self.unregister_service(service)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services in order, built-in stages included: the way of a request."""
+        return tuple(self._parts.services)
+
+    def register_authenticator(
+        self, authenticator: Authenticator, *, replace: bool = False
+    ) -> None:
+        """Let *authenticator* decide who has to prove what.
+
+        Raises:
+          LocalProtocolError: there is another one, and it is not to be replaced.
+        """
+        authentication = self._parts.authentication
+        if authentication.authenticator is not None and not replace:
+            raise LocalProtocolError("there is an authenticator; say replace=True to replace it")
+        authentication.authenticator = authenticator
+
+    def unregister_authenticator(self, authenticator: Authenticator) -> None:
+        """Without one, known endpoints pass unproved and unknown ones get 403."""
+        if self._parts.authentication.authenticator is not authenticator:
+            raise LookupError("that authenticator is not registered")
+        self._parts.authentication.authenticator = None
+
+    def register_endpoint_identifier(
+        self,
+        identifier: EndpointIdentifier,
+        *,
+        name: str | None = None,
+        before: EndpointIdentifier | str | None = None,
+    ) -> None:
+        """Ask *identifier* who sends a request, after those registered before it.
+
+        Args:
+          name: what logs and `StackSettings.identifier_order` know it by; its own ``name``, or
+            that of its class, if left out.
+          before: put it before this one, given by itself or by name.
+
+        Raises:
+          LocalProtocolError: there is one of that name.
+        """
+        self._parts.identification.add(identifier, name, before)
+
+    def unregister_endpoint_identifier(self, identifier: EndpointIdentifier | str) -> None:
+        """Stop asking it; `LookupError` if it is not there."""
+        self._parts.identification.remove(identifier)
+
+    # -- works
+
+    def create_work(self, name: str | None = None) -> Work:
+        """A new `Work`: tasks pushed to it run one after another.
+
+        Raises:
+          LocalProtocolError: there is a work of that name.
+          trio.ClosedResourceError: the stack is closing.
+        """
+        return self._parts.works.create(name)
+
+    async def destroy_work(self, work: Work) -> None:
+        """Take no more tasks, run those that wait, end."""
+        await work.aclose()
+
+    def push_task(self, work: Work | None, task: Any, *args: Any) -> None:
+        """Run ``task(*args)``, sync or async, in *work*; without one, at once and in no order.
+
+        Raises:
+          Overloaded: the work has too many waiting.
+          trio.ClosedResourceError: it takes no more.
+        """
+        # Any: the types of a callable and its arguments are checked by `Work.push` itself.
+        (self._parts.works if work is None else work).push(task, *args)
+
+    # -- common SIP methods
+
+    async def send_request(
+        self,
+        method: str,
+        target: Uri | str | None = None,
+        body: bytes | str | None = None,
+        *,
+        dialog: Dialog | None = None,
+        content_type: str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        from_: NameAddr | str | None = None,
+        to: NameAddr | str | None = None,
+        credentials: Credentials | None = None,
+    ) -> Response:
+        """Send a request and wait for its final response, whatever the status.
+
+        Challenges are answered with *credentials*; a server that does not answer is passed over
+        for the next one of the target.
+
+        Args:
+          method: any token but ACK and CANCEL, which belong to an INVITE.
+          target: where to; in a dialog it is the dialog's business.
+          dialog: send it within this dialog.
+          content_type: of *body*; ``text/plain`` if that is text.
+          from_: who we say we are; an anonymous address if left out.
+          to: the target, if left out.
+
+        Raises:
+          RequestTimedOut: no answer (RFC 3261 treats it as 408).
+          TransportFailed: it could not be sent (as 503).
+          NoRoute: the target leads nowhere.
+          AuthenticationRejected: the credentials were refused or do not fit.
+          LocalProtocolError: such a request cannot be made.
+
+        Cancellation: the transaction ends quietly; an INVITE is cancelled with CANCEL.
+        """
+        async with self.open_request(
+            method,
+            target,
+            body,
+            dialog=dialog,
+            content_type=content_type,
+            headers=headers,
+            from_=from_,
+            to=to,
+            credentials=credentials,
+        ) as outgoing:
+            return await outgoing.final()
+
+    def open_request(
+        self,
+        method: str,
+        target: Uri | str | None = None,
+        body: bytes | str | None = None,
+        *,
+        dialog: Dialog | None = None,
+        content_type: str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        from_: NameAddr | str | None = None,
+        to: NameAddr | str | None = None,
+        credentials: Credentials | None = None,
+    ) -> AbstractAsyncContextManager[OutgoingRequest]:
+        """Like `send_request`, for who wants the provisional responses, too.
+
+        ``async with stack.open_request(…) as outgoing: async for response in outgoing: …``
+        """
+        self._check_running()
+        if dialog is not None:
+            request, next_hop = dialog.create_request(method, headers=headers), dialog.next_hop
+        elif target is None:
+            raise LocalProtocolError("a request needs a target or a dialog")
+        else:
+            uri = Uri.parse(target)
+            request = self._create_request(method, uri, from_, to, headers)
+            routes = request.headers.get_all("Route")
+            next_hop = NameAddr.parse(routes[0]).uri if routes else uri
+        if body is not None:
+            request.add_body(body, content_type)
+        authenticator = authenticator_for(credentials)
+        attempt = authenticator and authenticator.start_attempt(next_hop.host)
+        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt or None))
+
+    @asynccontextmanager
+    async def _open(self, outgoing: OutgoingRequest) -> AsyncIterator[OutgoingRequest]:
+        try:
+            yield outgoing
+        finally:
+            outgoing.abandon()
+
+    def _create_request(
+        self,
+        method: str,
+        uri: Uri,
+        from_: NameAddr | str | None,
+        to: NameAddr | str | None,
+        headers: Iterable[tuple[str, object]],
+    ) -> Request:
+        if method in ("ACK", "CANCEL"):
+            raise LocalProtocolError(f"{method} belongs to the INVITE it is about")
+        tokens = self._parts.tokens
+        # RFC 3261 section 8.1.1.3: how to say that we would rather not say.
+        sender = NameAddr.parse(from_ or '"Anonymous" <sip:anonymous@anonymous.invalid>')
+        return create_request(
+            method,
+            uri.without_headers(),
+            from_=sender if sender.tag else sender.with_tag(tokens.tag()),
+            to=NameAddr(uri.without_headers()) if to is None else to,
+            call_id=tokens.call_id(),
+            cseq=1,
+            headers=headers,
+        )
+
+    async def requires_authentication(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
+        """Whether *request* must prove who sent it; without an authenticator it need not."""
+        return await self._parts.authentication.requires_authentication(endpoint, request)
+
+    async def authenticate_request(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
+        """Whether *request* proves that *endpoint* sent it; true without an authenticator."""
+        return await self._parts.authentication.authenticate(endpoint, request)
+
+    async def get_authentication_credentials(
+        self, endpoint: Endpoint
+    ) -> Sequence[DigestChallengeData]:
+        """What a challenge to *endpoint* is made of; LocalProtocolError without authenticator."""
+        return await self._parts.authentication.credentials(endpoint)
+
+    async def check_authentication(
+        self, endpoint: Endpoint, request: IncomingRequest
+    ) -> CheckAuthResult:
+        """Ask, verify, and challenge if need be.
+
+        After CHALLENGE_SENT and FAILED the request has been answered.
+        """
+        return await self._parts.authentication.check(endpoint, request)
+
+    async def challenge_request(
+        self,
+        request: IncomingRequest,
+        challenge: DigestChallengeData | Sequence[DigestChallengeData],
+        *,
+        status: int = 401,
+        stale: bool = False,
+    ) -> None:
+        """Answer *request* with a challenge: 401, or 407 as a proxy does.
+
+        Nonce and opaque are provided where the data leave them out.
+
+        Raises:
+          LocalProtocolError: an ACK or CANCEL, or a request that has been answered.
+        """
+        self._parts.authentication.challenge(request, challenge, status=status, stale=stale)
+
+    async def identify_endpoint(self, request: IncomingRequest) -> Endpoint | None:
+        """Who sent *request*: the first answer of the identifiers, or ``None``."""
+        return await self._parts.identification.identify(request)
+
+    # -- dialogs
+
+    def add_dialog(
+        self,
+        dialog: Dialog,
+        usage: Usage,
+        *,
+        work: Work | None = None,
+        endpoint: Endpoint = ANONYMOUS,
+    ) -> DialogEntry:
+        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*."""
+        if work is None:
+            work = self._parts.works.grouped(dialog.id)
+        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint)
+        self._parts.dialogs.add(entry)
+        return entry
+
+    def remove_dialog(self, dialog: Dialog) -> None:
+        """Its requests are answered 481 from now on."""
+        self._parts.dialogs.remove(dialog)
+
+    # -- looking at it
+
+    @property
+    def listening(self) -> tuple[Listen, ...]:
+        """What is listened on, with the real ports."""
+        return self._listening
+
+    @property
+    def settings(self) -> StackSettings:
+        return self._parts.settings
+
+    @property
+    def state(self) -> StackState:
+        return self._parts.state
+
+    @property
+    def tokens(self) -> Tokens:
+        """Where branches, tags and Call-IDs come from."""
+        return self._parts.tokens
+
+    @property
+    def supported(self) -> tuple[str, ...]:
+        """The option tags that some service understands."""
+        return tuple(sorted(self._parts.services.extensions))
+
+    @property
+    def allow(self) -> str:
+        """The value of Allow: the methods that some service serves."""
+        return self._parts.services.allow
+
+    def hold_flow(self, flow: Flow) -> None:
+        """Keep an idle connection open, because somebody is registered over it."""
+        self._parts.transport.hold(flow)
+
+    def release_flow(self, flow: Flow) -> None:
+        """Undo one `hold_flow`."""
+        self._parts.transport.release(flow)
+
+    def security_events(
+        self,
+    ) -> AbstractAsyncContextManager[trio.MemoryReceiveChannel[SecurityEvent]]:
+        """``async with stack.security_events() as events: async for event in events: …``"""
+        return self._parts.events.listen()
+
+    def statistics(self) -> StackStatistics:
+        """Counts since the start, and what is there now."""
+        parts = self._parts
+        return StackStatistics(
+            **attrs.asdict(parts.counters),
+            unanswered=parts.pipeline.unanswered,
+            dialogs=len(parts.dialogs),
+            transactions=parts.layer.statistics(),
+            transport=parts.transport.statistics(),
+            works=parts.works.statistics(),
+            security_events={kind.value: count for kind, count in parts.events.counts.items()},
+        )
+
+    def snapshot(self) -> StackSnapshot:
+        """What the stack consists of at this moment."""
+        parts = self._parts
+        authenticator = parts.authentication.authenticator
+        return StackSnapshot(
+            listening=tuple(map(str, self._listening)),
+            services=tuple(f"{one.priority} {one.name}" for one in parts.services),
+            identifiers=tuple(parts.identification),
+            authenticator=None if authenticator is None else type(authenticator).__name__,
+            dialogs=tuple(entry.dialog.id.call_id for entry in parts.dialogs),
+            works=tuple(parts.works.snapshot()),
+            statistics=self.statistics(),
+        )
+
+    def _check_running(self) -> None:
+        if self._parts.state is StackState.CLOSED:
+            raise trio.ClosedResourceError("the stack is closed")

@@ -1,0 +1,53 @@
+"""Where transactions are found: by key, and by the connection that they depend on."""
+
+from __future__ import annotations
+
+from ._key import ClientKey, MergeKey, ServerKey
+from ._transaction import ClientTransaction, Flow, ServerTransaction, Transaction
+
+__all__ = ["Index"]
+
+
+class Index:
+    """All transactions that are not over."""
+
+    __slots__ = ("_connections", "clients", "merged", "servers")
+
+    def __init__(self) -> None:
+        self.clients: dict[ClientKey, ClientTransaction] = {}
+        self.servers: dict[ServerKey, ServerTransaction] = {}
+        self.merged: dict[MergeKey, ServerTransaction] = {}
+        # By connection only: those of datagrams are many, and a datagram flow hardly ever fails.
+        self._connections: dict[Flow, dict[Transaction, None]] = {}
+
+    def add_client(self, transaction: ClientTransaction) -> None:
+        self.clients[transaction.key] = transaction
+        if transaction.flow.reliable:
+            self._connections.setdefault(transaction.flow, {})[transaction] = None
+
+    def add_server(self, transaction: ServerTransaction) -> None:
+        self.servers[transaction.key] = transaction
+        if transaction.merge_key is not None:
+            self.merged[transaction.merge_key] = transaction
+        if transaction.flow.reliable:
+            self._connections.setdefault(transaction.flow, {})[transaction] = None
+
+    def remove(self, transaction: Transaction) -> None:
+        if isinstance(transaction, ServerTransaction):
+            del self.servers[transaction.key]
+            if transaction.merge_key is not None:
+                del self.merged[transaction.merge_key]
+        elif isinstance(transaction, ClientTransaction):
+            del self.clients[transaction.key]
+        if transaction.flow.reliable:
+            on_flow = self._connections[transaction.flow]
+            del on_flow[transaction]
+            if not on_flow:
+                del self._connections[transaction.flow]
+
+    def on_flow(self, flow: Flow) -> list[Transaction]:
+        """The transactions that use *flow*; for a datagram flow it looks at all there are."""
+        if flow.reliable:
+            return list(self._connections.get(flow, ()))
+        everyone: list[Transaction] = [*self.clients.values(), *self.servers.values()]
+        return [transaction for transaction in everyone if transaction.flow == flow]

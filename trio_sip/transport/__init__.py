@@ -1,0 +1,28 @@
+"""Transports: RFC 3261 section 18, RFC 3581.  Sockets, flows, and which way a message goes."""
+
+from ._address import Address, Listen
+from ._flow import Flow
+from ._layer import TransportLayer
+from ._limits import TransportLimits
+from ._network import Connection, ConnectionListener, DatagramSocket, Network, Undelivered
+from ._receiver import Receiver
+from ._sockets import SocketNetwork
+from ._statistics import TransportStatistics
+from ._via import fill_via
+
+__all__ = [
+    "Address",
+    "Connection",
+    "ConnectionListener",
+    "DatagramSocket",
+    "Flow",
+    "Listen",
+    "Network",
+    "Receiver",
+    "SocketNetwork",
+    "TransportLayer",
+    "TransportLimits",
+    "TransportStatistics",
+    "Undelivered",
+    "fill_via",
+]

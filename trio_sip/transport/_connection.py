@@ -1,0 +1,250 @@
+"""One stream connection: messages in, bytes out, and the rules for giving it up.
+
+One task reads.  Sending writes to the socket at once; only when the socket is full is the rest
+queued, and a task started that lives until the queue is empty.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable
+
+import trio
+
+from trio_sip._errors import RemoteProtocolError, TransportFailed
+from trio_sip.message import MessageStream, Request, Response, StreamEvent
+
+from ._flow import Flow
+from ._limits import TransportLimits
+from ._network import Connection
+from ._statistics import Counters
+
+__all__ = ["MessageConnection", "Phase"]
+
+_CHUNK = 65536
+
+
+class Phase(enum.Enum):
+    """How far a connection's life has got."""
+
+    OPEN = "open"
+    ENDING = "ending"
+    """What came cannot be followed: the last answers go out, nothing more is read."""
+
+    CLOSED = "closed"
+
+
+class MessageConnection:
+    """A stream that carries SIP messages."""
+
+    def __init__(
+        self,
+        pipe: Connection,
+        flow: Flow,
+        limits: TransportLimits,
+        counters: Counters,
+        nursery: trio.Nursery,
+    ) -> None:
+        self.flow = flow
+        self.phase = Phase.OPEN
+        self.error: Exception | None = None
+        """Why it was closed; ``None`` after an ordinary end."""
+
+        self.holds = 0
+        """Users that want it kept although it is idle."""
+
+        self.return_port = 0
+        """The port in the Via of the last request: where answers go once this is broken."""
+
+        self._pipe = pipe
+        self._limits = limits
+        self._counters = counters
+        self._nursery = nursery
+        self._stream = MessageStream(limits.message)
+        self._queue = bytearray()
+        self._used = trio.current_time()
+        self._began: float | None = None
+        self._watch = trio.CancelScope()
+
+    # -- reading
+
+    async def serve(
+        self,
+        deliver: Callable[[Request | Response, MessageConnection], None],
+        refuse: Callable[[RemoteProtocolError, bytes, Flow], None],
+    ) -> None:
+        """Read until the stream ends, breaks, or outstays its welcome."""
+        try:
+            while self.phase is not Phase.CLOSED:
+                with trio.CancelScope(deadline=self._deadline()) as self._watch:
+                    await self._read(deliver, refuse)
+                    return
+                self._judge_silence()
+        except trio.ClosedResourceError:
+            return  # Closed by a sender that found it full or broken: self.error says which.
+        except OSError as error:
+            self._counters.connections_broken += 1
+            self.close(error)
+        finally:
+            self.close(None)
+
+    async def _read(
+        self,
+        deliver: Callable[[Request | Response, MessageConnection], None],
+        refuse: Callable[[RemoteProtocolError, bytes, Flow], None],
+    ) -> None:
+        while data := await self._pipe.receive_some():
+            try:
+                self._take_messages(data, deliver)
+            except RemoteProtocolError as error:
+                self._counters.unparsable += 1
+                self.phase = Phase.ENDING
+                refuse(error, self._unread(data), self.flow)
+                await self._linger()
+                return
+        if self._stream.partial:
+            self._counters.partial_messages += 1
+
+    def _take_messages(
+        self, data: bytes, deliver: Callable[[Request | Response, MessageConnection], None]
+    ) -> None:
+        stream = self._stream
+        stream.receive_data(data)
+        progress = False
+        while (event := stream.next_event()) is not StreamEvent.NEED_DATA:
+            progress = True
+            if isinstance(event, StreamEvent):
+                self._answer_ping()
+            else:
+                deliver(event, self)
+            if self.phase is not Phase.OPEN:
+                return
+        self._note_progress(progress)
+
+    def _answer_ping(self) -> None:
+        # RFC 5626 section 3.5.1
+        self._counters.keepalives += 1
+        try:
+            self.send_nowait(b"\r\n")
+        except TransportFailed:
+            return  # It is closed now, which the reader finds out next.
+
+    def _note_progress(self, progress: bool) -> None:
+        now = trio.current_time()
+        if progress:
+            self._used = now
+        if not self._stream.partial:
+            # The deadline is left too early on purpose: moving it costs more than a look at the
+            # clock when it passes.
+            self._began = None
+        elif progress or self._began is None:
+            self._began = now
+            self._watch.deadline = self._deadline()
+
+    def _unread(self, data: bytes) -> bytes:
+        """The part of *data* that the refused message begins with, if it begins there."""
+        left = self._stream.buffered
+        return data[len(data) - left :] if left <= len(data) else data
+
+    async def _linger(self) -> None:
+        """Let the last answers arrive.
+
+        Closing a socket with unread input resets the connection, and a reset destroys what the
+        other side has not read yet; so wait for its end, but not for long.
+        """
+        self._watch.deadline = trio.current_time() + self._limits.linger_seconds
+        self._finish_if_flushed()
+        while await self._pipe.receive_some():
+            pass
+
+    # -- time
+
+    def _deadline(self) -> float:
+        idle = math.inf if self.holds else self._used + self._limits.idle_seconds
+        if self._began is None:
+            return idle
+        # A message on its way is not idleness; it has its own limit.
+        return self._began + self._limits.message_seconds
+
+    def _judge_silence(self) -> None:
+        if self.phase is Phase.ENDING:
+            self.close(None)
+        elif trio.current_time() >= self._deadline():
+            if self._began is not None:
+                self._counters.slow_messages += 1
+                self.close(TransportFailed(f"{self.flow}: a message took too long to arrive"))
+            else:
+                self._counters.connections_idle += 1
+                self.close(None)
+
+    def hold(self, change: int) -> None:
+        """Count one more or one fewer user that wants it kept."""
+        self.holds += change
+        self._used = trio.current_time()
+        if self.phase is Phase.OPEN:
+            self._watch.deadline = self._deadline()
+
+    # -- writing
+
+    def send_nowait(self, data: bytes) -> None:
+        """Send *data*, after what is queued already.
+
+        Raises:
+          TransportFailed: the connection is closed, broken, or its reader is too slow.
+        """
+        if self.phase is Phase.CLOSED:
+            self._counters.sends_failed += 1
+            raise TransportFailed(f"{self.flow}: the connection is closed")
+        self._used = trio.current_time()
+        if self._queue:
+            self._enqueue(data)
+            return
+        try:
+            sent = self._pipe.send_some_nowait(data)
+        except OSError as error:
+            self._counters.sends_failed += 1
+            self._counters.connections_broken += 1
+            self.close(error)
+            raise TransportFailed(f"{self.flow}: {error.strerror or error}") from error
+        if sent < len(data):
+            self._enqueue(data[sent:])
+            self._nursery.start_soon(self._write_queue, name=f"write {self.flow}")
+
+    def _enqueue(self, data: bytes) -> None:
+        if len(self._queue) + len(data) > self._limits.send_queue_bytes:
+            self._counters.sends_failed += 1
+            self._counters.queue_overflows += 1
+            error = TransportFailed(f"{self.flow}: the other side reads too slowly")
+            self.close(error)
+            raise error
+        self._queue += data
+
+    async def _write_queue(self) -> None:
+        try:
+            while self._queue:
+                await self._pipe.wait_writable()
+                sent = self._pipe.send_some_nowait(bytes(self._queue[:_CHUNK]))
+                del self._queue[:sent]
+        except trio.ClosedResourceError:
+            return
+        except OSError as error:
+            self._counters.connections_broken += 1
+            self.close(error)
+            return
+        self._finish_if_flushed()
+
+    def _finish_if_flushed(self) -> None:
+        if self.phase is Phase.ENDING and not self._queue:
+            try:
+                self._pipe.send_eof()
+            except OSError as error:
+                self.close(error)
+
+    def close(self, error: Exception | None) -> None:
+        """Close it at once.  Only the first reason counts."""
+        if self.phase is not Phase.CLOSED:
+            self.phase = Phase.CLOSED
+            self.error = error
+            self._queue.clear()
+            self._pipe.close()

@@ -1,0 +1,235 @@
+"""SIP over TCP: who is connected, whom to connect to, and whom to disconnect.
+
+RFC 3261 section 18, RFC 5923 in so far as a connection is used in both directions.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+from collections import OrderedDict
+
+import attrs
+import trio
+
+from trio_sip._errors import RemoteProtocolError, TransportFailed
+from trio_sip.message import Request, Response
+
+from ._address import Address
+from ._connection import MessageConnection, Phase
+from ._flow import Flow
+from ._limits import TransportLimits
+from ._network import Connection, ConnectionListener, Network
+from ._receiver import Receiver
+from ._statistics import Counters
+from ._via import stamp_via
+
+__all__ = ["TcpTransport"]
+
+_log = logging.getLogger("trio_sip.transport")
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+@attrs.define(eq=False)
+class _Opening:
+    """A connection on its way, and those who wait for it."""
+
+    done: trio.Event = attrs.field(factory=trio.Event)
+    flow: Flow | None = None
+    error: Exception | None = None
+
+
+class TcpTransport:
+    """All stream connections of a layer."""
+
+    def __init__(
+        self,
+        network: Network,
+        receiver: Receiver,
+        limits: TransportLimits,
+        counters: Counters,
+        *,
+        force_rport: bool,
+    ) -> None:
+        self._network = network
+        self._receiver = receiver
+        self._limits = limits
+        self._counters = counters
+        self._force_rport = force_rport
+        self._numbers = itertools.count(1)
+        # In the order of last use, so that the one to evict is found at the front.
+        self._connections: OrderedDict[int, MessageConnection] = OrderedDict()
+        self._by_remote: dict[Address, MessageConnection] = {}
+        self._openings: dict[Address, _Opening] = {}
+        self._returns: OrderedDict[Flow, Address] = OrderedDict()
+        self._warned = False
+        self.nursery: trio.Nursery | None = None
+        """Where the connections run, while the layer serves."""
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    # -- connections come
+
+    async def serve_listener(self, listener: ConnectionListener) -> None:
+        """Accept connections until cancelled."""
+        while True:
+            try:
+                pipe = await listener.accept()
+            except OSError as error:
+                self._counters.accepts_failed += 1
+                if error.errno in _EXHAUSTED:
+                    await self._wait_for_descriptors(listener, error)
+                continue
+            self._counters.connections_accepted += 1
+            self._adopt(pipe)
+
+    async def _wait_for_descriptors(self, listener: ConnectionListener, error: OSError) -> None:
+        # The listener stays readable, so without a pause this would spin.
+        if not self._warned:
+            self._warned = True
+            _log.error("cannot accept connections on %s: %s", listener.local, error)
+        await trio.sleep(self._limits.accept_retry_seconds)
+
+    def _adopt(self, pipe: Connection) -> MessageConnection:
+        nursery = self.nursery
+        if nursery is None:
+            # The layer was closed while this one was on its way.
+            pipe.close()
+            raise trio.ClosedResourceError("the transports are not running")
+        while len(self._connections) >= self._limits.max_connections:
+            self._evict()
+        flow = Flow("TCP", pipe.local, pipe.remote, next(self._numbers))
+        connection = MessageConnection(pipe, flow, self._limits, self._counters, nursery)
+        self._connections[flow.number] = connection
+        self._by_remote[flow.remote] = connection
+        nursery.start_soon(self._serve_connection, connection, name=f"read {flow}")
+        return connection
+
+    def _evict(self) -> None:
+        unheld = (c for c in self._connections.values() if not c.holds)
+        oldest = next(unheld, None) or next(iter(self._connections.values()))
+        self._counters.connections_evicted += 1
+        oldest.close(None)
+        self._forget(oldest)
+
+    async def _serve_connection(self, connection: MessageConnection) -> None:
+        try:
+            await connection.serve(self._deliver, self._refuse)
+        finally:
+            connection.close(None)
+            self._forget(connection)
+            self._receiver.flow_closed(connection.flow, connection.error)
+
+    def _forget(self, connection: MessageConnection) -> None:
+        flow = connection.flow
+        if self._connections.pop(flow.number, None) is None:
+            return
+        if self._by_remote.get(flow.remote) is connection:
+            del self._by_remote[flow.remote]
+        if connection.return_port:
+            self._returns[flow] = Address(flow.remote.host, connection.return_port)
+            if len(self._returns) > self._limits.remembered_returns:
+                self._returns.popitem(last=False)
+
+    # -- messages come
+
+    def _deliver(self, message: Request | Response, connection: MessageConnection) -> None:
+        if connection.flow.number in self._connections:
+            self._connections.move_to_end(connection.flow.number)
+        if isinstance(message, Request):
+            port = stamp_via(message, connection.flow.remote, self._force_rport)
+            if port is None:
+                self._counters.without_via += 1
+                return
+            connection.return_port = port
+        self._receiver.receive_message(message, connection.flow)
+
+    def _refuse(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
+        self._receiver.receive_garbage(error, data, flow)
+
+    # -- connections are opened
+
+    def flow_nowait(self, remote: Address) -> Flow | None:
+        """The flow of an open connection to *remote*, if there is one."""
+        connection = self._by_remote.get(remote)
+        return connection.flow if connection and connection.phase is Phase.OPEN else None
+
+    async def flow_to(self, remote: Address) -> Flow:
+        """The flow of a connection to *remote*, opened if need be.
+
+        Whoever asks while it is being opened shares it; cancelling one of them hurts no other.
+
+        Raises:
+          TransportFailed: nobody answers there.
+        """
+        if (flow := self.flow_nowait(remote)) is not None:
+            await trio.lowlevel.checkpoint()
+            return flow
+        opening = self._openings.get(remote)
+        if opening is None:
+            if self.nursery is None:
+                raise trio.ClosedResourceError("the transports are not running")
+            opening = self._openings[remote] = _Opening()
+            self.nursery.start_soon(self._open, remote, opening, name=f"connect {remote}")
+        await opening.done.wait()
+        if opening.flow is None:
+            reason = opening.error or "closed meanwhile"
+            raise TransportFailed(f"TCP {remote}: {reason}") from opening.error
+        return opening.flow
+
+    async def _open(self, remote: Address, opening: _Opening) -> None:
+        try:
+            with trio.fail_after(self._limits.connect_seconds):
+                pipe = await self._network.connect(remote)
+            self._counters.connections_opened += 1
+            opening.flow = self._adopt(pipe).flow
+        except (OSError, trio.TooSlowError) as error:
+            self._counters.connects_failed += 1
+            opening.error = error if isinstance(error, OSError) else _too_slow()
+        except trio.ClosedResourceError:
+            return
+        finally:
+            del self._openings[remote]
+            opening.done.set()
+
+    # -- messages go
+
+    def send_nowait(self, data: bytes, flow: Flow) -> None:
+        """Send on the connection of *flow*; a response finds another way when it is broken.
+
+        Raises:
+          TransportFailed: the connection is gone, or its reader is too slow.
+        """
+        connection = self._connections.get(flow.number)
+        if connection is not None and connection.phase is not Phase.CLOSED:
+            connection.send_nowait(data)
+            self._connections.move_to_end(flow.number)
+            return
+        back = self._returns.get(flow)
+        if back is None or self.nursery is None or not data.startswith(b"SIP/2.0 "):
+            self._counters.sends_failed += 1
+            raise TransportFailed(f"{flow}: the connection is closed")
+        self.nursery.start_soon(self._send_back, data, flow, back, name=f"answer {back}")
+
+    async def _send_back(self, data: bytes, flow: Flow, back: Address) -> None:
+        """Open a connection to where the request's Via says.  RFC 3261 section 18.2.2."""
+        try:
+            self.send_nowait(data, await self.flow_to(back))
+        except TransportFailed as error:
+            self._receiver.flow_closed(flow, error)
+
+    def hold(self, flow: Flow, change: int) -> None:
+        """Change how many users want the connection kept while it is idle."""
+        if (connection := self._connections.get(flow.number)) is not None:
+            connection.hold(change)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in list(self._connections.values()):
+            connection.close(None)
+
+
+def _too_slow() -> OSError:
+    return TimeoutError(errno.ETIMEDOUT, "no answer in time")

@@ -1,0 +1,391 @@
+"""A work: tasks that run one after another, in the order in which they were pushed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
+
+import attrs
+import trio
+
+from trio_sip._errors import LocalProtocolError, Overloaded
+
+from ._runner import Runner
+from ._schedule import Schedule, ScheduleMode
+from ._statistics import Load, WorkState, WorkStatistics
+from ._task import AwaitedTask, HoldTask, Task, call, current_task
+
+if TYPE_CHECKING:  # Works make works, and a work asks them for a runner.
+    from ._works import Works
+
+__all__ = ["Work"]
+
+PosArgsT = TypeVarTuple("PosArgsT")
+ResultT = TypeVar("ResultT")
+
+
+@attrs.define(eq=False, repr=False, weakref_slot=False)
+class Work:
+    """Tasks that belong together, for example everything that happens to one dialog.
+
+    Made by `Works.create` or `Works.grouped`.  They run in the order pushed and never two at a
+    time, each as part of a trio task that carries the work's name; tasks of different works
+    interleave.  An exception of a task goes to the error rule of the stack and the work goes on;
+    `trio.Cancelled` and `KeyboardInterrupt` always pass.
+
+    ``async with works.create("x") as work:`` drains and ends it, as `aclose` does.
+    """
+
+    _works: Works
+    _name: str
+    _key: Hashable | None
+    _state: WorkState = attrs.field(default=WorkState.OPEN, init=False)
+    _load: Load = attrs.field(default=Load.NORMAL, init=False)
+    _runner: Runner | None = attrs.field(default=None, init=False)
+    _running: Task | None = attrs.field(default=None, init=False)
+    _running_since: float = attrs.field(default=0.0, init=False)
+    _done: int = attrs.field(default=0, init=False)
+    _longest_queue: int = attrs.field(default=0, init=False)
+    _longest_wait: float = attrs.field(default=0.0, init=False)
+    _schedules: tuple[Schedule, ...] = attrs.field(default=(), init=False)
+    _ended: trio.Event | None = attrs.field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        """Show the name and how it stands."""
+        return f"<Work {self._name!r} {self._state.value}, {self.waiting} waiting>"
+
+    @property
+    def name(self) -> str:
+        """What logs, statistics and trio's own task dumps show."""
+        return self._name
+
+    @property
+    def state(self) -> WorkState:
+        """Open, closing or closed."""
+        return self._state
+
+    @property
+    def waiting(self) -> int:
+        """Tasks pushed and not yet begun."""
+        return 0 if self._runner is None else len(self._runner.queue)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the high-water mark was reached and the low-water mark has not been since."""
+        return self._load is Load.OVERLOADED
+
+    # -- Pushing --
+
+    def push(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
+        """Run ``fn(*args)`` after everything pushed before.  Never blocks.
+
+        *fn* is a plain or an async function.
+
+        Errors: `Overloaded` when the queue is at the high-water mark, `trio.ClosedResourceError`
+        when the work takes no new tasks.
+        """
+        runner = self._runner
+        if runner is not None and len(runner.queue) >= self._works.high_water:
+            self._works._refused += 1
+            raise Overloaded(f"work {self._name!r} has {len(runner.queue)} tasks waiting")
+        self._enqueue(Task(self, fn, args, self._works._clock()))
+
+    def push_unbounded(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
+        """`push` even when the queue is full: for an ACK or a response, which ease the load.
+
+        Only for what something else bounds, such as the number of transactions.
+        """
+        self._enqueue(Task(self, fn, args, self._works._clock()))
+
+    def push_from_thread(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
+        """`push` from a thread that is not trio's.  What is then refused is dropped and counted.
+
+        Errors: `trio.RunFinishedError` when trio has ended.
+        """
+        self._works._from_thread(self.push, fn, *args)
+
+    @overload
+    async def run(
+        self, fn: Callable[[*PosArgsT], Awaitable[ResultT]], *args: *PosArgsT
+    ) -> ResultT: ...
+    @overload
+    async def run(self, fn: Callable[[*PosArgsT], ResultT], *args: *PosArgsT) -> ResultT: ...
+    async def run(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> Any:
+        """Push ``fn(*args)``, wait until it has run, and return or raise what it did.
+
+        From inside a task of this same work it runs at once, inline.
+
+        Cancellation: a task that still waits is taken out of the queue; one that runs is
+        cancelled, and its end awaited.  If it returns a result nevertheless, that is returned.
+
+        Errors: as `push`; `WorkDeadlock` if this work waits, perhaps through others, for the one
+        that the caller belongs to; `trio.ClosedResourceError` if the work is cancelled meanwhile.
+        """
+        work = self._living()
+        if work._is_current():
+            await trio.lowlevel.checkpoint()
+            return await call(fn, args)
+        works = self._works
+        if work.waiting >= works.high_water:
+            works._refused += 1
+            raise Overloaded(f"work {self._name!r} has {work.waiting} tasks waiting")
+        waiter = works._waiter()
+        works._waits.add(waiter, work)
+        try:
+            task = AwaitedTask(work, fn, args, works._clock())
+            work._enqueue(task)
+            return await task.outcome()
+        finally:
+            works._waits.remove(waiter, work)
+
+    @asynccontextmanager
+    async def suspended(self) -> AsyncIterator[None]:
+        """Inside the block nothing runs in this work; what is pushed meanwhile waits.
+
+        Waits first for all that was pushed before.  From inside a task of this same work it waits
+        for nothing, because nothing else can run then anyway.
+
+        Errors: `WorkDeadlock` as `run`; `trio.ClosedResourceError` if the work is closed.
+        """
+        work = self._living()
+        if work._is_current():
+            await trio.lowlevel.checkpoint()
+            yield
+            return
+        works = self._works
+        waiter = works._waiter()
+        hold = HoldTask(work, works._clock())
+        try:
+            works._waits.add(waiter, work)
+            try:
+                work._enqueue(hold)
+                await hold.wait()
+            finally:
+                works._waits.remove(waiter, work)
+            works._waits.add(work, waiter)
+            try:
+                yield
+            finally:
+                works._waits.remove(work, waiter)
+        finally:
+            hold.release()
+
+    def schedule(
+        self,
+        fn: Callable[[*PosArgsT], Any],
+        *args: *PosArgsT,
+        every: float | None = None,
+        after: float | None = None,
+        mode: ScheduleMode = ScheduleMode.PERIODIC,
+    ) -> Schedule:
+        """Run ``fn(*args)`` in this work once *after* so many seconds, or *every* so many.
+
+        The clock is trio's.  The schedule ends when it is cancelled, or with the work.
+
+        Errors: `LocalProtocolError` unless exactly one of the two is given, and *every* is more
+        than 0; `trio.ClosedResourceError` when the work takes no new tasks.
+        """
+        if (every is None) == (after is None):
+            raise LocalProtocolError("schedule() takes either every= or after=")
+        interval = every if every is not None else after
+        if interval is None or interval < 0 or interval == every == 0:
+            raise LocalProtocolError(f"no interval: {interval!r}")
+        work = self._living()
+        work._check_open()
+        schedule = Schedule(work, fn, args, interval, mode if every is not None else None)
+        work._schedules += (schedule,)
+        self._works._start_schedule(work, schedule)
+        return schedule
+
+    # -- Ending --
+
+    async def aclose(self) -> None:
+        """Take no new tasks, run those that wait, and end.  Closing twice is closing once.
+
+        From inside a task of this same work it does not wait: the work ends after that task and
+        those behind it.
+
+        Cancellation: the work is cancelled too, so that it is closed in any case.
+
+        Errors: `WorkDeadlock` if one of its tasks waits for the caller's work; it closes still.
+        """
+        work = self._living()
+        if work._state is WorkState.OPEN:
+            work._stop_schedules()
+            work._state = WorkState.CLOSING
+            if work._runner is None:
+                work._end_life()
+        if work._is_current():
+            await trio.lowlevel.checkpoint()
+            return
+        try:
+            await work.join()
+        except trio.Cancelled:
+            work.cancel()
+            raise
+
+    async def join(self) -> None:
+        """Wait until the work has been closed, by whomever, and its last task has ended.
+
+        Errors: `WorkDeadlock` as `run`.
+        """
+        work = self._living()
+        if work._state is WorkState.CLOSED:
+            await trio.lowlevel.checkpoint()
+            return
+        if work._ended is None:
+            work._ended = trio.Event()
+        waiter = self._works._waiter()
+        self._works._waits.add(waiter, work)
+        try:
+            await work._ended.wait()
+        finally:
+            self._works._waits.remove(waiter, work)
+
+    def cancel(self) -> None:
+        """Drop the tasks that wait, cancel the one that runs, and take no new ones."""
+        work = self._living()
+        if work._state is WorkState.CLOSED:
+            return
+        work._stop_schedules()
+        work._state = WorkState.CLOSING
+        runner = work._runner
+        if runner is None:
+            work._end_life()
+            return
+        dropped = list(runner.queue)
+        runner.queue.clear()
+        self._works._dropped += len(dropped)
+        for task in dropped:
+            task.drop()
+        if work._running is not None:
+            runner.cancel_running()
+
+    async def __aenter__(self) -> Work:
+        """Nothing to open; `aclose` at the end of the block."""
+        await trio.lowlevel.checkpoint()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Drain and end it."""
+        await self.aclose()
+
+    def statistics(self) -> WorkStatistics:
+        """How it stands now."""
+        return WorkStatistics(
+            name=self._name,
+            state=self._state,
+            load=self._load,
+            waiting=self.waiting,
+            done=self._done,
+            longest_queue=self._longest_queue,
+            longest_wait=self._longest_wait,
+            running_since=None if self._running is None else self._running_since,
+            waits_for=tuple(target.name for target in self._works._waits.targets(self)),
+        )
+
+    # -- For the other modules of this package --
+
+    def _living(self) -> Work:
+        """The work that tasks of this group go to: another one, if this handle is a stale one."""
+        if self._key is None or self._runner is not None:
+            return self
+        return self._works._grouped.get(self._key, self)
+
+    def _is_current(self) -> bool:
+        """Whether the running code is part of the task that runs in this work now."""
+        running = self._running
+        return running is not None and current_task.get() is running
+
+    def _check_open(self) -> None:
+        if self._state is not WorkState.OPEN:
+            raise trio.ClosedResourceError(f"work {self._name!r} is {self._state.value}")
+
+    def _enqueue(self, task: Task) -> None:
+        """Put *task* at the end of the queue, and get a runner if there is none yet."""
+        runner = self._runner
+        if runner is None:
+            if self._key is not None and (work := self._living()) is not self:
+                task.work = work
+                work._enqueue(task)
+                return
+            self._check_open()
+            runner = self._runner = self._works._activate(self)
+        elif self._state is not WorkState.OPEN:
+            self._check_open()
+        queue = runner.queue
+        queue.append(task)
+        waiting = len(queue)
+        if waiting > self._longest_queue:
+            self._longest_queue = waiting
+        if waiting >= self._works.high_water and self._load is Load.NORMAL:
+            self._load = Load.OVERLOADED
+            self._works._overloaded += 1
+
+    def _withdraw(self, task: Task) -> bool:
+        """Take *task* out of the queue: False if it is no longer there."""
+        if self._runner is None or task not in self._runner.queue:
+            return False
+        self._runner.queue.remove(task)
+        self._ease(len(self._runner.queue))
+        return True
+
+    def _ease(self, waiting: int) -> None:
+        """The queue has become shorter."""
+        if self._load is Load.OVERLOADED and waiting <= self._works.low_water:
+            self._load = Load.NORMAL
+            self._works._overloaded -= 1
+
+    def _cancel_running(self, task: Task) -> None:
+        if self._running is task and self._runner is not None:
+            self._runner.cancel_running()
+
+    def _begin(self, task: Task, waiting: int) -> None:
+        now = self._works._clock()
+        self._running = task
+        self._running_since = now
+        waited = now - task.pushed_at
+        if waited > self._longest_wait:
+            self._longest_wait = waited
+        if self._load is Load.OVERLOADED:
+            self._ease(waiting)
+
+    def _end(self) -> None:
+        self._running = None
+        self._done += 1
+        self._works._done += 1
+
+    def _task_failed(self, error: Exception) -> None:
+        self._works._task_failed(self, error)
+
+    def _idle(self) -> None:
+        """The runner is gone, because there is nothing left to do."""
+        self._runner = None
+        if self._load is Load.OVERLOADED:
+            self._ease(0)
+        if self._state is WorkState.CLOSING:
+            self._end_life()
+        if self._key is not None:
+            self._works._forget_if_idle(self)
+
+    def _stop_schedules(self) -> None:
+        for schedule in self._schedules:
+            schedule.cancel()
+
+    def _unschedule(self, schedule: Schedule) -> None:
+        self._schedules = tuple(other for other in self._schedules if other is not schedule)
+        if self._runner is None and self._key is not None:
+            self._works._forget_if_idle(self)
+
+    def _end_life(self) -> None:
+        self._state = WorkState.CLOSED
+        if self._ended is not None:
+            self._ended.set()
+        self._works._forget_closed(self)
