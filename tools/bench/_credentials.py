@@ -52,7 +52,8 @@ class Credentials:
 
     def _learn(self, user: bytes) -> bytes:
         text = b"%b:%b:%b" % (user, self._realm, password_of(user.decode()).encode())
-        ha1 = self._ha1[user] = self._hash(text).hexdigest().encode()
+        ha1: bytes = self._hash(text).hexdigest().encode()
+        self._ha1[user] = ha1
         return ha1
 
     def _read(self, response: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["Figure", "Floor", "measured", "noted", "unavailable"]
+__all__ = ["Figure", "Floor", "measured", "noted", "of_floor", "unavailable"]
 
 
 @attrs.frozen
@@ -51,6 +51,12 @@ def measured(part: str, name: str, value: float, floor: Floor, note: str = "") -
         on_the_scale=ratio * floor.reference,
         note=note,
     )
+
+
+def of_floor(name: str, floor: Floor, note: str = "") -> Figure:
+    """The floor itself, and the factor that takes this run's figures to the scale."""
+    factor = f"× {floor.reference / floor.measured:.2f} gives the scale"
+    return measured("floor", name, floor.measured, floor, f"{factor}; {note}" if note else factor)
 
 
 def noted(part: str, name: str, value: float, unit: str, note: str = "") -> Figure:

@@ -45,6 +45,9 @@ class Plan:
     total: int = 1 << 62
     """How many counted exchanges are enough."""
 
+    resend_after: float = 0.5
+    """Seconds until a request is sent again; then twice as long, up to 4 s (RFC 3261 T1, T2)."""
+
     every: float = 1.0
     """Seconds between two reports of progress."""
 
@@ -160,7 +163,8 @@ class Loader:
 
     def _send(self, request: Outstanding, now: float, started: float | None = None) -> None:
         request.started = now if started is None else started
-        request.resend_at = now + 0.5
+        request.interval = self._plan.resend_after
+        request.resend_at = now + request.interval
         self._pending[request.key] = request
         self._sock.send(request.message)
 

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ._timing import cpu_microseconds
+from ._timing import cpu_microseconds, the_same
 from .messages import KINDS
 
-__all__ = ["PEERS"]
+__all__ = ["PEERS", "measure_stack"]
 
 # Any: peers have the types that they have.
 _Fields = tuple[Any, ...]
@@ -112,15 +112,14 @@ PEERS = {
 }
 
 
-def main(name: str, seconds: float) -> dict[str, Any]:
+def measure_stack(parse: Callable[[bytes], Any], read: _Reader, seconds: float) -> dict[str, Any]:
     """Every kind of message, both ways, and the fields of the first so that they can be checked."""
-    parse, read = PEERS[name]()
     found: dict[str, Any] = {}
     for kind, create in KINDS.items():
         messages = create(1000)
         found[kind] = {
-            "parse": cpu_microseconds(parse, lambda held=messages: held, seconds),
-            "six": cpu_microseconds(read, lambda held=messages: held, seconds),
+            "parse": cpu_microseconds(parse, the_same(messages), seconds),
+            "six": cpu_microseconds(read, the_same(messages), seconds),
             "fields": list(read(messages[0])),
         }
     return found
@@ -128,6 +127,6 @@ def main(name: str, seconds: float) -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(main(sys.argv[1], float(sys.argv[2]))))
+        print(json.dumps(measure_stack(*PEERS[sys.argv[1]](), float(sys.argv[2]))))
     except Exception as error:  # Whatever a peer raises is its answer.
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))

@@ -61,7 +61,7 @@ class Outstanding:
         self.dialog = dialog
         # The loader's: when the exchange began, and when to send the request again.
         self.started = 0.0
-        self.interval = 0.5
+        self.interval = 0.0
         self.resend_at = 0.0
 
 

@@ -37,8 +37,8 @@ def print_figures(figures: Sequence[Figure]) -> None:
     """Print them all on standard output."""
     rows = to_rows(figures)
     try:
-        from rich.console import Console
-        from rich.table import Table
+        from rich.console import Console  # noqa: PLC0415 - it may be missing
+        from rich.table import Table  # noqa: PLC0415 - likewise
     except ImportError:
         _print_plain(rows)
         return

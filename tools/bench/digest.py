@@ -29,7 +29,7 @@ class _Registrar:
 
     def __init__(self, algorithm: Algorithm) -> None:
         self._algorithm = algorithm
-        self._data = [DigestChallengeData("example.com", _USER)]
+        self._data = [DigestChallengeData(realm="example.com", auth=_USER)]
         self._nonces = Nonces(b"k" * 32)
         self._now = 0.0
 
@@ -80,7 +80,7 @@ class _Registrar:
 def measure_digest(floor: Floor, seconds: float) -> list[Figure]:
     """One check of credentials, by algorithm, from the header's text to the outcome."""
     figures = []
-    for algorithm in (Algorithm.MD5, Algorithm.SHA256):
+    for algorithm in (Algorithm.MD5, Algorithm.SHA_256):
         registrar = _Registrar(algorithm)
         cost = cpu_microseconds(registrar.verify, registrar.create_credentials, seconds / 4)
         note = f"{1e6 / cost:,.0f} checks/s"

@@ -64,6 +64,7 @@ def load_echo(
         failures=echoes.lost,
         unexpected=0,
         refusals={},
+        # Nobody asks a floor how long it took.
         p50=0.0,
         p99=0.0,
         longest=0.0,

@@ -36,6 +36,7 @@ CSeq: {number} INVITE
 Contact: <sip:alice@client.atlanta.example.com:5060;transport=udp>
 Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE
 Supported: replaces, timer, 100rel
+User-Agent: bench
 Content-Type: application/sdp
 Content-Length: {length}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import statistics
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -54,11 +55,25 @@ class Run:
             sum(part.cpu for part in parts),
         )
 
+    def most_within(self, seconds: float) -> int:
+        """The most exchanges that were done within so many seconds."""
+        most = begin = done = 0
+        passed = 0.0
+        for part in self.slices:
+            done, passed = done + part.done, passed + part.seconds
+            while passed > seconds and begin < len(self.slices):
+                done, passed = done - self.slices[begin].done, passed - self.slices[begin].seconds
+                begin += 1
+            most = max(most, done)
+        return most
+
     def describe(self) -> str:
         """Rate, latency and everything that went wrong, on one line."""
         report, whole = self.report, self.whole
         rate = whole.done / whole.seconds if whole.seconds else 0.0
-        text = f"{rate:,.0f}/s, p50 {report['p50'] * 1e3:.1f} p99 {report['p99'] * 1e3:.1f} ms"
+        text = f"{rate:,.0f}/s"
+        if report["p50"]:
+            text += f", p50 {report['p50'] * 1e3:.1f} p99 {report['p99'] * 1e3:.1f} ms"
         for name in ("retransmissions", "failures", "unexpected"):
             text += f", {report[name]} {name}" if report[name] else ""
         text += "".join(f", {count} × {what}" for what, count in report["refusals"].items())
@@ -98,7 +113,8 @@ def echo_floor(seconds: float) -> tuple[Floor, Run]:
     """What a drained echo costs here and now, under the same loader."""
     with open_server(python("tools.bench.echo")) as server:
         run = load(server, "echo", seconds=seconds)
-    return Floor(run.whole.microseconds, ECHO_ON_THE_SCALE), run
+    usual = statistics.median(part.microseconds for part in run.slices)
+    return Floor(usual, ECHO_ON_THE_SCALE), run
 
 
 @contextlib.contextmanager

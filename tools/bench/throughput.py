@@ -22,9 +22,7 @@ _KEPT = 500_000
 _KEPT_FOR = 32.0
 
 
-def _loaded(
-    part: str, name: str, floor: Floor, run: Callable[[], Run]
-) -> list[Figure]:
+def _loaded(part: str, name: str, floor: Floor, run: Callable[[], Run]) -> list[Figure]:
     try:
         done = run()
     except ServerFailed as error:
@@ -91,19 +89,19 @@ def _measure_long(floor: Floor, seconds: float) -> list[Figure]:
 def measure_pause(kept: int = _KEPT) -> list[Figure]:
     """The longest time that the server is silent while it keeps many transactions.
 
-    A transaction over UDP is kept for 32 s, so how many there are at once depends on the rate:
-    the load lasts until *kept* have been made, and at least for as long as one is kept.
+    A transaction over UDP is kept for 32 s, so how many there are at once depends on the rate.
+    Half as many again as *kept* are made, so that the first are forgotten under load, too.
     """
     try:
         with open_serve(1) as server:
             before = server.resident()
-            run = load(server, "options", seconds=600, total=kept, warm=0.5)
+            run = load(server, "options", seconds=600, total=kept * 3 // 2, warm=0.5)
             grown = server.resident() - before
     except ServerFailed as error:
         return [unavailable("pause", "longest gap in service", str(error))]
-    report, whole = run.report, run.whole
-    there = min(whole.done, int(whole.done / whole.seconds * _KEPT_FOR))
-    note = f"about {there:,} transactions kept at the end; {run.describe()}"
+    there = run.most_within(_KEPT_FOR)
+    note = f"{there:,} transactions kept; {run.describe()}"
+    report = run.report
     return [
         noted("pause", "longest gap in service", report["longest_gap"] * 1e3, "ms", note),
         noted("pause", "longest time to an answer", report["longest"] * 1e3, "ms"),

@@ -16,7 +16,7 @@ from ._via import CSeq, Via
 __all__ = [
     "ALLOW", "CALL_ID", "CONTACT", "CONTENT_LENGTH", "CSEQ", "EXPIRES", "FROM", "MAX_FORWARDS",
     "MIN_EXPIRES", "PROXY_REQUIRE", "RECORD_ROUTE", "REQUIRE", "ROUTE", "SUPPORTED", "TO",
-    "TOP_VIA", "UNSUPPORTED", "VIA",
+    "TOP_CONTACT", "TOP_VIA", "UNSUPPORTED", "VIA",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -98,6 +98,7 @@ TO = Field("To", NameAddr.parse)
 CALL_ID = Field("Call-ID", _call_id)
 CSEQ = Field("CSeq", CSeq.parse)
 CONTACT: ListField[NameAddr | str] = ListField("Contact", _contact)
+TOP_CONTACT: TopField[NameAddr | str] = TopField("Contact", _contact)
 ROUTE = ListField("Route", NameAddr.parse)
 RECORD_ROUTE = ListField("Record-Route", NameAddr.parse)
 MAX_FORWARDS = Field("Max-Forwards", _max_forwards)

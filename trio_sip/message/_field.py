@@ -40,9 +40,9 @@ class Field(_Named, Generic[T]):
 
     def read(self, values: list[str]) -> T:
         """The typed value of the only line; `KeyError` for none, a fault for several."""
-        if not values:
-            raise KeyError(self.name)
-        if len(values) > 1:
+        if len(values) != 1:
+            if not values:
+                raise KeyError(self.name)
             raise RemoteProtocolError(f"more than one {self.name}")
         try:
             return self._parse(values[0])

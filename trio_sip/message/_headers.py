@@ -100,9 +100,12 @@ class Headers:
         if isinstance(name, str):
             return self._indexed()[_key(name)][0]
         typed: T | list[T] | None = self._typed.get(name.cache_key)
-        if typed is None:
-            values = (self._index or self._indexed()).get(name.key, [])
-            typed = self._typed[name.cache_key] = name.read(values)
+        return self._read(name) if typed is None else typed
+
+    # Any: what it returns is what the field given says, and callers know which they gave.
+    def _read(self, name: Field[Any] | ListField[Any]) -> Any:
+        values = (self._index or self._indexed()).get(name.key, [])
+        typed = self._typed[name.cache_key] = name.read(values)
         return typed
 
     @overload
@@ -184,7 +187,7 @@ class Headers:
                 del self._lines[place]
         else:
             self._lines.append(line)
-        self._forget()
+        self._read_again()
 
     def insert_first(self, name: str, value: object) -> None:
         """Put a value before all others of *name*: how a Via is pushed."""
@@ -194,16 +197,18 @@ class Headers:
         if places and _key(name) in SINGLE:
             raise LocalProtocolError(f"{canonical_name(name)} is there already")
         self._lines.insert(places[0] if places else 0, f"{canonical_name(name)}: {text}")
-        self._forget()
+        self._read_again()
 
     def remove(self, name: str) -> None:
         """Remove every header called *name*; none is fine too."""
         key = _key(name)
         self._lines = [line for line in self._lines if _key(line.partition(":")[0]) != key]
-        self._forget()
+        self._read_again()
 
     def copy(self) -> Headers:
-        return Headers._of(list(self._lines), None)
+        copied = Headers._of(list(self._lines), None)
+        copied._indexed()
+        return copied
 
     @property
     def is_sealed(self) -> bool:
@@ -220,9 +225,10 @@ class Headers:
             place for place, line in enumerate(self._lines) if _key(line.partition(":")[0]) == key
         ]
 
-    def _forget(self) -> None:
+    def _read_again(self) -> None:
         self._index = None
         self._typed = {}
+        self._indexed()
 
 
 class _SealedHeaders(Headers):

@@ -11,7 +11,7 @@ import attrs
 from trio_sip._errors import LocalProtocolError
 
 from ._body import Body, multipart_body, parse_multipart_untrusted, typed_content
-from ._core_fields import CALL_ID, CONTACT, CSEQ, FROM, MAX_FORWARDS, TO, TOP_VIA, VIA
+from ._core_fields import CALL_ID, CONTACT, CSEQ, FROM, MAX_FORWARDS, TO, TOP_CONTACT, TOP_VIA, VIA
 from ._field import Field, ListField
 from ._grammar import checked_text, checked_token, encoded
 from ._headers import Headers
@@ -195,7 +195,9 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via: where the message came from, or where the response goes."""
-        return self.headers[TOP_VIA]
+        headers = self.headers
+        value: Via = headers._typed.get("via top") or headers._read(TOP_VIA)
+        return value
 
     @property
     def vias(self) -> list[Via]:
@@ -203,19 +205,27 @@ class Message:
 
     @property
     def from_(self) -> NameAddr:
-        return self.headers[FROM]
+        headers = self.headers
+        value: NameAddr = headers._typed.get("from") or headers._read(FROM)
+        return value
 
     @property
     def to(self) -> NameAddr:
-        return self.headers[TO]
+        headers = self.headers
+        value: NameAddr = headers._typed.get("to") or headers._read(TO)
+        return value
 
     @property
     def call_id(self) -> str:
-        return self.headers[CALL_ID]
+        headers = self.headers
+        value: str = headers._typed.get("call-id") or headers._read(CALL_ID)
+        return value
 
     @property
     def cseq(self) -> CSeq:
-        return self.headers[CSEQ]
+        headers = self.headers
+        value: CSeq = headers._typed.get("cseq") or headers._read(CSEQ)
+        return value
 
     @property
     def contacts(self) -> list[NameAddr | str]:
@@ -225,6 +235,13 @@ class Message:
     @property
     def contact(self) -> NameAddr | None:
         """The first Contact that is an address, or ``None``."""
+        headers = self.headers
+        values = (headers._index or headers._indexed()).get("contact")
+        if values is None:
+            return None
+        first: NameAddr | str = headers._typed.get("contact top") or headers._read(TOP_CONTACT)
+        if isinstance(first, NameAddr):
+            return first
         return next((item for item in self.contacts if isinstance(item, NameAddr)), None)
 
     @property
@@ -250,7 +267,10 @@ class Message:
         return head + self._body if self._body else head
 
     def _length_is_there(self) -> bool:
-        return any(line[:15].lower() == "content-length:" for line in self.headers._lines)
+        # Headers that add one look whether there is one, which makes their index; those that a
+        # response was made with have neither.
+        index = self.headers._index
+        return index is not None and "content-length" in index
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):

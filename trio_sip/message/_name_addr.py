@@ -101,7 +101,15 @@ class NameAddr:
     @property
     def tag(self) -> str | None:
         """The ``tag`` parameter: which end of which dialog this is."""
-        return self.params._items.get("tag")
+        params = self._params
+        if isinstance(params, str):
+            if not params:
+                return None
+            if params[:5] == ";tag=" and ";" not in params[5:]:
+                # Nearly always it is the only parameter, and nothing else is wanted.
+                return params[5:]
+            params = self.params
+        return params._items.get("tag")
 
     @property
     def q(self) -> float:

@@ -95,25 +95,46 @@ def parse_head(head: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Respon
     if fault is not None:
         message.fault = fault
     del lines[0]
-    if "\r\n " in text or "\r\n\t" in text:
-        lines = joined_folds(lines)
-        plain = [unfolded(line) for line in lines]
-    else:
-        plain = lines
     if len(lines) > limits.header_count:
         message.fault = message.fault or Fault(513, "Too Many Header Fields")
+    index = _index(lines)
+    if index is None:
+        lines = joined_folds(lines)
+        index = _careful_index(lines, message)
+    message.headers = Headers._of(lines, index)
+    return message
+
+
+def _index(lines: list[str]) -> dict[str, list[str]] | None:
+    """Names and values of lines as they usually are; ``None`` if one is folded or no header."""
     index: dict[str, list[str]] = {}
     known = KEYS.get
-    for name, colon, value in [line.partition(":") for line in plain]:
-        key = known(name) or header_key(name)
+    for line in lines:
+        name, colon, value = line.partition(":")
+        key = known(name)
         if key is None or not colon:
-            message.fault = message.fault or Fault(400, "Bad Header Line")
-        elif key in index:
+            # A folded line begins with white space, which no header name does.
+            key = header_key(name)
+            if key is None or not colon or name[:1] in " \t":
+                return None
+        if key in index:
             index[key].append(value.strip(" \t"))
         else:
             index[key] = [value.strip(" \t")]
-    message.headers = Headers._of(lines, index)
-    return message
+    return index
+
+
+def _careful_index(lines: list[str], message: Request | Response) -> dict[str, list[str]]:
+    """The same for folded lines, and for lines that are no headers, which is a fault."""
+    index: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = unfolded(line).partition(":")
+        key = header_key(name)
+        if key is None or not colon:
+            message.fault = message.fault or Fault(400, "Bad Header Line")
+        else:
+            index.setdefault(key, []).append(value.strip(" \t"))
+    return index
 
 
 def _parse_start_line(line: str, limits: Limits) -> Request | Response:

@@ -21,13 +21,13 @@ __all__ = ["SIP_URI", "Uri", "check_ipv6"]
 # characters there that the grammar wants escaped ("#", "^"); only what would make the URI
 # ambiguous inside a message is refused.
 SIP_URI = (
-    r"(?:([^@\s<>\"\x00-\x20\x7f]*+)@)?"
+    r"(?:([^:@\s<>\"\x00-\x20\x7f][^@\s<>\"\x00-\x20\x7f]*+)@)?"
     r"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)"
     r"(?::([0-9]{1,5}))?"
     r"(;[^?\s<>\"\x00-\x20\x7f]*+)?"
     r"(?:\?([^\s<>\"\x00-\x20\x7f]*+))?"
 )
-_SIP_URI = re.compile(SIP_URI)
+_SIP_URI = re.compile(f"(sips?):{SIP_URI}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r"[^\s<>\"\x00-\x20\x7f]++")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -111,38 +111,41 @@ class Uri:
         if len(text) > DEFAULT_LIMITS.uri_bytes:
             raise RemoteProtocolError("URI too long", 414)
         self._text = text
-        scheme, colon, rest = text.partition(":")
-        if scheme not in ("sip", "sips"):
-            scheme = scheme.lower()
-        self.scheme = scheme
-        if scheme not in ("sip", "sips"):
-            self._read_opaque(colon, rest)
-            return
-        match = _SIP_URI.fullmatch(rest)
+        match = _SIP_URI.fullmatch(text)
         if match is None:
-            raise RemoteProtocolError(f"bad URI: {text[:80]!r}")
-        userinfo, self.host, port, params, self._headers = match.groups()
-        self._user = self._password = None
-        if userinfo is not None:
-            self._user, colon, password = userinfo.partition(":")
-            if colon:
-                self._password = password
-            if not self._user:
-                raise RemoteProtocolError(f"empty user in {text[:80]!r}")
+            self._read_other(text)
+            return
+        self.scheme, user, host, port, params, self._headers = match.groups()
+        self.host = host
+        self._user = user
+        self._password = None
+        if user is not None and ":" in user:
+            self._user, _, self._password = user.partition(":")
         self.port = None
         if port is not None:
             self.port = int(port)
             if not 0 < self.port < 65536:
                 raise RemoteProtocolError(f"bad port in {text[:80]!r}")
-        self._params: Params | str = params or ""
-        if self.host[0] == "[":
-            check_ipv6(self.host[1:-1])
-        if params is not None and params.count(";") > DEFAULT_LIMITS.param_count:
-            raise RemoteProtocolError(f"too many parameters in {text[:80]!r}")
-        if "%" in rest and _BAD_ESCAPE.search(rest):
+        self._params: Params | str = ""
+        if params is not None:
+            self._params = params
+            if params.count(";") > DEFAULT_LIMITS.param_count:
+                raise RemoteProtocolError(f"too many parameters in {text[:80]!r}")
+        if host[0] == "[":
+            check_ipv6(host[1:-1])
+        if "%" in text and _BAD_ESCAPE.search(text):
             raise RemoteProtocolError(f"bad escape in {text[:80]!r}")
 
-    def _read_opaque(self, colon: str, rest: str) -> None:
+    def _read_other(self, text: str) -> None:
+        """A scheme that is neither sip nor sips, or one of those in other letters."""
+        scheme, colon, rest = text.partition(":")
+        self.scheme = scheme.lower()
+        if self.is_sip:
+            if scheme == self.scheme:
+                raise RemoteProtocolError(f"bad URI: {text[:80]!r}")
+            self._read(f"{self.scheme}:{rest}")
+            self._text = text
+            return
         if not colon or not _SCHEME.fullmatch(self.scheme) or not _OPAQUE.fullmatch(rest):
             raise RemoteProtocolError(f"bad URI: {self._text[:80]!r}")
         self._user, semicolon, params = rest.partition(";")

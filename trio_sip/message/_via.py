@@ -10,7 +10,7 @@ import attrs
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
 from ._grammar import checked_token
-from ._params import NO_PARAMS, Params
+from ._params import NO_PARAMS, PLAIN_PARAMS, Params
 from ._uri import check_ipv6
 
 __all__ = ["CSeq", "Via"]
@@ -24,6 +24,12 @@ _VIA = re.compile(
     r"(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?+[ \t]*+(;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
+# The usual spelling: single spaces, parameters without quotes.
+_USUAL = re.compile(
+    r"SIP/2\.0/([A-Za-z]++) (\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)"
+    rf"(?::([0-9]{{1,5}}))?+({PLAIN_PARAMS}*+)"
+)
+_SHORT = 300
 _CSEQ = re.compile(r"([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)")
 _DIGITS = re.compile(r"[0-9]{1,5}+")
 
@@ -37,14 +43,13 @@ class Via:
     """
 
     # A plain class with slots: one is made for every message that comes in.
-    __slots__ = ("host", "params", "port", "transport")
+    __slots__ = ("_params", "host", "port", "transport")
 
     transport: str
     """As sent, in upper case."""
     host: str
     """The host of sent-by: a name or an address; IPv6 keeps its brackets."""
     port: int | None
-    params: Params
 
     def __init__(
         self,
@@ -62,7 +67,7 @@ class Via:
         self.transport = transport.upper()
         self.host = host
         self.port = port
-        self.params = params if isinstance(params, Params) else Params(params)
+        self._params: Params | str = params if isinstance(params, Params) else Params(params)
 
     @classmethod
     def parse(cls, text: str) -> Via:
@@ -71,7 +76,8 @@ class Via:
         Raises:
           RemoteProtocolError: not a Via, or its port, address or parameters are wrong.
         """
-        match = _VIA.fullmatch(text)
+        usual = _USUAL.fullmatch(text) if len(text) < _SHORT else None
+        match = usual or _VIA.fullmatch(text)
         if match is None:
             raise RemoteProtocolError(f"bad Via: {text[:80]!r}")
         transport, host, port_text, params = match.groups()
@@ -86,13 +92,29 @@ class Via:
         made.transport = transport.upper()
         made.host = host
         made.port = port
-        made.params = Params.parse(params) if params else NO_PARAMS
+        # Parameters without quotes have been checked by the pattern and stay text for now.
+        made._params = params if usual else Params.parse(params) if params else NO_PARAMS
         return made
+
+    @property
+    def params(self) -> Params:
+        """``;branch=…;rport`` as a mapping."""
+        params = self._params
+        if isinstance(params, str):
+            params = self._params = Params.parse(params) if params else NO_PARAMS
+        return params
 
     @property
     def branch(self) -> str | None:
         """What names the transaction; it begins with ``z9hG4bK`` since RFC 3261."""
-        return self.params._items.get("branch")
+        params = self._params
+        if isinstance(params, str):
+            start = params.find(";branch=")
+            if start >= 0:
+                end = params.find(";", start + 8)
+                return params[start + 8 :] if end < 0 else params[start + 8 : end]
+            params = self.params
+        return params._items.get("branch")
 
     @property
     def received(self) -> str | None:

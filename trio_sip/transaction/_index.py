@@ -46,8 +46,12 @@ class Index:
                 del self._connections[transaction.flow]
 
     def on_flow(self, flow: Flow) -> list[Transaction]:
-        """The transactions that use *flow*; for a datagram flow it looks at all there are."""
+        """The transactions that news of *flow*'s failure concerns.
+
+        For datagrams those are our own requests only.  Who asked us and has gone will not ask
+        again, and looking through half a million kept answers for each ICMP packet would be an
+        invitation.
+        """
         if flow.reliable:
             return list(self._connections.get(flow, ()))
-        everyone: list[Transaction] = [*self.clients.values(), *self.servers.values()]
-        return [transaction for transaction in everyone if transaction.flow == flow]
+        return [one for one in self.clients.values() if one.flow == flow]

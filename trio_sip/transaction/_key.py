@@ -8,7 +8,7 @@ letters than ``z9hG4bK`` counts as none, and the long rule of RFC 2543 decides.
 
 from __future__ import annotations
 
-from trio_sip.message import CALL_ID, CSEQ, FROM, TO, Request, Response, Via
+from trio_sip.message import Request, Response, Via
 
 __all__ = [
     "ClientKey",
@@ -73,8 +73,7 @@ def _key_of_rfc2543(request: Request, method: str, via: Via) -> ServerKey:
 def merge_key(request: Request) -> MergeKey | None:
     """What all copies of a forked request share, ``None`` for a request within a dialog."""
     # RFC 3261 section 8.2.2.2
-    headers = request.headers
-    if headers[TO].tag is not None:
+    if request.to.tag is not None:
         return None
-    cseq = headers[CSEQ]
-    return headers[CALL_ID], headers[FROM].tag, cseq.number, cseq.method
+    cseq = request.cseq
+    return request.call_id, request.from_.tag, cseq.number, cseq.method

@@ -48,9 +48,9 @@ class On(enum.Enum):
     K = "Timer K"
     L = "Timer L"
     M = "Timer M"
-    SILENCE = "200 ms of silence"
+    SILENCE = "silence"
     """RFC 3261 section 17.2.1: the user has had 200 ms and said nothing."""
-    LONG_SILENCE = "Timer E at T2"
+    LONG_SILENCE = "long silence"
     """RFC 4320 section 4.1: the time in which a client's Timer E has grown to T2."""
 
     RECV_REQUEST = "request"

@@ -14,11 +14,6 @@ from ._machine import On, Repeat
 __all__ = ["Durations", "TimerSettings"]
 
 
-def _positive(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not 0 < value < math.inf:
-        raise LocalProtocolError(f"{attribute.name} must be seconds above zero, not {value!r}")
-
-
 @attrs.frozen(eq=False)
 class Durations:
     """The timers of one kind of transport, worked out."""
@@ -45,19 +40,19 @@ class TimerSettings:
       LocalProtocolError: one of them is not above zero, or T2 is below T1.
     """
 
-    t1: float = attrs.field(default=0.5, converter=float, validator=_positive)
+    t1: float = attrs.field(default=0.5, converter=float)
     """The estimate of the round-trip time; 64 times this is how long anybody waits."""
 
-    t2: float = attrs.field(default=4.0, converter=float, validator=_positive)
+    t2: float = attrs.field(default=4.0, converter=float)
     """The longest interval between two copies of a non-INVITE request or an INVITE response."""
 
-    t4: float = attrs.field(default=5.0, converter=float, validator=_positive)
+    t4: float = attrs.field(default=5.0, converter=float)
     """How long a message may stay in the network."""
 
-    td: float = attrs.field(default=32.0, converter=float, validator=_positive)
+    td: float = attrs.field(default=32.0, converter=float)
     """Timer D: how long copies of an INVITE's final response are answered with an ACK."""
 
-    trying: float = attrs.field(default=0.2, converter=float, validator=_positive)
+    trying: float = attrs.field(default=0.2, converter=float)
     """How long an INVITE may go unanswered before a 100 is sent."""
 
     unreliable: Durations = attrs.field(init=False, repr=False, eq=False)
@@ -66,12 +61,10 @@ class TimerSettings:
     reliable: Durations = attrs.field(init=False, repr=False, eq=False)
     """The timers over TCP, TLS and WebSocket."""
 
-    def __attrs_post_init__(self) -> None:
-        if self.t2 < self.t1:
-            raise LocalProtocolError(f"t2 ({self.t2} s) must not be below t1 ({self.t1} s)")
-
     @unreliable.default
     def _unreliable(self) -> Durations:
+        # Here, because attrs would run validators only after working out this default.
+        self._check()
         return Durations(
             {**self._common(), **self._repeating(self.t1), **self._lingering()}, self.t2
         )
@@ -82,6 +75,14 @@ class TimerSettings:
         # and so on: nothing is sent twice, so there are no copies to wait for, either.
         at_once = dict.fromkeys(self._lingering(), 0.0)
         return Durations({**self._common(), **self._repeating(math.inf), **at_once}, self.t2)
+
+    def _check(self) -> None:
+        for name in ("t1", "t2", "t4", "td", "trying"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise LocalProtocolError(f"{name} must be seconds above zero, not {value!r}")
+        if self.t2 < self.t1:
+            raise LocalProtocolError(f"t2 ({self.t2} s) must not be below t1 ({self.t1} s)")
 
     def _common(self) -> dict[On, float]:
         long = 64 * self.t1

@@ -217,7 +217,7 @@ class TcpTransport:
         """Open a connection to where the request's Via says.  RFC 3261 section 18.2.2."""
         try:
             self.send_nowait(data, await self.flow_to(back))
-        except TransportFailed as error:
+        except (TransportFailed, trio.ClosedResourceError) as error:
             self._receiver.flow_closed(flow, error)
 
     def hold(self, flow: Flow, change: int) -> None:

@@ -1,0 +1,1 @@
+"""Many mutated messages, one invariant."""

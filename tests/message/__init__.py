@@ -1,0 +1,1 @@
+"""The pure message package: parsing, checking, building."""

@@ -1,0 +1,1 @@
+"""What a type checker must say about code that uses the package."""

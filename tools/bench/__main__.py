@@ -1,0 +1,108 @@
+"""``python -m tools.bench [PART …]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import attrs
+
+from . import digest, memory, parse, peers, serve, throughput
+from ._figure import Figure, Floor, of_floor
+from ._table import print_figures
+
+# In the order in which they are measured; those that take minutes are last.
+_QUICK = ("parse", "digest", "loader", "options", "register")
+_LONG = ("flat", "pause", "memory", "peers")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"what to measure: {', '.join(_QUICK + _LONG)}; without any, all but peers",
+    )
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each figure, about")
+    parser.add_argument("--long", type=float, default=48.0, help="seconds of flat's long run")
+    parser.add_argument("--kept", type=int, default=500_000, help="transactions of pause")
+    parser.add_argument("--settle", type=float, default=40.0, help="seconds memory waits, twice")
+    parser.add_argument("--peers", action="store_true", help="install and measure other stacks")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    return parser
+
+
+def _plan(
+    arguments: argparse.Namespace, figures: list[Figure]
+) -> dict[str, Callable[[], list[Figure]]]:
+    """What to call for each part.
+
+    Each floor is measured when it is first needed, and then goes into *figures*.
+    """
+    seconds: float = arguments.seconds
+
+    @cache
+    def split() -> Floor:
+        floor = parse.parse_floor(max(seconds / 5, 0.5))
+        figures.append(of_floor("split and partition", floor))
+        return floor
+
+    @cache
+    def echo() -> Floor:
+        floor, run = serve.echo_floor(seconds)
+        figures.append(of_floor("UDP echo", floor, run.describe()))
+        return floor
+
+    return {
+        "parse": lambda: parse.measure_parse(split(), seconds),
+        "digest": lambda: digest.measure_digest(split(), seconds),
+        "loader": lambda: throughput.measure_loader(echo(), seconds),
+        "options": lambda: throughput.measure_options(echo(), seconds),
+        "register": lambda: throughput.measure_register(echo(), seconds),
+        "flat": lambda: throughput.measure_flat(echo(), seconds, arguments.long),
+        "pause": lambda: throughput.measure_pause(arguments.kept),
+        "memory": lambda: memory.measure_memory(arguments.settle),
+        "peers": lambda: peers.measure_peers(split(), seconds),
+    }
+
+
+def _machine() -> dict[str, object]:
+    return {
+        "python": sys.version,
+        "implementation": platform.python_implementation(),
+        "machine": platform.platform(),
+        "cores": len(os.sched_getaffinity(0)),
+        "busy": os.getloadavg(),
+    }
+
+
+def main() -> None:
+    """Measure, print, and write the JSON."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    figures: list[Figure] = []
+    plan = _plan(arguments, figures)
+    if unknown := sorted(set(arguments.parts) - set(plan)):
+        parser.error(f"no such part: {', '.join(unknown)}")
+    parts = arguments.parts or [part for part in plan if part != "peers"]
+    if arguments.peers and "peers" not in parts:
+        parts.append("peers")
+    for part in parts:
+        print(f"measuring {part} …", file=sys.stderr, flush=True)
+        # Not +=, which would look at the list before the floor is in it.
+        figures.extend(plan[part]())
+    print_figures(figures)
+    if arguments.json is not None:
+        content = {"machine": _machine(), "figures": [attrs.asdict(one) for one in figures]}
+        arguments.json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

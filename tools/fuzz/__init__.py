@@ -1,0 +1,1 @@
+"""Mutators and coverage-guided harnesses."""

@@ -1,0 +1,193 @@
+"""What a server is told to be: the TOML file and the command line as one frozen value."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn
+
+from trio_sip._errors import LocalProtocolError
+from trio_sip.auth import Algorithm, HashedSecret, PlainSecret, find_algorithm
+from trio_sip.message import Uri
+from trio_sip.transport import Listen
+
+from ._errors import UsageError
+
+__all__ = ["OFFERED", "ServeConfig", "parse_algorithm", "parse_domain", "read_config"]
+
+Secret = PlainSecret | HashedSecret
+
+OFFERED = tuple(Algorithm(name) for name in ("MD5", "SHA-256", "SHA-512-256"))
+"""What ``--digest`` and ``digest = […]`` may name."""
+
+_DEFAULT_REALM = "trio-sip"
+_EVERYWHERE = tuple(Listen.parse(f"{scheme}://0.0.0.0:5060") for scheme in ("udp", "tcp"))
+
+
+@attrs.frozen(kw_only=True)
+class HashedUser:
+    """``name = {ha1 = "…", algorithm = "MD5"}``: a user whose password is nowhere to be read."""
+
+    ha1: str = attrs.field(repr=False)
+    algorithm: Algorithm = Algorithm.MD5
+
+
+@attrs.frozen(kw_only=True)
+class ServeConfig:
+    """Everything ``trio-sip serve`` can be told."""
+
+    listen: tuple[Listen, ...] = _EVERYWHERE
+    domains: tuple[str, ...] = ()
+    """The domains it serves; none means any."""
+
+    digest: tuple[Algorithm, ...] = (Algorithm.MD5,)
+    """Offered in challenges, most preferred first."""
+
+    database: str | None = None
+    """Where registrations are kept; in memory if left out."""
+
+    realm: str | None = None
+    users: Mapping[str, Secret] = attrs.field(factory=dict, repr=lambda users: repr(list(users)))
+
+    @property
+    def effective_realm(self) -> str:
+        """As challenges name it."""
+        return self.realm or next(iter(self.domains), _DEFAULT_REALM)
+
+    def check(self) -> None:
+        """Raise `UsageError` for what can be seen only with everything together."""
+        for name, secret in self.users.items():
+            if not any(secret.can_answer(algorithm) for algorithm in self.digest):
+                offered = ", ".join(self.digest)
+                raise UsageError(f"users.{name}: its hash answers none of the digests: {offered}")
+
+
+def parse_algorithm(text: str) -> Algorithm:
+    """An algorithm by its name, in whatever case.  UsageError for any other."""
+    found = find_algorithm(text)
+    if found not in OFFERED:
+        raise UsageError(f"no such digest algorithm: {text!r}; there are {', '.join(OFFERED)}")
+    return found
+
+
+def parse_domain(text: str) -> str:
+    """A host name or address, as it stands behind the ``@``.  UsageError if it is none."""
+    try:
+        uri = Uri(host=text)
+    except LocalProtocolError:
+        raise UsageError(f"not a domain: {text!r}") from None
+    if uri.host != text or not text:
+        raise UsageError(f"not a domain: {text!r}")
+    return text.lower()
+
+
+# -- the file
+
+
+def read_config(path: str) -> ServeConfig:
+    """Read a TOML file.
+
+    Raises:
+      UsageError: it cannot be read or is wrong; the text says ``FILE: PLACE: what``.
+    """
+    try:
+        table = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    try:
+        return _converter().structure(table, ServeConfig)
+    except cattrs.BaseValidationError as error:
+        found = [_place_first(line) for line in cattrs.transform_error(error, "$", _explain)]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise UsageError(f"{path}: {found[0]}{more}") from None
+
+
+def _place_first(line: str) -> str:
+    what, _, place = line.rpartition(" @ ")
+    return f"{place}: {what}"
+
+
+def _explain(error: BaseException, expected: type | None) -> str:
+    match error:
+        case UsageError() | LocalProtocolError():
+            return str(error)
+        case cattrs.ForbiddenExtraKeysError():
+            return f"unknown: {', '.join(sorted(map(str, error.extra_fields)))}"
+        case KeyError():
+            return f"missing: {error.args[0]}"
+    return f"wrong value, expected {getattr(expected, '__name__', expected)}"
+
+
+# Any: these are cattrs's hooks, which take whatever stood in the file.
+
+
+def _text(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"expected text, not {_kind(value)}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    return {dict: "a table", list: "a list", str: "text"}.get(type(value), f"{value!r}")
+
+
+def _from_text(parse: Callable[[str], object]) -> Callable[[Any, Any], object]:
+    return lambda value, _: parse(_text(value, _))
+
+
+def _user(value: Any, converter: cattrs.Converter) -> str | HashedUser:
+    if isinstance(value, dict):
+        return converter.structure(value, HashedUser)
+    return _text(value, None)
+
+
+def _users(table: Any, converter: cattrs.Converter) -> dict[str, Secret]:
+    if not isinstance(table, dict):
+        raise UsageError(f"expected a table, not {_kind(table)}")
+    # Straight to the secrets: a hundred thousand users are no reason for a slow start.
+    secrets: dict[str, Secret] = {}
+    faults: list[Exception] = []
+    for name, value in table.items():
+        try:
+            secrets[name] = _secret(name, _user(value, converter))
+        except (UsageError, LocalProtocolError, cattrs.BaseValidationError) as error:
+            error.add_note(cattrs.AttributeValidationNote(f"in {name}", name, str))
+            faults.append(error)
+    if faults:
+        raise cattrs.ClassValidationError("users", faults, ServeConfig)
+    return secrets
+
+
+def _secret(name: str, user: str | HashedUser) -> Secret:
+    if not name:
+        raise UsageError("a user needs a name")
+    if isinstance(user, HashedUser):
+        return HashedSecret(name, user.algorithm, user.ha1)
+    return PlainSecret(name, user)
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(Listen, _from_text(Listen.parse))
+    converter.register_structure_hook(Algorithm, _from_text(parse_algorithm))
+    users = cast("Any", Mapping[str, Secret])
+    converter.register_structure_hook(users, lambda table, _: _users(table, converter))
+    for item in (str, Listen, Algorithm):
+        sequence = cast("Any", tuple[item, ...])  # type: ignore[valid-type]
+        converter.register_structure_hook(sequence, _list_of(item, converter))
+    converter.register_structure_hook(
+        ServeConfig,
+        make_dict_structure_fn(
+            ServeConfig, converter, _cattrs_forbid_extra_keys=True,
+            domains=cattrs.override(struct_hook=_list_with(parse_domain)),
+        ),
+    )  # fmt: skip
+    return converter

@@ -1,0 +1,106 @@
+"""The entry point: commands, and how whatever happens in them ends.
+
+Cyclopts, rich and cattrs are imported when the program runs and not before, so that neither
+``import trio_sip`` nor a library user without the extra ever meets them.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ._errors import ExitStatus, describe, leaf_of
+from ._text import one_line
+
+if TYPE_CHECKING:
+    import cyclopts
+
+__all__ = ["main"]
+
+_EXTRA = frozenset({"cyclopts", "rich", "cattrs"})
+_MISSING = "trio-sip's command line needs the cli extra: pip install 'trio-sip[cli]'"
+
+# In the order of a first encounter.
+_COMMANDS = {
+    "demo": "trio_sip.cli._demo:demo",
+    "serve": "trio_sip.cli._serve:serve",
+    "ping": "trio_sip.cli._ping:ping",
+    "register": "trio_sip.cli._register:register",
+    "message": "trio_sip.cli._message:message",
+    "decode": "trio_sip.cli._decode:decode",
+}
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command that *tokens* name, those of the command line if left out.
+
+    Returns:
+      The exit status.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _run(sys.argv[1:] if tokens is None else list(tokens))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not try to flush it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.FAILED
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        print(_MISSING, file=sys.stderr)
+        return ExitStatus.USAGE
+    except BaseException as error:
+        leaf = leaf_of(error)
+        outcome = describe(leaf)
+        if outcome is None:
+            raise
+        status, line = outcome
+        if line:
+            print(f"trio-sip: {line}", file=sys.stderr)
+        return status
+
+
+def _run(tokens: list[str]) -> int:
+    import cyclopts  # noqa: PLC0415
+
+    try:
+        status = _app()(
+            tokens,
+            backend="trio",
+            result_action="return_value",
+            exit_on_error=False,
+            print_error=False,
+        )
+    except cyclopts.CycloptsError as error:
+        print(f"trio-sip: {one_line(str(error))}", file=sys.stderr)
+        return ExitStatus.USAGE
+    # Help and version return nothing.
+    return ExitStatus.OK if status is None else int(status)
+
+
+def _app() -> cyclopts.App:
+    import cyclopts  # noqa: PLC0415
+    import rich  # noqa: F401, PLC0415  (whatever is missing is found out before anything starts)
+
+    import cattrs  # noqa: F401, PLC0415, I001
+
+    app = cyclopts.App(
+        name="trio-sip",
+        help="SIP on the command line: a server, probes and a magnifying glass.",
+        version=lambda: f"trio-sip {importlib.metadata.version('trio-sip')}",
+        default_parameter=cyclopts.Parameter(negative=(), show_default=_worth_showing),
+        help_format="plaintext",
+    )
+    for name, place in _COMMANDS.items():
+        app.command(place, name=name)
+    return app
+
+
+def _worth_showing(value: object) -> str | None:
+    return None if value in ((), None, False) else str(value)
