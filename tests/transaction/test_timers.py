@@ -185,3 +185,13 @@ def test_waking_too_early_does_nothing() -> None:
 
     assert [] == layer.effects()
     assert 0.5 == layer.next_deadline()
+
+
+def test_a_timer_that_another_one_of_the_same_moment_stopped_does_nothing() -> None:
+    layer = TransactionLayer()
+    layer.send_request(invite(), UDP, 0.0)
+    play(layer, until=31.5)
+
+    layer.handle_timeout(100.0)
+
+    assert [TimedOut, Terminated] == [type(effect) for effect in layer.effects()]

@@ -180,7 +180,7 @@ async def test_x09_a_datagram_that_the_kernel_has_no_room_for_counts_as_lost(
 ) -> None:
     async with (
         MemoryNetwork.open() as network,
-        open_layer(network.host("alice"), "udp://192.0.2.1:5060") as (layer, _, _),
+        open_layer(network.host("alice"), "udp://192.0.2.1:5060") as (layer, recorder, _),
     ):
         socket = network.host("alice").datagrams_at(Address("192.0.2.1", 5060))
         assert socket is not None
@@ -188,13 +188,30 @@ async def test_x09_a_datagram_that_the_kernel_has_no_room_for_counts_as_lost(
         for number in (errno.ENOBUFS, errno.EAGAIN):
             socket.fail(OSError(number, "no room"))
             layer.send_nowait(options(), flow)
+            await trio.testing.wait_all_tasks_blocked()
         socket.fail(OSError(errno.EPERM, "firewall"))
-        with pytest.raises(TransportFailed, match="firewall"):
-            layer.send_nowait(options(), flow)
+        layer.send_nowait(options(), flow)
+        await recorder.event("closed")
         statistics = layer.statistics()
 
         assert (statistics.sends_dropped, statistics.sends_failed) == (2, 1)
         assert network.wires == []
+        assert [(flow, "UDP 192.0.2.2:5060: firewall")] == [
+            (closed, str(error)) for closed, error in recorder.closed
+        ]
+
+
+async def test_a_datagram_too_large_for_udp_is_refused_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with (
+        MemoryNetwork.open() as network,
+        open_layer(network.host("alice"), "udp://192.0.2.1:5060") as (layer, _, _),
+    ):
+        flow = await layer.flow_for("UDP", BOB)
+
+        with pytest.raises(TransportFailed, match="do not fit a datagram"):
+            layer.send_nowait(b"x" * 65508, flow)
 
 
 async def test_no_route_to_a_host_is_said_before_sending(

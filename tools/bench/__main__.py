@@ -8,7 +8,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import attrs
@@ -44,32 +43,26 @@ def _plan(
 ) -> dict[str, Callable[[], list[Figure]]]:
     """What to call for each part.
 
-    Each floor is measured when it is first needed, and then goes into *figures*.
+    The echo is measured anew just before each part that is compared with it, and goes into
+    *figures*: a machine may be faster at one time than at another.
     """
     seconds: float = arguments.seconds
 
-    @cache
-    def split() -> Floor:
-        floor = parse.parse_floor(max(seconds / 5, 0.5))
-        figures.append(of_floor("split and partition", floor))
-        return floor
-
-    @cache
     def echo() -> Floor:
         floor, run = serve.echo_floor(seconds)
         figures.append(of_floor("UDP echo", floor, run.describe()))
         return floor
 
     return {
-        "parse": lambda: parse.measure_parse(split(), seconds),
-        "digest": lambda: digest.measure_digest(split(), seconds),
+        "parse": lambda: parse.measure_parse(seconds),
+        "digest": lambda: digest.measure_digest(seconds),
         "loader": lambda: throughput.measure_loader(echo(), seconds),
         "options": lambda: throughput.measure_options(echo(), seconds),
         "register": lambda: throughput.measure_register(echo(), seconds),
         "flat": lambda: throughput.measure_flat(echo(), seconds, arguments.long),
         "pause": lambda: throughput.measure_pause(arguments.kept),
         "memory": lambda: memory.measure_memory(arguments.settle),
-        "peers": lambda: peers.measure_peers(split(), seconds),
+        "peers": lambda: peers.measure_peers(seconds),
     }
 
 

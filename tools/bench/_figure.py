@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["Figure", "Floor", "measured", "noted", "of_floor", "unavailable"]
+from ._timing import SPLIT_ON_THE_SCALE, Timing
+
+__all__ = ["Figure", "Floor", "measured", "noted", "of_floor", "timed", "unavailable"]
 
 
 @attrs.frozen
@@ -31,7 +33,7 @@ class Figure:
 
     unit: str
     to_floor: float | None = None
-    """How many times the floor of the same run it is."""
+    """How many times the floor of the same run it is; not always measured with the same batch."""
 
     on_the_scale: float | None = None
     """What it would be on the reference machine, in the same unit."""
@@ -49,6 +51,19 @@ def measured(part: str, name: str, value: float, floor: Floor, note: str = "") -
         unit="µs",
         to_floor=ratio,
         on_the_scale=ratio * floor.reference,
+        note=note,
+    )
+
+
+def timed(part: str, name: str, timing: Timing, note: str = "") -> Figure:
+    """An operation that was measured side by side with the floor of parsing."""
+    return Figure(
+        part=part,
+        name=name,
+        value=timing.microseconds,
+        unit="µs",
+        to_floor=timing.to_floor,
+        on_the_scale=timing.to_floor * SPLIT_ON_THE_SCALE,
         note=note,
     )
 

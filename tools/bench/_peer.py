@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ._timing import cpu_microseconds, the_same
+from ._timing import the_same, time_operation
 from .messages import KINDS
 
 __all__ = ["PEERS", "measure_stack"]
@@ -118,8 +118,8 @@ def measure_stack(parse: Callable[[bytes], Any], read: _Reader, seconds: float) 
     for kind, create in KINDS.items():
         messages = create(1000)
         found[kind] = {
-            "parse": cpu_microseconds(parse, the_same(messages), seconds),
-            "six": cpu_microseconds(read, the_same(messages), seconds),
+            "parse": time_operation(parse, the_same(messages), seconds),
+            "six": time_operation(read, the_same(messages), seconds),
             "fields": list(read(messages[0])),
         }
     return found

@@ -13,8 +13,8 @@ from trio_sip.auth import (
     verify_credentials,
 )
 
-from ._figure import Figure, Floor, measured
-from ._timing import cpu_microseconds
+from ._figure import Figure, timed
+from ._timing import time_operation
 
 __all__ = ["measure_digest"]
 
@@ -77,12 +77,12 @@ class _Registrar:
         assert outcome is AuthOutcome.OK, outcome
 
 
-def measure_digest(floor: Floor, seconds: float) -> list[Figure]:
+def measure_digest(seconds: float) -> list[Figure]:
     """One check of credentials, by algorithm, from the header's text to the outcome."""
     figures = []
     for algorithm in (Algorithm.MD5, Algorithm.SHA_256):
         registrar = _Registrar(algorithm)
-        cost = cpu_microseconds(registrar.verify, registrar.create_credentials, seconds / 4)
-        note = f"{1e6 / cost:,.0f} checks/s"
-        figures.append(measured("digest", f"{algorithm}: check", cost, floor, note))
+        timing = time_operation(registrar.verify, registrar.create_credentials, seconds / 4)
+        note = f"{1e6 / timing.microseconds:,.0f} checks/s"
+        figures.append(timed("digest", f"{algorithm}: check", timing, note))
     return figures

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import trio
 
-from ._loader import LoadReport, Plan
+from ._plan import LoadReport, Plan
 
 __all__ = ["ECHO_ON_THE_SCALE", "load_echo", "serve_echo"]
 

@@ -13,7 +13,8 @@ import os
 
 import attrs
 
-from ._loader import Loader, LoadReport, Plan, open_socket
+from ._loader import Loader, open_socket
+from ._plan import LoadReport, Plan
 from ._scenarios import Options, Register, Scenario
 from .echo import load_echo
 

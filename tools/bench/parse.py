@@ -14,36 +14,16 @@ from trio_sip.message import (
     parse_message_untrusted,
 )
 
-from ._figure import Figure, Floor, measured
-from ._timing import cpu_microseconds, the_same
+from ._figure import Figure, timed
+from ._timing import split_and_partition, the_same, time_operation
 from .messages import KINDS, create_invites
 
-__all__ = ["MESSAGES", "measure_parse", "parse_floor", "read_six_fields"]
+__all__ = ["measure_parse", "read_six_fields"]
 
-MESSAGES = 4000
+_MESSAGES = 4000
 """How many different messages a round has: far more than any cache of a parser."""
 
-_SPLIT_ON_THE_SCALE = 2.3
-
 _Fields = tuple[str | None, str | None, str, int, str | None, str | None]
-
-
-def split_and_partition(data: bytes) -> list[tuple[bytes, bytes]]:
-    """The floor: lines cut at their colons, and nothing understood."""
-    head, _ = data.split(b"\r\n\r\n", 1)
-    fields = []
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        # Not a comprehension: a parser has to look at each line, too.
-        fields.append((name, value))
-    return fields
-
-
-def parse_floor(seconds: float) -> Floor:
-    """What the floor costs here and now, over the INVITE of all the figures."""
-    invites = create_invites(MESSAGES)
-    cost = cpu_microseconds(split_and_partition, the_same(invites), seconds)
-    return Floor(cost, _SPLIT_ON_THE_SCALE)
 
 
 def read_six_fields(data: bytes) -> _Fields:
@@ -71,7 +51,7 @@ def _answer(request: Request) -> bytes:
 
 
 def _parsed_requests() -> list[Request]:
-    parsed = [parse_message_untrusted(data) for data in create_invites(MESSAGES // 4)]
+    parsed = [parse_message_untrusted(data) for data in create_invites(_MESSAGES // 4)]
     return [one for one in parsed if isinstance(one, Request)]
 
 
@@ -82,18 +62,19 @@ def _over_bytes() -> Iterator[tuple[str, Callable[[bytes], Any]]]:
     yield "parse + check", _parse_and_check
 
 
-def measure_parse(floor: Floor, seconds: float) -> list[Figure]:
+def measure_parse(seconds: float) -> list[Figure]:
     """Reading over each kind of message, and writing over parsed INVITEs."""
     share = seconds / 10
-    figures = []
+    floor = time_operation(split_and_partition, the_same(create_invites(_MESSAGES)), share)
+    figures = [timed("parse", "the floor: split and partition", floor)]
     for kind, create in KINDS.items():
-        messages = create(MESSAGES)
+        messages = create(_MESSAGES)
         note = f"{sum(map(len, messages)) // len(messages)} bytes"
         for name, operation in _over_bytes():
-            cost = cpu_microseconds(operation, the_same(messages), share)
-            figures.append(measured("parse", f"{kind}: {name}", cost, floor, note))
-    cost = cpu_microseconds(bytes, _parsed_requests, share)
-    figures.append(measured("parse", "INVITE: serialise", cost, floor, "parsed and unchanged"))
-    cost = cpu_microseconds(_answer, _parsed_requests, share)
-    figures.append(measured("parse", "INVITE: create a 200, serialise", cost, floor))
+            timing = time_operation(operation, the_same(messages), share)
+            figures.append(timed("parse", f"{kind}: {name}", timing, note))
+    timing = time_operation(bytes, _parsed_requests, share)
+    figures.append(timed("parse", "INVITE: serialise", timing, "parsed and unchanged"))
+    timing = time_operation(_answer, _parsed_requests, share)
+    figures.append(timed("parse", "INVITE: create a 200, serialise", timing))
     return figures

@@ -15,8 +15,9 @@ from typing import Any
 
 from trio_sip.message import parse_message_untrusted
 
-from ._figure import Figure, Floor, measured, unavailable
+from ._figure import Figure, timed, unavailable
 from ._peer import PEERS, measure_stack
+from ._timing import Timing
 from .parse import read_six_fields
 
 __all__ = ["measure_peers"]
@@ -65,28 +66,28 @@ def _measure_peer(python: Path, name: str, seconds: float) -> dict[str, Any]:
     return found
 
 
-def measure_peers(floor: Floor, seconds: float) -> list[Figure]:
+def measure_peers(seconds: float) -> list[Figure]:
     """Parsing and the six fields, ours first.  A peer that fails is reported."""
     share = seconds / 10
     own = measure_stack(parse_message_untrusted, read_six_fields, share)
-    figures = _figures("trio-sip", own, own, floor)
+    figures = _figures("trio-sip", own, own)
     try:
         python = _environment()
     except (OSError, subprocess.CalledProcessError) as error:
         return [*figures, unavailable("peers", "environment", str(error))]
     for name in PEERS:
-        figures += _figures(name, _measure_peer(python, name, share), own, floor)
+        figures += _figures(name, _measure_peer(python, name, share), own)
     return figures
 
 
-def _figures(name: str, found: dict[str, Any], own: dict[str, Any], floor: Floor) -> list[Figure]:
+def _figures(name: str, found: dict[str, Any], own: dict[str, Any]) -> list[Figure]:
     if "error" in found:
         return [unavailable("peers", name, found["error"])]
     figures = []
     for kind, costs in found.items():
-        same = costs["fields"] == own[kind]["fields"]
+        same = costs["fields"] == list(own[kind]["fields"])
         note = "" if same else f"reads other values: {costs['fields']}"
-        figures.append(measured("peers", f"{name} {kind}: parse", costs["parse"], floor))
-        title = f"{name} {kind}: parse + 6 fields"
-        figures.append(measured("peers", title, costs["six"], floor, note))
+        parse, six = Timing(*costs["parse"]), Timing(*costs["six"])
+        figures.append(timed("peers", f"{name} {kind}: parse", parse))
+        figures.append(timed("peers", f"{name} {kind}: parse + 6 fields", six, note))
     return figures

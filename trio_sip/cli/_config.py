@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import cattrs
@@ -119,75 +119,91 @@ def _explain(error: BaseException, expected: type | None) -> str:
         case UsageError() | LocalProtocolError():
             return str(error)
         case cattrs.ForbiddenExtraKeysError():
-            return f"unknown: {', '.join(sorted(map(str, error.extra_fields)))}"
+            return f"no such key: {', '.join(sorted(map(str, error.extra_fields)))}"
         case KeyError():
             return f"missing: {error.args[0]}"
     return f"wrong value, expected {getattr(expected, '__name__', expected)}"
 
 
-# Any: these are cattrs's hooks, which take whatever stood in the file.
+# Any: these are hooks of cattrs, which take whatever stood in the file.
 
 
-def _text(value: Any, _: Any) -> str:
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(Algorithm, lambda value, _: parse_algorithm(_text(value)))
+    converter.register_structure_hook(
+        ServeConfig,
+        make_dict_structure_fn(
+            ServeConfig,
+            converter,
+            _cattrs_forbid_extra_keys=True,
+            listen=cattrs.override(struct_hook=_list_of(Listen.parse)),
+            domains=cattrs.override(struct_hook=_list_of(parse_domain)),
+            digest=cattrs.override(struct_hook=_list_of(parse_algorithm)),
+            users=cattrs.override(struct_hook=lambda table, _: _users(table, converter)),
+        ),
+    )
+    return converter
+
+
+def _text(value: Any, _: Any = None) -> str:
     if not isinstance(value, str):
         raise UsageError(f"expected text, not {_kind(value)}")
     return value
 
 
 def _kind(value: Any) -> str:
-    return {dict: "a table", list: "a list", str: "text"}.get(type(value), f"{value!r}")
+    for kind, name in ((dict, "a table"), (list, "a list"), (str, "text")):
+        if isinstance(value, kind):
+            return name
+    return repr(value)
 
 
-def _from_text(parse: Callable[[str], object]) -> Callable[[Any, Any], object]:
-    return lambda value, _: parse(_text(value, _))
+def _list_of(parse: Callable[[str], object]) -> Callable[[Any, Any], object]:
+    def structure(values: Any, _: Any) -> object:
+        if not isinstance(values, list):
+            raise UsageError(f"expected a list, not {_kind(values)}")
+        made: list[object] = []
+        faults: list[Exception] = []
+        for place, value in enumerate(values):
+            try:
+                made.append(parse(_text(value)))
+            except (UsageError, LocalProtocolError) as error:
+                error.add_note(cattrs.IterableValidationNote("", place, str))
+                faults.append(error)
+        if faults:
+            raise cattrs.IterableValidationError("", faults, list)
+        if not made:
+            raise UsageError("nothing in it: leave it out for the default")
+        return tuple(made)
 
-
-def _user(value: Any, converter: cattrs.Converter) -> str | HashedUser:
-    if isinstance(value, dict):
-        return converter.structure(value, HashedUser)
-    return _text(value, None)
+    return structure
 
 
 def _users(table: Any, converter: cattrs.Converter) -> dict[str, Secret]:
     if not isinstance(table, dict):
         raise UsageError(f"expected a table, not {_kind(table)}")
-    # Straight to the secrets: a hundred thousand users are no reason for a slow start.
     secrets: dict[str, Secret] = {}
     faults: list[Exception] = []
     for name, value in table.items():
         try:
-            secrets[name] = _secret(name, _user(value, converter))
+            secrets[name] = _secret(name, value, converter)
         except (UsageError, LocalProtocolError, cattrs.BaseValidationError) as error:
-            error.add_note(cattrs.AttributeValidationNote(f"in {name}", name, str))
+            error.add_note(cattrs.AttributeValidationNote("", name, str))
             faults.append(error)
     if faults:
-        raise cattrs.ClassValidationError("users", faults, ServeConfig)
+        raise cattrs.ClassValidationError("", faults, ServeConfig)
     return secrets
 
 
-def _secret(name: str, user: str | HashedUser) -> Secret:
+def _secret(name: str, value: Any, converter: cattrs.Converter) -> Secret:
     if not name:
         raise UsageError("a user needs a name")
-    if isinstance(user, HashedUser):
-        return HashedSecret(name, user.algorithm, user.ha1)
-    return PlainSecret(name, user)
-
-
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(Listen, _from_text(Listen.parse))
-    converter.register_structure_hook(Algorithm, _from_text(parse_algorithm))
-    users = cast("Any", Mapping[str, Secret])
-    converter.register_structure_hook(users, lambda table, _: _users(table, converter))
-    for item in (str, Listen, Algorithm):
-        sequence = cast("Any", tuple[item, ...])  # type: ignore[valid-type]
-        converter.register_structure_hook(sequence, _list_of(item, converter))
-    converter.register_structure_hook(
-        ServeConfig,
-        make_dict_structure_fn(
-            ServeConfig, converter, _cattrs_forbid_extra_keys=True,
-            domains=cattrs.override(struct_hook=_list_with(parse_domain)),
-        ),
-    )  # fmt: skip
-    return converter
+    if isinstance(value, dict):
+        hashed = converter.structure(value, HashedUser)
+        return HashedSecret(name, hashed.algorithm, hashed.ha1)
+    if not isinstance(value, str):
+        # Not repeated: it is meant to be a password.
+        raise UsageError('expected "password" or {ha1 = "…", algorithm = "…"}')
+    return PlainSecret(name, value)

@@ -85,10 +85,9 @@ def _run(tokens: list[str]) -> int:
 
 
 def _app() -> cyclopts.App:
+    import cattrs  # noqa: F401, PLC0415
     import cyclopts  # noqa: PLC0415
     import rich  # noqa: F401, PLC0415  (whatever is missing is found out before anything starts)
-
-    import cattrs  # noqa: F401, PLC0415, I001
 
     app = cyclopts.App(
         name="trio-sip",

@@ -133,7 +133,7 @@ class Dialog:
             raise LocalProtocolError("the dialog is over")
         if method in ("ACK", "CANCEL"):
             raise LocalProtocolError(f"{method} belongs to the INVITE it is about")
-        self.local_sequence += 1
+        number = self.next_sequence()
         target, route = self._way()
         return create_request(
             method,
@@ -141,12 +141,17 @@ class Dialog:
             from_=self.local,
             to=self.remote,
             call_id=self.id.call_id,
-            cseq=self.local_sequence,
+            cseq=number,
             contact=contact,
             route=route,
             headers=headers,
             body=body,
         )
+
+    def next_sequence(self) -> int:
+        """The CSeq number of the next request of ours: also that of one sent again after a 401."""
+        self.local_sequence += 1
+        return self.local_sequence
 
     @property
     def next_hop(self) -> Uri:

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from trio_sip._errors import RemoteProtocolError
 
 from ._grammar import split_list
+from ._limits import DEFAULT_LIMITS
 from ._names import header_key
 
 __all__ = ["Field", "ListField"]
@@ -71,4 +72,7 @@ class ListField(_Named, Generic[T]):
         if len(values) == 1 and "," not in values[0]:
             return values
         # RFC 3261 section 7.3.1: lines of one name are one comma-separated list.
-        return [item for value in values for item in split_list(value)]
+        items = [item for value in values for item in split_list(value)]
+        if len(items) > DEFAULT_LIMITS.header_count:
+            raise RemoteProtocolError("too many values")
+        return items

@@ -35,7 +35,6 @@ _LIST_STOPS = re.compile(_QUOTED_OR_REST + r"|<[^>]*+(?:>|\Z)|,", re.DOTALL)
 _PARAM_STOPS = re.compile(_QUOTED_OR_REST + r"|;", re.DOTALL)
 _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
-_TO_BE_QUOTED = re.compile(r'["\\]')
 _LINE_BREAKERS = re.compile(r"[\r\n\0]")
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
@@ -77,7 +76,7 @@ def encoded(text: str) -> bytes:
 def quote(text: str) -> str:
     """*text* as a quoted-string."""
     if '"' in text or "\\" in text:
-        text = _TO_BE_QUOTED.sub(r"\\\g<0>", text)
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
 
 

@@ -18,7 +18,7 @@ class Limits:
     """Start-line and header fields.  64 KiB leaves room for WebRTC and STIR, and for a datagram."""
 
     header_count: int = 1000
-    """Header lines.  513 (Message Too Large) beyond it."""
+    """Header lines.  513 (Message Too Large) beyond it.  Also the values of one list."""
 
     uri_bytes: int = 8192
     """The Request-URI.  414 (Request-URI Too Long) beyond it."""

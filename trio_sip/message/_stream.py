@@ -8,6 +8,7 @@ looking for one inside a body is how messages are smuggled.
 from __future__ import annotations
 
 import enum
+import re
 
 from trio_sip._errors import RemoteProtocolError
 
@@ -17,6 +18,8 @@ from ._message import Request, Response
 from ._parser import parse_head
 
 __all__ = ["MessageStream", "StreamEvent"]
+
+_CONTROL = re.compile(rb"[\x00-\x08]")
 
 
 class StreamEvent(enum.Enum):
@@ -84,7 +87,7 @@ class MessageStream:
 
     def _read_head(self) -> StreamEvent | None:
         buffer = self._buffer
-        if buffer.startswith((b"\r", b"\n")):
+        while buffer.startswith((b"\r", b"\n")):
             if buffer.startswith(b"\r\n\r\n"):
                 del buffer[:4]
                 return StreamEvent.PING
@@ -95,11 +98,14 @@ class MessageStream:
                 raise RemoteProtocolError("lone CR or LF between messages")
             else:
                 return StreamEvent.NEED_DATA
+        # Checked whether the end is here or not, so that the verdict does not depend on cuts.
+        self._refuse_what_is_no_start()
         end = buffer.find(b"\r\n\r\n", self._searched)
         if end < 0:
             # The three bytes at the end may be the beginning of the empty line.
             self._searched = max(0, len(buffer) - 3)
-            self._refuse_what_is_no_head()
+            if len(buffer) > self._limits.head_bytes + 3:
+                raise RemoteProtocolError("head too large", 513)
             return StreamEvent.NEED_DATA
         self._searched = 0
         message = parse_head(bytes(buffer[:end]), self._limits)
@@ -108,16 +114,15 @@ class MessageStream:
         del buffer[: end + 4]
         return None
 
-    def _refuse_what_is_no_head(self) -> None:
-        if len(self._buffer) > self._limits.head_bytes + 3:
-            # Three bytes of the empty line may be here, and it could still be right.
-            raise RemoteProtocolError("head too large", 513)
+    def _refuse_what_is_no_start(self) -> None:
         # A TLS hello, an HTTP or SSH client: no need to wait for an empty line that never comes.
-        line_end = self._buffer.find(b"\n", 0, 1024)
-        start = bytes(self._buffer[: line_end if line_end >= 0 else 1024])
-        if any(byte < 9 for byte in start[:16]):
+        buffer = self._buffer
+        if _CONTROL.search(buffer, 0, 16) is not None:
             raise RemoteProtocolError("not SIP")
-        if line_end >= 0 and b"SIP/" not in start.upper():
+        line_end = buffer.find(b"\n", 0, 1024)
+        if line_end > 0 and (
+            buffer[line_end - 1] != 13 or b"SIP/" not in buffer[:line_end].upper()
+        ):
             raise RemoteProtocolError("not a SIP start-line")
 
     def _length(self, message: Request | Response) -> int:

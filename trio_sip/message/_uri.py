@@ -93,6 +93,8 @@ class Uri:
             self._read(text)
         except RemoteProtocolError as error:
             raise LocalProtocolError(str(error)) from None
+        if (self.host, self.port) != (host, port):
+            raise LocalProtocolError(f"bad host: {host!r}")
 
     @classmethod
     def parse(cls, text: str | Uri) -> Uri:

@@ -1,1 +1,48 @@
-"""What plugs into a stack."""
+"""What plugs into a stack: who sends, who proves it, and what is done for them.
+
+Identifiers and the authenticator are registered with `Stack.register_endpoint_identifier` and
+`Stack.register_authenticator`; services are handed to `open_stack`, or registered later.  All of
+them use nothing but the public stack, so that yours can do the same.
+"""
+
+from ._binding_table import Change, LocationStatistics
+from ._digest_authenticator import DigestAuthenticator
+from ._endpoint_directory import EndpointDirectory
+from ._identify_anonymous import IdentifyAnonymous
+from ._identify_by_authorization import IdentifyByAuthorization
+from ._identify_by_header import IdentifyByHeader
+from ._identify_by_ip import IdentifyByIp
+from ._identify_by_uri import IdentifyByRequestUri, IdentifyByUser
+from ._location import LocationStore, MemoryLocation
+from ._messages import MessageService
+from ._options import OptionsService, UserDirectory, UserOptionsService
+from ._registrar import Registrar, RegistrarStatistics
+from ._secrets import SecretMapping, Secrets, SecretStore
+from ._sqlite_location import SqliteLocation, Synchronous, open_sqlite_location
+
+__all__ = [
+    "Change",
+    "DigestAuthenticator",
+    "EndpointDirectory",
+    "IdentifyAnonymous",
+    "IdentifyByAuthorization",
+    "IdentifyByHeader",
+    "IdentifyByIp",
+    "IdentifyByRequestUri",
+    "IdentifyByUser",
+    "LocationStatistics",
+    "LocationStore",
+    "MemoryLocation",
+    "MessageService",
+    "OptionsService",
+    "Registrar",
+    "RegistrarStatistics",
+    "SecretMapping",
+    "SecretStore",
+    "Secrets",
+    "SqliteLocation",
+    "Synchronous",
+    "UserDirectory",
+    "UserOptionsService",
+    "open_sqlite_location",
+]

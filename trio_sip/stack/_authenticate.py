@@ -92,7 +92,8 @@ class Authentication(Service):
                 _logger.warning("no authenticator: requests of known endpoints pass unproved")
             return False
         if endpoint.kind is EndpointKind.ARTIFICIAL:
-            # Asked all the same, so that a method which needs no proof needs none from anybody.
+            # Asked all the same, so that the answer takes as long as for a known sender; but
+            # whatever it says, the unknown never pass.
             await self.authenticator.requires_authentication(endpoint, request)
             return True
         return await self.authenticator.requires_authentication(endpoint, request)
@@ -143,6 +144,8 @@ class Authentication(Service):
         """Answer with a challenge made of *data*: 401, or 407 as a proxy does."""
         if request.method in _NEVER_CHALLENGED:
             raise LocalProtocolError(f"{request.method} cannot be challenged")
+        if status not in (401, 407):
+            raise LocalProtocolError(f"a challenge is a 401 or a 407, not a {status}")
         header = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
         challenges = make_challenges(
             (data,) if isinstance(data, DigestChallengeData) else data,

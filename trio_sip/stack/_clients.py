@@ -6,13 +6,14 @@ import logging
 
 import trio
 
+from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import Request, Response, create_cancel
 from trio_sip.transaction import ClientTransaction, ServerTransaction, Transaction
 from trio_sip.transport import Flow
 
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest
-from ._parts import Parts
+from ._parts import Parts, StackState
 
 __all__ = ["Clients"]
 
@@ -35,28 +36,46 @@ class Clients:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._waiting: set[OutgoingRequest] = set()
 
     def begin(self, outgoing: OutgoingRequest, flow: Flow) -> ClientTransaction:
         """Send the request in a transaction of its own."""
         parts = self._parts
         for service in parts.services.for_sent_requests:
-            service.on_send_request(outgoing.request)
+            parts.pipeline.call_hook(service.on_send_request, outgoing.request)
         transaction = parts.layer.send_request(outgoing.request, flow, trio.current_time())
         transaction.owner = outgoing
+        self._waiting.add(outgoing)
         parts.driver.flush()
         return transaction
 
+    def end(self, outgoing: OutgoingRequest) -> None:
+        """Whoever waited for *outgoing* has gone."""
+        self._waiting.discard(outgoing)
+
     def give_up(
-        self, transaction: ClientTransaction, request: Request, history: list[Response]
+        self, transaction: ClientTransaction, request: Request, responses: list[Response]
     ) -> None:
-        """Nobody waits for the response any more; an INVITE is cancelled."""
-        if transaction.method != "INVITE":
+        """Nobody waits for the answer any more; an INVITE is cancelled.
+
+        Args:
+          responses: what has come in this transaction.
+        """
+        if self._parts.state is StackState.CLOSED:
+            return
+        if transaction.method != "INVITE" or any(not one.is_provisional for one in responses):
             self._parts.layer.forget(transaction, trio.current_time())
-        elif any(response.is_provisional for response in history):
+        elif responses:
             self._cancel(transaction, request)
         else:
             transaction.owner = _CancelWhenAnswered(request)
         self._parts.driver.flush()
+
+    def close(self) -> None:
+        """The stack is gone: nothing will come any more, for nobody."""
+        for outgoing in self._waiting:
+            outgoing.receive_closing()
+        self._waiting.clear()
 
     def _cancel(self, transaction: ClientTransaction, request: Request) -> None:
         now = trio.current_time()
@@ -72,11 +91,21 @@ class Clients:
         owner = transaction.owner
         if isinstance(owner, OutgoingRequest):
             for service in self._parts.services.for_responses:
-                service.on_response(response, owner.request)
+                self._parts.pipeline.call_hook(service.on_response, response, owner.request)
+            if owner.dialog is not None:
+                try:
+                    owner.dialog.receive_response(response)
+                except RemoteProtocolError:
+                    # A Contact that cannot be read moves no target.
+                    self._parts.counters.faulty_responses += 1
             owner.receive_response(response)
-        elif isinstance(owner, _CancelWhenAnswered) and response.is_provisional:
-            transaction.owner = None
-            self._cancel(transaction, owner.request)
+        elif isinstance(owner, _CancelWhenAnswered):
+            if response.is_provisional:
+                transaction.owner = None
+                self._cancel(transaction, owner.request)
+            elif response.is_success:
+                # It was taken before it could be cancelled: a call that nobody wants.
+                self._parts.counters.stray_responses += 1
 
     def transaction_failed(self, transaction: Transaction, error: Exception | None) -> None:
         """It timed out, or its transport failed."""

@@ -26,13 +26,14 @@ from trio_sip.transport import Flow
 
 from ._incoming import AnswerState, IncomingRequest
 from ._parts import Parts, StackState
-from ._security import SecurityEvent, SecurityEventKind
+from ._security import SecurityEventKind
 
 __all__ = ["Distributor"]
 
 # Without a dialog, these make no sense: answered before anybody is asked who sent them.
 _ONLY_IN_DIALOGS = frozenset({"BYE", "PRACK", "UPDATE"})
 _NEW = Verdict.NEW
+_SAME_IN_COPIES = ("Via", "From", "Call-ID", "CSeq")
 
 
 class Distributor:
@@ -72,13 +73,17 @@ class Distributor:
         self._parts.layer.flow_failed(flow, failure, trio.current_time())
         self._parts.driver.flush()
         for service in self._parts.services.for_closed_flows:
-            service.on_flow_closed(flow)
+            self._parts.pipeline.call_hook(service.on_flow_closed, flow)
 
     # -- responses
 
     def _receive_response(self, response: Response, flow: Flow) -> None:
         # RFC 3261 section 18.1.2; section 8.1.3.3: more than one Via means it went astray.
-        if check_response(response) is not None or len(response.vias) != 1:
+        try:
+            faulty = check_response(response) is not None or len(response.vias) != 1
+        except RemoteProtocolError:
+            faulty = True
+        if faulty:
             self._counters.faulty_responses += 1
             return
         self._parts.layer.receive_response(response, flow, trio.current_time())
@@ -100,6 +105,10 @@ class Distributor:
         if dialog is None:
             refusal = self._refusal(request)
             if refusal is not None:
+                if refusal.status == 501:
+                    parts.events.tell_if_wanted(
+                        SecurityEventKind.NOT_SUPPORTED, flow.remote, request.method, "unknown"
+                    )
                 self._answer_fault(request, refusal, flow)
                 return
             if self._is_overloaded():
@@ -107,6 +116,11 @@ class Distributor:
                 return
             work = parts.works.grouped((request.call_id, request.from_.tag))
         else:
+            # RFC 3261 section 8.2.2.3 makes no difference between dialogs and the rest.
+            refusal = self._check_require(request) if "Require" in request.headers else None
+            if refusal is not None:
+                self._answer_fault(request, refusal, flow)
+                return
             work = dialog.work
         transaction = parts.layer.open_server(request, flow, now)
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
@@ -149,7 +163,11 @@ class Distributor:
         dialog = self._parts.dialogs.find(request)
         if dialog is not None:
             incoming = IncomingRequest(self._parts, request, flow, None, dialog)
-            dialog.work.push_unbounded(self._parts.pipeline.serve, incoming)
+            try:
+                dialog.work.push_unbounded(self._parts.pipeline.serve, incoming)
+            except trio.ClosedResourceError:
+                # The dialog is going away, and nobody is owed an answer to an ACK.
+                self._counters.unanswerable += 1
 
     # -- answers without state
 
@@ -185,7 +203,9 @@ class Distributor:
             return
         self._counters.faulty_requests += 1
         parts = self._parts
-        response = create_response(request, fault.status, fault.reason, to_tag=parts.tokens.tag())
+        response = create_response(
+            request, fault.status, fault.reason, to_tag=_stateless_tag(parts, request)
+        )
         if fault.status == 420:
             understood = {tag.lower() for tag in parts.services.extensions}
             unknown = [tag for tag in request.headers[REQUIRE] if tag.lower() not in understood]
@@ -208,18 +228,17 @@ class Distributor:
         return busy or parts.works.overloaded or parts.state is not StackState.RUNNING
 
     def _refuse_overload(self, request: Request, flow: Flow) -> None:
-        if self._parts.events.wanted(SecurityEventKind.OVERLOAD):
-            self._parts.events.tell(
-                SecurityEvent(
-                    kind=SecurityEventKind.OVERLOAD,
-                    source=flow.remote,
-                    method=request.method,
-                    endpoint="unknown",
-                )
-            )
+        self._parts.events.tell_if_wanted(
+            SecurityEventKind.OVERLOAD, flow.remote, request.method, "unknown"
+        )
         if flow.reliable:
             self._counters.overload_refused += 1
             self._answer_fault(request, Fault(503, "Service Unavailable"), flow)
         else:
             # It will come again; by then there may be room.
             self._counters.overload_dropped += 1
+
+
+def _stateless_tag(parts: Parts, request: Request) -> str:
+    headers = request.headers
+    return parts.tokens.tag_for("\n".join(headers.get(name, "") for name in _SAME_IN_COPIES))

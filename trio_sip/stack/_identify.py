@@ -103,6 +103,10 @@ class Identification(Service):
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Set `request.endpoint`: the sender, the anonymous or the artificial endpoint."""
+        if request.dialog is not None:
+            # Their dialog was identified when it began.
+            request.endpoint = request.dialog.endpoint
+            return False
         if not self._sorted:
             request.endpoint = ANONYMOUS
             return False
@@ -110,8 +114,8 @@ class Identification(Service):
         if endpoint is None:
             self._note_unidentified(request)
             endpoint = ARTIFICIAL
-        elif endpoint.kind is EndpointKind.KNOWN:
-            if len(self._suspects):
+        else:
+            if endpoint.kind is EndpointKind.KNOWN and len(self._suspects):
                 self._suspects.hit(request.source.host)
             if not _is_permitted(endpoint, request):
                 self._tell(SecurityEventKind.ACCESS_DENIED, request, endpoint.name)
@@ -121,9 +125,11 @@ class Identification(Service):
         return False
 
     def _note_unidentified(self, request: IncomingRequest) -> None:
-        count = self._suspects.miss(request.source.host, trio.current_time())
-        waits_for_credentials = any(one.name == "auth_username" for one in self._sorted)
-        if count or not waits_for_credentials:
+        count = 1
+        if any(one.name == "auth_username" for one in self._sorted):
+            # The next try, with credentials, may still identify the sender.
+            count = self._suspects.miss(request.source.host, trio.current_time())
+        if count:
             self._tell(SecurityEventKind.UNIDENTIFIED, request, "unknown", count)
 
     def _tell(
@@ -135,7 +141,7 @@ class Identification(Service):
                 source=request.source,
                 method=request.method,
                 endpoint=name,
-                count=max(count, 1),
+                count=count,
             )
         )
 

@@ -29,6 +29,8 @@ from ._unwrap import unwrapping_single_errors
 
 __all__ = ["open_stack"]
 
+_TEARDOWN_SECONDS = 4.0
+
 
 @asynccontextmanager
 async def open_stack(
@@ -85,7 +87,7 @@ class _Machine:
     """The machinery: one child task, shielded until the user's block has ended."""
 
     def __init__(self, settings: StackSettings, strict: bool, tokens: Tokens) -> None:
-        self._scope = trio.CancelScope(shield=True)
+        self._scope = trio.CancelScope()
         self._rule = ErrorRule.RAISE if strict else ErrorRule.CONTAIN
         self._ended = trio.Event()
         self._parts = Parts(
@@ -119,10 +121,13 @@ class _Machine:
                         await stack.add_service(service)
                     await nursery.start(parts.transport.serve, name="transports")
                     parts.state = StackState.RUNNING
+                    # The user's block is cancelled first; while it starts, this is its block.
+                    self._scope.shield = True
                     task_status.started(stack)
         finally:
             parts.state = StackState.CLOSED
-            await self._tear_down()
+            if hasattr(parts, "stack"):
+                await self._tear_down()
             self._ended.set()
 
     def _build(self, nursery: trio.Nursery, network: Network) -> None:
@@ -154,8 +159,18 @@ class _Machine:
         await self._ended.wait()
 
     async def _tear_down(self) -> None:
-        with trio.move_on_after(4, shield=True):
-            if hasattr(self._parts, "transport"):
-                await self._parts.transport.aclose()
-            for service in self._parts.services.reversed():
-                await service.teardown()
+        """Undo what was done, last one first, whatever goes wrong with one of them."""
+        parts = self._parts
+        parts.clients.close()
+        errors: list[Exception] = []
+        with trio.move_on_after(_TEARDOWN_SECONDS, shield=True):
+            await parts.transport.aclose()
+            while parts.set_up:
+                service = parts.set_up.pop()
+                try:
+                    await service.teardown()
+                except Exception as error:
+                    error.add_note(f"while service {service.name!r} was torn down")
+                    errors.append(error)
+        for failure in errors:
+            parts.pipeline.failed("a teardown", failure)

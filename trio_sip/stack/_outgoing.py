@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import trio
 
-from trio_sip._errors import NoRoute, RequestTimedOut, TransportFailed
+from trio_sip._errors import LocalProtocolError, NoRoute, RequestTimedOut, TransportFailed
 from trio_sip.auth import AuthenticationAttempt, OutboundAuthenticator, OutboundCredential
-from trio_sip.message import CSEQ, CSeq, Params, Request, Response, Uri, Via
+from trio_sip.dialog import Dialog
+from trio_sip.message import (
+    CSEQ,
+    CSeq,
+    NameAddr,
+    Params,
+    Request,
+    Response,
+    Uri,
+    Via,
+    create_request,
+)
 from trio_sip.transaction import ClientTransaction
 from trio_sip.transport import Address, Flow
 
 if TYPE_CHECKING:
     from ._parts import Parts
+    from ._tokens import Tokens
 
-__all__ = ["OutgoingRequest", "authenticator_for"]
+__all__ = ["OutgoingRequest", "authenticator_for", "create_outgoing"]
 
 _BACKLOG = 32
 """Provisional responses that wait to be read."""
@@ -39,6 +51,35 @@ def authenticator_for(
     return OutboundAuthenticator(credentials)
 
 
+def create_outgoing(
+    tokens: Tokens,
+    method: str,
+    target: Uri | str,
+    *,
+    from_: NameAddr | str | None,
+    to: NameAddr | str | None,
+    headers: Iterable[tuple[str, object]],
+) -> tuple[Request, Uri]:
+    """A request outside of dialogs, and where it goes first.  RFC 3261 section 8.1.1."""
+    if method in ("ACK", "CANCEL"):
+        raise LocalProtocolError(f"{method} belongs to the INVITE it is about")
+    uri = Uri.parse(target)
+    # RFC 3261 section 8.1.1.3: how to say that we would rather not say.
+    sender = NameAddr.parse(from_ or '"Anonymous" <sip:anonymous@anonymous.invalid>')
+    request = create_request(
+        method,
+        uri.without_headers(),
+        from_=sender if sender.tag else sender.with_tag(tokens.tag()),
+        to=NameAddr(uri.without_headers()) if to is None else to,
+        call_id=tokens.call_id(),
+        cseq=1,
+        headers=headers,
+    )
+    # RFC 3261 section 8.1.2: the topmost Route, if there is one, is where it goes.
+    routes = request.headers.get_all("Route")
+    return request, NameAddr.parse(routes[0]).uri if routes else uri
+
+
 class OutgoingRequest:
     """A request that is being sent: made by `Stack.open_request`.
 
@@ -48,15 +89,25 @@ class OutgoingRequest:
     """
 
     def __init__(
-        self, parts: Parts, request: Request, next_hop: Uri, attempt: AuthenticationAttempt | None
+        self,
+        parts: Parts,
+        request: Request,
+        next_hop: Uri,
+        attempt: AuthenticationAttempt | None,
+        dialog: Dialog | None = None,
     ) -> None:
         self._parts = parts
         self._next_hop = next_hop
         self._attempt = attempt
         self._transaction: ClientTransaction | None = None
+        self._begun_at = 0
         self._candidates: list[_Candidate] = []
+        self._passed_over: Response | Exception | None = None
         self._final: Response | None = None
         self._send, self._receive = trio.open_memory_channel[Response | Exception](_BACKLOG)
+        self.dialog = dialog
+        """The dialog it is sent in."""
+
         self.request = request
         """The request as it was sent last."""
 
@@ -87,14 +138,13 @@ class OutgoingRequest:
     async def receive(self) -> Response:
         """The next response: provisional ones first, then the final one.  Raises as `final`."""
         while True:
-            if self._transaction is None:
-                await self._begin()
+            if self._transaction is None and (failure := await self._begin()) is not None:
+                return self._end(failure)
             try:
                 response = await self._next()
-            except (RequestTimedOut, TransportFailed):
-                # RFC 3263 section 4.3: the next server, in a new transaction.
+            except (RequestTimedOut, TransportFailed) as error:
                 self._transaction = None
-                if not self._another_server():
+                if not self._another_server(error):
                     raise
                 continue
             if response.is_provisional:
@@ -102,13 +152,21 @@ class OutgoingRequest:
             self._transaction = None
             if self._attempt is not None and response.status in _CHALLENGES:
                 self._answer_challenge(self._attempt, response)
-            elif response.status not in _TRY_ELSEWHERE or not self._another_server():
-                self._final = response
-                return response
+            elif response.status not in _TRY_ELSEWHERE or not self._another_server(response):
+                return self._end(response)
 
-    def _another_server(self) -> bool:
+    def _another_server(self, failure: Response | Exception) -> bool:
+        """RFC 3263 section 4.3: after *failure* the next server, in a new transaction."""
+        if self._candidates[1:]:
+            self._passed_over = failure
         del self._candidates[:1]
         return bool(self._candidates)
+
+    def _end(self, result: Response | Exception) -> Response:
+        if isinstance(result, Exception):
+            raise result
+        self._final = result
+        return result
 
     async def _next(self) -> Response:
         received = await self._receive.receive()
@@ -134,6 +192,10 @@ class OutgoingRequest:
             failure.__cause__ = error
         self._put(failure)
 
+    def receive_closing(self) -> None:
+        """The stack's: it has closed, so nothing will come."""
+        self._put(trio.ClosedResourceError("the stack was closed"))
+
     def _put(self, received: Response | Exception) -> None:
         try:
             self._send.send_nowait(received)
@@ -144,22 +206,29 @@ class OutgoingRequest:
 
     # -- where it goes
 
-    async def _begin(self) -> None:
-        """Begin a transaction with the best server that has not failed yet."""
+    async def _begin(self) -> Response | Exception | None:
+        """Begin a transaction with the best server that has not failed yet.
+
+        Returns:
+          ``None``; or what to end with, because there is none: what the last one that was
+          reached did is worth more than that the others cannot be.
+        """
         if not self._candidates:
             self._candidates = await self._resolve(self._next_hop)
         if self._attempt is not None:
             self._authenticate(self._attempt)
-        transport, remote = self._candidates[0]
         size = len(bytes(self.request)) + _ROOM_FOR_VIA
-        try:
-            flow = await self._parts.transport.flow_for_request(remote, size, transport)
-        except TransportFailed:
-            if not self._another_server():
-                raise
-            await self._begin()
-        else:
-            self._transmit(flow)
+        while True:
+            transport, remote = self._candidates[0]
+            try:
+                flow = await self._parts.transport.flow_for_request(remote, size, transport)
+            except (TransportFailed, NoRoute) as error:
+                failure = error if self._passed_over is None else self._passed_over
+                if not self._another_server(failure):
+                    return failure
+            else:
+                self._transmit(flow)
+                return None
 
     async def _resolve(self, hop: Uri) -> list[_Candidate]:
         if not hop.is_sip:
@@ -181,13 +250,16 @@ class OutgoingRequest:
         self.request.headers.remove("Via")
         # RFC 3581 section 3: always ask to be answered where we are.
         self.request.headers.insert_first("Via", Via(flow.transport, host, sent_by.port, params))
+        self._begun_at = len(self.history)
         self._transaction = parts.clients.begin(self, flow)
 
     def abandon(self) -> None:
         """Whoever waited has gone: an INVITE that may still be answered is cancelled."""
+        clients = self._parts.clients
+        clients.end(self)
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            self._parts.clients.give_up(transaction, self.request, self.history)
+            clients.give_up(transaction, self.request, self.history[self._begun_at :])
 
     # -- credentials
 
@@ -199,7 +271,10 @@ class OutgoingRequest:
             response=response,
         )
         # RFC 3261 section 22.2: the same request with the next CSeq.
-        number = self.request.headers[CSEQ].number + 1
+        if self.dialog is None:
+            number = self.request.headers[CSEQ].number + 1
+        else:
+            number = self.dialog.next_sequence()
         self.request.headers.set("CSeq", CSeq(number, self.request.method))
 
     def _authenticate(self, attempt: AuthenticationAttempt) -> None:

@@ -12,7 +12,7 @@ from trio_sip.transport import TransportLayer
 from trio_sip.work import Works
 
 from ._security import SecurityEvents
-from ._service import ServiceRegistry
+from ._service import Service, ServiceRegistry
 from ._settings import StackSettings
 from ._statistics import Counters
 from ._tokens import Tokens
@@ -54,6 +54,8 @@ class Parts:
     services: ServiceRegistry
     layer: TransactionLayer
     state: StackState = StackState.STARTING
+    set_up: list[Service] = attrs.field(factory=list)
+    """The services to be torn down, in the order in which they were set up."""
 
     # These need the others, so they are put in while the stack is built.
     transport: TransportLayer = attrs.field(init=False)

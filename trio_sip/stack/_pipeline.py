@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import enum
 import logging
+from collections.abc import Callable
+from typing import TypeVarTuple
 
 import trio
 
-from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+from trio_sip._errors import (
+    LocalProtocolError,
+    NoRoute,
+    RemoteProtocolError,
+    RequestRejected,
+    RequestTimedOut,
+    TransportFailed,
+)
 from trio_sip.message import KNOWN_METHODS, Response
 from trio_sip.work import Work
 
 from ._incoming import AnswerState, IncomingRequest
 from ._parts import Parts
+from ._security import SecurityEventKind
 
 __all__ = ["ErrorRule", "Pipeline"]
 
 _logger = logging.getLogger("trio_sip.stack")
+
+HookArgs = TypeVarTuple("HookArgs")
 
 
 class ErrorRule(enum.Enum):
@@ -43,6 +55,9 @@ class Pipeline:
 
     async def serve(self, request: IncomingRequest) -> None:
         """Handle one request to its end."""
+        if request.state is AnswerState.ANSWERED:
+            # A CANCEL came while it waited for its turn.
+            return
         try:
             if request.method == "INVITE":
                 with request.cancel_scope():
@@ -51,10 +66,15 @@ class Pipeline:
                 await self._offer(request)
         except RemoteProtocolError as error:
             # What the peer did never ends the server.
-            self._answer(request, error.status_hint, f"Bad {str(error).partition(':')[0]}")
+            self._answer(request, error.status_hint, _reason(error))
+            _logger.info("%s from %s: %r", request.method, request.source, error)
+        except (RequestRejected, RequestTimedOut, TransportFailed, NoRoute) as error:
+            # Neither does it that somebody whom the handler asked did not answer.
+            self._answer(request, 504 if isinstance(error, RequestTimedOut) else 500, None)
+            _logger.info("%s from %s: %r", request.method, request.source, error)
         except Exception as error:
             self._answer(request, 500, None)
-            self._failed(f"{request.method} from {request.source}", error)
+            self.failed(f"{request.method} from {request.source}", error)
         except BaseException:
             self._answer(request, 503, None)
             raise
@@ -76,6 +96,9 @@ class Pipeline:
         services = self._parts.services
         if request.transaction is None or request.state is not AnswerState.UNANSWERED:
             return
+        self._parts.events.tell_if_wanted(
+            SecurityEventKind.NOT_SUPPORTED, request.source, request.method, request.endpoint.name
+        )
         known = request.method in KNOWN_METHODS and request.method != "REGISTER"
         if request.method in services.methods:
             # Somebody serves the method, but not for this address.
@@ -92,9 +115,17 @@ class Pipeline:
 
     def task_failed(self, work: Work | None, error: Exception) -> None:
         """An exception left a task of a work that nobody waited for."""
-        self._failed("a task" if work is None else f"a task of work {work.name!r}", error)
+        self.failed("a task" if work is None else f"a task of work {work.name!r}", error)
 
-    def _failed(self, what: str, error: Exception) -> None:
+    def call_hook(self, hook: Callable[[*HookArgs], object], *args: *HookArgs) -> None:
+        """Call a service from a task that is not its own, so that its error stays with it."""
+        try:
+            hook(*args)
+        except Exception as error:
+            self.failed(getattr(hook, "__qualname__", "a hook"), error)
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Note the error of a handler, or raise it."""
         self._parts.counters.handler_errors += 1
         if self._rule is ErrorRule.RAISE:
             raise error
@@ -108,7 +139,7 @@ class Pipeline:
         if parts.settings.server is not None:
             response.headers.set("Server", parts.settings.server)
         for service in parts.services.for_sent_responses:
-            service.on_send_response(response, request)
+            self.call_hook(service.on_send_response, response, request)
         transaction = request.transaction
         if transaction is None:
             raise LocalProtocolError(f"{request.method} is not answered")
@@ -119,3 +150,10 @@ class Pipeline:
             transaction.owner = None
             self.unanswered -= 1
         parts.driver.flush()
+
+
+def _reason(error: RemoteProtocolError) -> str | None:
+    """The header at fault, if the error names one: a reason phrase echoes nobody's input."""
+    name = str(error).partition(":")[0]
+    plain = name.replace("-", "").replace(" ", "")
+    return f"Bad {name}" if plain.isascii() and plain.isalnum() and len(name) < 40 else None

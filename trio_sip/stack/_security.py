@@ -96,6 +96,13 @@ class SecurityEvents:
             return True
         return False
 
+    def tell_if_wanted(
+        self, kind: SecurityEventKind, source: Address, method: str, endpoint: str
+    ) -> None:
+        """`tell` an ordinary event, or only count it."""
+        if self.wanted(kind):
+            self.tell(SecurityEvent(kind=kind, source=source, method=method, endpoint=endpoint))
+
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[trio.MemoryReceiveChannel[SecurityEvent]]:
         """``async with … as events: async for event in events``; up to 1,000 of them wait."""
@@ -125,6 +132,14 @@ class SuspectSettings:
     """Sources remembered; the one longest silent goes first."""
 
 
+@attrs.define(eq=False)
+class _Suspect:
+    times: collections.deque[float]
+    """The latest misses, as many as make it suspect."""
+
+    misses: int = 0
+
+
 class Suspects:
     """Unidentified requests by source, in a sliding window.
 
@@ -134,9 +149,7 @@ class Suspects:
 
     def __init__(self, settings: SuspectSettings | None = None) -> None:
         self._settings = SuspectSettings() if settings is None else settings
-        self._seen: collections.OrderedDict[str, collections.deque[float]] = (
-            collections.OrderedDict()
-        )
+        self._seen: collections.OrderedDict[str, _Suspect] = collections.OrderedDict()
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -144,14 +157,16 @@ class Suspects:
     def miss(self, host: str, now: float) -> int:
         """Note an unidentified request; how many there were, once that is worth telling, or 0."""
         settings = self._settings
-        times = self._seen.pop(host, None)
-        if times is None:
-            times = collections.deque(maxlen=settings.count)
+        suspect = self._seen.pop(host, None)
+        if suspect is None:
+            suspect = _Suspect(collections.deque(maxlen=settings.count))
+        times = suspect.times
         times.append(now)
-        self._seen[host] = times
+        suspect.misses += 1
+        self._seen[host] = suspect
         self._prune(now)
         recent = len(times) == settings.count and now - times[0] <= settings.period
-        return len(times) if recent else 0
+        return suspect.misses if recent else 0
 
     def hit(self, host: str) -> None:
         """Somebody there was identified: nothing is held against it any longer."""
@@ -159,8 +174,8 @@ class Suspects:
 
     def _prune(self, now: float) -> None:
         while self._seen:
-            host, times = next(iter(self._seen.items()))
-            silent = now - times[-1] > self._settings.forget_after
+            host, suspect = next(iter(self._seen.items()))
+            silent = now - suspect.times[-1] > self._settings.forget_after
             if not silent and len(self._seen) <= self._settings.capacity:
                 return
             del self._seen[host]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 import trio
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._incoming import IncomingRequest
     from ._stack import Stack
 
-__all__ = ["Service", "ServicePriority", "ServiceRegistry", "Supplement"]
+__all__ = ["Service", "ServicePriority", "ServiceRegistry", "Supplement", "service_name"]
 
 
 class ServicePriority(enum.IntEnum):
@@ -159,12 +159,16 @@ class ServiceRegistry:
         self.extensions = frozenset[str]().union(*(s.extensions for s in ordered))
         self.allow = ", ".join(sorted(self.methods))
 
+    def check_name(self, service: Service) -> None:
+        """Raise LocalProtocolError if there is a service of its name."""
+        name = service_name(service)
+        if any(name == other.name for other in self._services):
+            raise LocalProtocolError(f"there is a service named {name!r} already")
+
     def add(self, service: Service) -> None:
         """Put it in its place; the next message sees it."""
-        if not service.name:
-            service.name = type(service).__name__
-        if any(service.name == other.name for other in self._services):
-            raise LocalProtocolError(f"there is a service named {service.name!r} already")
+        self.check_name(service)
+        service.name = service_name(service)
         self._services.append(service)
         self._arrange()
 
@@ -193,9 +197,10 @@ class ServiceRegistry:
         """Whether it has a task of its own."""
         return _overrides(service, "run")
 
-    def reversed(self) -> Sequence[Service]:
-        """Last one first: the order of tearing down."""
-        return self._services[::-1]
+
+def service_name(service: Service) -> str:
+    """Its name; that of its class if it has none."""
+    return service.name or type(service).__name__
 
 
 def _overrides(service: Service, hook: str) -> bool:

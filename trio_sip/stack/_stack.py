@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 import trio
 
-from trio_sip._errors import LocalProtocolError
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
 from trio_sip.dialog import Dialog
-from trio_sip.message import NameAddr, Request, Response, Uri, create_request
+from trio_sip.message import NameAddr, Response, Uri
 from trio_sip.transport import Flow, Listen
 from trio_sip.work import Work
 
@@ -20,10 +20,10 @@ from ._authenticate import Authenticator, CheckAuthResult
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
-from ._outgoing import OutgoingRequest, authenticator_for
+from ._outgoing import OutgoingRequest, authenticator_for, create_outgoing
 from ._parts import Parts, StackState
 from ._security import SecurityEvent
-from ._service import Service
+from ._service import Service, service_name
 from ._settings import StackSettings
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
@@ -55,14 +55,25 @@ class Stack:
         self._check_running()
         self._parts.services.add(service)
         if self._parts.services.runs(service):
-            self._nursery.start_soon(
-                self._parts.services.run, service, self, name=f"service {service.name}"
-            )
+            self._nursery.start_soon(self._run_service, service, name=f"service {service.name}")
 
     async def add_service(self, service: Service) -> None:
         """Set *service* up and register it; it is torn down when the stack closes."""
-        await service.setup(self)
+        self._check_running()
+        self._parts.services.check_name(service)
+        try:
+            await service.setup(self)
+        except Exception as error:
+            error.add_note(f"while service {service_name(service)!r} was set up")
+            raise
+        self._parts.set_up.append(service)
         self.register_service(service)
+
+    async def _run_service(self, service: Service) -> None:
+        try:
+            await self._parts.services.run(service, self)
+        except Exception as error:
+            self._parts.pipeline.failed(f"service {service.name}", error)
 
     def unregister_service(self, service: Service) -> None:
         """Let it see no more messages; those inside it finish.  LookupError if it is unknown."""
@@ -124,6 +135,15 @@ class Stack:
     def unregister_endpoint_identifier(self, identifier: EndpointIdentifier | str) -> None:
         """Stop asking it; `LookupError` if it is not there."""
         self._parts.identification.remove(identifier)
+
+    @property
+    def identifier_order(self) -> tuple[str, ...]:
+        """The names of identifiers that are asked first, in this order; assign to change it."""
+        return self._parts.identification.order
+
+    @identifier_order.setter
+    def identifier_order(self, order: Sequence[str]) -> None:
+        self._parts.identification.order = tuple(order)
 
     # -- works
 
@@ -223,15 +243,18 @@ class Stack:
         elif target is None:
             raise LocalProtocolError("a request needs a target or a dialog")
         else:
-            uri = Uri.parse(target)
-            request = self._create_request(method, uri, from_, to, headers)
-            routes = request.headers.get_all("Route")
-            next_hop = NameAddr.parse(routes[0]).uri if routes else uri
+            try:
+                request, next_hop = create_outgoing(
+                    self._parts.tokens, method, target, from_=from_, to=to, headers=headers
+                )
+            except RemoteProtocolError as error:
+                # Here it is our own side that cannot spell.
+                raise LocalProtocolError(str(error)) from None
         if body is not None:
             request.add_body(body, content_type)
         authenticator = authenticator_for(credentials)
-        attempt = authenticator and authenticator.start_attempt(next_hop.host)
-        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt or None))
+        attempt = None if authenticator is None else authenticator.start_attempt(next_hop.host)
+        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog))
 
     @asynccontextmanager
     async def _open(self, outgoing: OutgoingRequest) -> AsyncIterator[OutgoingRequest]:
@@ -239,29 +262,6 @@ class Stack:
             yield outgoing
         finally:
             outgoing.abandon()
-
-    def _create_request(
-        self,
-        method: str,
-        uri: Uri,
-        from_: NameAddr | str | None,
-        to: NameAddr | str | None,
-        headers: Iterable[tuple[str, object]],
-    ) -> Request:
-        if method in ("ACK", "CANCEL"):
-            raise LocalProtocolError(f"{method} belongs to the INVITE it is about")
-        tokens = self._parts.tokens
-        # RFC 3261 section 8.1.1.3: how to say that we would rather not say.
-        sender = NameAddr.parse(from_ or '"Anonymous" <sip:anonymous@anonymous.invalid>')
-        return create_request(
-            method,
-            uri.without_headers(),
-            from_=sender if sender.tag else sender.with_tag(tokens.tag()),
-            to=NameAddr(uri.without_headers()) if to is None else to,
-            call_id=tokens.call_id(),
-            cseq=1,
-            headers=headers,
-        )
 
     async def requires_authentication(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
         """Whether *request* must prove who sent it; without an authenticator it need not."""

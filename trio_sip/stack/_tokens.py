@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -19,13 +20,14 @@ class Tokens:
     test is the same each time.
     """
 
-    def __init__(self, source: Iterator[str]) -> None:
+    def __init__(self, source: Iterator[str], key: bytes = b"") -> None:
         self._source = source
+        self._key = key
 
     @classmethod
     def random(cls) -> Tokens:
         """Unguessable ones, 64 bits each, from the operating system."""
-        return cls(_random())
+        return cls(_random(), os.urandom(32))
 
     @classmethod
     def sequential(cls, prefix: str = "") -> Tokens:
@@ -43,6 +45,14 @@ class Tokens:
     def tag(self) -> str:
         """For a From or a To: RFC 3261 section 19.3."""
         return next(self._source)
+
+    def tag_for(self, text: str) -> str:
+        """Always the same tag for the same *text*, and one that nobody can foretell.
+
+        RFC 3261 section 8.2.7: who answers without state answers each copy of a request alike.
+        """
+        data = text.encode("utf-8", "surrogateescape")
+        return hashlib.blake2b(data, key=self._key, digest_size=_BYTES).hexdigest()
 
     def call_id(self) -> str:
         """For a Call-ID; it names no host, so that it tells nobody our address."""

@@ -37,7 +37,8 @@ class Index:
             del self.servers[transaction.key]
             if transaction.merge_key is not None:
                 del self.merged[transaction.merge_key]
-        elif isinstance(transaction, ClientTransaction):
+        else:
+            assert isinstance(transaction, ClientTransaction)
             del self.clients[transaction.key]
         if transaction.flow.reliable:
             on_flow = self._connections[transaction.flow]

@@ -1,0 +1,156 @@
+"""A network that remembers what went over it: for ladders, and to tell who answered when."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import attrs
+import trio
+
+from trio_sip.testing import Wire
+from trio_sip.transport import (
+    Address,
+    Connection,
+    ConnectionListener,
+    DatagramSocket,
+    Network,
+    SocketNetwork,
+    Undelivered,
+)
+
+__all__ = ["Record", "RecordingNetwork"]
+
+
+@attrs.define(eq=False)
+class Record:
+    """What went over the sockets of one network.  It only grows."""
+
+    wires: list[Wire] = attrs.field(factory=list)
+    """Everything that was sent or received, in that order."""
+
+    last_received: Wire | None = None
+
+    def sent(self, local: Address, remote: Address, transport: str, data: bytes) -> None:
+        """Keep a datagram, or a piece of a stream, that left."""
+        self.wires.append(_wire(local, remote, transport, data))
+
+    def received(self, local: Address, remote: Address, transport: str, data: bytes) -> None:
+        """Keep one that came."""
+        self.last_received = _wire(remote, local, transport, data)
+        self.wires.append(self.last_received)
+
+
+def _wire(source: Address, destination: Address, transport: str, data: bytes) -> Wire:
+    return Wire(
+        time=trio.current_time(),
+        source=source,
+        destination=destination,
+        transport=transport,
+        data=data,
+    )
+
+
+@attrs.frozen
+class RecordingNetwork:
+    """Another network, the real one if none is given, with a record of what happens there."""
+
+    _network: Network = attrs.field(factory=SocketNetwork)
+    record: Record = attrs.field(init=False, factory=Record)
+
+    def bind_datagrams(self, local: Address) -> DatagramSocket:
+        return _RecordedDatagrams(self._network.bind_datagrams(local), self.record)
+
+    def bind_connections(self, local: Address) -> ConnectionListener:
+        return _RecordedListener(self._network.bind_connections(local), self.record)
+
+    async def connect(self, remote: Address) -> Connection:
+        return _RecordedConnection(await self._network.connect(remote), self.record)
+
+    def source_host(self, remote: Address) -> str:
+        return self._network.source_host(remote)
+
+    async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
+        return await self._network.resolve(host, port, transport)
+
+
+class _RecordedDatagrams:
+    def __init__(self, socket: DatagramSocket, record: Record) -> None:
+        self._socket = socket
+        self._record = record
+
+    @property
+    def local(self) -> Address:
+        return self._socket.local
+
+    async def wait_readable(self) -> None:
+        await self._socket.wait_readable()
+
+    def receive_nowait(self) -> tuple[bytes, Hashable]:
+        data, path = self._socket.receive_nowait()
+        local, remote = self._socket.path_ends(path)
+        self._record.received(local, remote, "UDP", data)
+        return data, path
+
+    def path_ends(self, path: Hashable) -> tuple[Address, Address]:
+        return self._socket.path_ends(path)
+
+    def take_undelivered(self) -> Sequence[Undelivered]:
+        return self._socket.take_undelivered()
+
+    def send_nowait(self, data: bytes, local: Address, remote: Address) -> None:
+        self._socket.send_nowait(data, local, remote)
+        self._record.sent(local, remote, "UDP", data)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class _RecordedConnection:
+    def __init__(self, connection: Connection, record: Record) -> None:
+        self._connection = connection
+        self._record = record
+
+    @property
+    def local(self) -> Address:
+        return self._connection.local
+
+    @property
+    def remote(self) -> Address:
+        return self._connection.remote
+
+    async def receive_some(self) -> bytes:
+        data = await self._connection.receive_some()
+        if data:
+            self._record.received(self.local, self.remote, "TCP", data)
+        return data
+
+    def send_some_nowait(self, data: bytes | memoryview) -> int:
+        taken = self._connection.send_some_nowait(data)
+        if taken:
+            self._record.sent(self.local, self.remote, "TCP", bytes(data[:taken]))
+        return taken
+
+    async def wait_writable(self) -> None:
+        await self._connection.wait_writable()
+
+    def send_eof(self) -> None:
+        self._connection.send_eof()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _RecordedListener:
+    def __init__(self, listener: ConnectionListener, record: Record) -> None:
+        self._listener = listener
+        self._record = record
+
+    @property
+    def local(self) -> Address:
+        return self._listener.local
+
+    async def accept(self) -> Connection:
+        return _RecordedConnection(await self._listener.accept(), self._record)
+
+    def close(self) -> None:
+        self._listener.close()

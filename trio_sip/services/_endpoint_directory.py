@@ -1,0 +1,71 @@
+"""Where identifiers look endpoints up, and under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from trio_sip.message import Uri
+from trio_sip.stack import Endpoint
+
+__all__ = ["EndpointDirectory", "as_directory", "find_by_uri", "possible_names"]
+
+
+class EndpointDirectory(Protocol):
+    """Endpoints by name.  A mapping will do instead where all of them are in memory."""
+
+    async def find_endpoint(self, name: str) -> Endpoint | None:
+        """The endpoint that goes by *name*, ``alice`` or ``alice@example.com``.
+
+        *name* is what a stranger wrote, without its escapes: it may hold any character.  An
+        exception is not ``None``: the request is answered 500.
+        """
+
+
+class _Table:
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self._endpoints = endpoints
+
+    async def find_endpoint(self, name: str) -> Endpoint | None:
+        return self._endpoints.get(name)
+
+
+def as_directory(endpoints: Mapping[str, Endpoint] | EndpointDirectory) -> EndpointDirectory:
+    """Whatever was given, as a directory.  A mapping is not copied: it may change."""
+    return _Table(endpoints) if isinstance(endpoints, Mapping) else endpoints
+
+
+def possible_names(user: str, host: str, aliases: Mapping[str, str]) -> tuple[str, ...]:
+    """The names to try for ``user@host``, the most particular first.
+
+    *host* is in lower case; *aliases* lead from other names of a domain to the one that
+    endpoints are configured with.
+    """
+    if host in aliases:
+        return f"{user}@{host}", f"{user}@{aliases[host]}", user
+    return f"{user}@{host}", user
+
+
+async def find_by_uri(
+    directory: EndpointDirectory,
+    uri: Uri,
+    *,
+    domains: frozenset[str],
+    aliases: Mapping[str, str],
+    cut_user_options: bool,
+) -> Endpoint | None:
+    """The endpoint that a SIP or SIPS URI names; ``None`` for other schemes and domains."""
+    if not uri.is_sip:
+        return None
+    # Without its escapes: ``%61lice`` is alice (RFC 3261 section 19.1.4).
+    user = uri.user
+    host = uri.host.lower()
+    if user is None or (domains and host not in domains and host not in aliases):
+        return None
+    if cut_user_options:
+        user = user.partition(";")[0]
+    for name in possible_names(user, host, aliases):
+        endpoint = await directory.find_endpoint(name)
+        if endpoint is not None:
+            return endpoint
+    return None

@@ -1,0 +1,71 @@
+"""Who sent it?  The one whose user name stands in From, or in the Request-URI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from trio_sip.message import Uri
+from trio_sip.stack import Endpoint, IncomingRequest
+
+from ._endpoint_directory import EndpointDirectory, as_directory, find_by_uri
+
+__all__ = ["IdentifyByRequestUri", "IdentifyByUser"]
+
+
+class _IdentifyByUri:
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint] | EndpointDirectory,
+        *,
+        domains: Iterable[str] = (),
+        aliases: Mapping[str, str] | None = None,
+        cut_user_options: bool = False,
+    ) -> None:
+        self._directory = as_directory(endpoints)
+        self._domains = frozenset(domain.lower() for domain in domains)
+        self._aliases = {alias.lower(): domain.lower() for alias, domain in (aliases or {}).items()}
+        self._cut_user_options = cut_user_options
+
+    async def _find(self, uri: Uri) -> Endpoint | None:
+        return await find_by_uri(
+            self._directory,
+            uri,
+            domains=self._domains,
+            aliases=self._aliases,
+            cut_user_options=self._cut_user_options,
+        )
+
+
+class IdentifyByUser(_IdentifyByUri):
+    """Identifies by the user in From: what most telephones need.
+
+    Anybody can write any From, so this tells whose password to ask for and proves nothing.
+    ``user@domain`` is looked up first, then ``user@`` the domain it is an alias of, then the
+    bare ``user``.  Only sip and sips count.
+
+    Args:
+      endpoints: by name; the mapping may change while it is used.
+      domains: where our users live, as in From; empty for anywhere, numeric addresses included.
+      aliases: other names of our domains: ``{"192.0.2.1": "example.com"}``.
+      cut_user_options: ignore what follows a ``;`` within the user part, where some gateways
+        put the options of a telephone number.
+    """
+
+    name = "username"
+
+    async def identify_endpoint(self, request: IncomingRequest) -> Endpoint | None:
+        """Look the From up."""
+        return await self._find(request.message.from_.uri)
+
+
+class IdentifyByRequestUri(_IdentifyByUri):
+    """Identifies by the user in the Request-URI, for providers that call each line's own name.
+
+    The arguments are those of `IdentifyByUser`.  It proves even less: it tells who is called.
+    """
+
+    name = "request_uri"
+
+    async def identify_endpoint(self, request: IncomingRequest) -> Endpoint | None:
+        """Look the Request-URI up."""
+        return await self._find(request.uri)

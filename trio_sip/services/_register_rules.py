@@ -1,0 +1,104 @@
+"""What a REGISTER must be before its contacts are looked at: RFC 3261 section 10.3 steps 1 to 5."""
+
+from __future__ import annotations
+
+import re
+
+from trio_sip.message import PATH, SUPPORTED, Request, Uri
+from trio_sip.registration import (
+    Contact,
+    Refused,
+    RegisterRequest,
+    address_of_record,
+    read_contacts_untrusted,
+)
+from trio_sip.stack import EndpointKind, IncomingRequest
+
+__all__ = ["check_register", "read_register_untrusted"]
+
+# What a header can hold, quoted, and an answer of ours may not (RFC 4475 section 3.1.1.2).
+_UNSENDABLE = re.compile(r"[\r\n\0]")
+
+# Kept with each binding, so not at whatever length a stranger likes.
+_AGENT_LENGTH = 200
+
+_NOT_OURS = Refused(404, "Not Found")
+_NOT_YOURS = Refused(403, "Forbidden")
+_NOT_SIP = Refused(400, "Address-Of-Record Is Not A SIP URI")
+_BAD_CONTACT = Refused(400, "Bad Contact")
+_BAD_PATH = Refused(400, "Bad Path")
+_CONTACT_SCHEME = Refused(416, "Unsupported Contact URI Scheme")
+_PATH_UNSUPPORTED = Refused(420, "Bad Extension", (("Unsupported", "path"),))
+
+
+def check_register(request: IncomingRequest, domains: frozenset[str]) -> Refused | None:
+    """Whether its sender may register what it wants to, with us."""
+    to = request.message.to.uri
+    if not to.is_sip:
+        # RFC 4475 section 3.3.3
+        return _NOT_SIP
+    if domains and not (request.uri.host.lower() in domains and to.host.lower() in domains):
+        return _NOT_OURS
+    return None if _may_register(request, to) else _NOT_YOURS
+
+
+def _may_register(request: IncomingRequest, to: Uri) -> bool:
+    """RFC 3261 section 10.3 step 4: everybody registers themselves."""
+    endpoint = request.endpoint
+    if endpoint.kind is EndpointKind.ANONYMOUS:
+        # Nobody is asked who they are: a registrar for tests.  Where somebody is, a stranger
+        # who was let in is still nobody.
+        return request.identified_by is None
+    if endpoint.kind is not EndpointKind.KNOWN or to.user is None:
+        return False
+    return endpoint.name in (to.user, f"{to.user}@{to.host.lower()}")
+
+
+def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refused:
+    """What it asks for.  Raises `RemoteProtocolError` where that cannot be read."""
+    message = request.message
+    headers = message.headers
+    contacts = read_contacts_untrusted(headers.get_all("Contact"))
+    for contact in contacts:
+        if not _is_sip(contact.uri):
+            return _CONTACT_SCHEME
+        if _UNSENDABLE.search(contact.uri + contact.params) is not None:
+            return _BAD_CONTACT
+    path: tuple[str, ...] = ()
+    if "Path" in headers:
+        if not _supports_path(message):
+            return _PATH_UNSUPPORTED
+        path = tuple(headers.get_all("Path"))
+        # Nothing is stored that cannot be used as a route, or cannot be sent back.
+        if not headers[PATH] or any(map(_UNSENDABLE.search, path)):
+            return _BAD_PATH
+    agent = headers.get("User-Agent")
+    flow = request.flow
+    return RegisterRequest(
+        aor=address_of_record(message.to.uri),
+        call_id=message.call_id,
+        cseq=message.cseq.number,
+        contacts=contacts,
+        expires=headers.get("Expires"),
+        flow=flow if flow.reliable else None,
+        received_from=_received_from(request, contacts),
+        user_agent=None if agent is None else agent[:_AGENT_LENGTH],
+        path=path,
+    )
+
+
+def _is_sip(uri: str) -> bool:
+    return uri[:4].lower() in ("sip:", "sips") or uri == "*"
+
+
+def _supports_path(message: Request) -> bool:
+    """RFC 3327 section 5.3: a client that does not know about Path must not be given one."""
+    return any(tag.lower() == "path" for tag in message.headers[SUPPORTED])
+
+
+def _received_from(request: IncomingRequest, contacts: tuple[Contact, ...]) -> str | None:
+    """The source, where no contact names it: there is a NAT between us, or a proxy."""
+    if not contacts:
+        return None
+    source = str(request.source)
+    return None if source in contacts[0].uri else source
