@@ -24,7 +24,7 @@ LINES = {
 }
 
 
-def fault_of(method: str = "OPTIONS", **changes: str | None) -> Fault | None:
+def fault_of(method: str = "OPTIONS", /, **changes: str | None) -> Fault | None:
     lines = LINES | {name.replace("_", "-"): value for name, value in changes.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value is not None)
     request = parse_message_untrusted(f"{method} sip:c SIP/2.0\r\n{head}\r\n".encode())
@@ -44,7 +44,7 @@ def test_a_good_request_has_no_fault() -> None:
 
 @pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
 def test_a_request_without_a_mandatory_header_is_a_bad_request(name: str) -> None:
-    assert Fault(400, f"Missing {name} header") == fault_of(**{name: None})
+    assert Fault(400, f"Missing {name} header") == fault_of("OPTIONS", **{name: None})
 
 
 @pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards"])

@@ -16,7 +16,6 @@ def test_parameters_are_a_mapping_without_case_in_their_names() -> None:
     assert "LR" in params
     assert ["tag", "lr"] == list(params)
     assert len(params) == 2
-    assert 7 not in params
 
 
 def test_quoted_values_lose_their_quotes_and_get_them_back() -> None:

@@ -6,6 +6,7 @@ are libFuzzer's: a folder with the corpus, ``-max_total_time=600`` and so on.
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 from tools.fuzz.invariant import read_everything
@@ -13,7 +14,7 @@ from tools.fuzz.invariant import read_everything
 
 def main() -> None:
     try:
-        import atheris  # noqa: PLC0415  # type: ignore[import-not-found,unused-ignore]
+        atheris = importlib.import_module("atheris")
     except ImportError:
         sys.exit("atheris is not installed: pip install atheris")
     atheris.instrument_all()

@@ -69,7 +69,7 @@ def _use(item: object) -> None:
     str(item)
     repr(item)
     hash(item)
-    assert item == item  # noqa: PLR0124  # comparing takes apart what is still text
+    assert item == item  # comparing takes apart what is still text
     if isinstance(item, NameAddr):
         _use_uri(item.uri)
         item.params.get("tag")

@@ -11,7 +11,6 @@ import trio
 from cyclopts import Parameter
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError, SipError
-from trio_sip.auth import OutboundCredential, PlainSecret
 from trio_sip.message import Response, Uri
 from trio_sip.stack import Stack, open_stack
 from trio_sip.transport import Address, Listen, Network
@@ -23,8 +22,6 @@ from ._text import printable
 __all__ = [
     "JsonOption",
     "Probe",
-    "User",
-    "UserOption",
     "WaitOption",
     "answer_line",
     "check_answer",
@@ -32,34 +29,10 @@ __all__ = [
     "explaining",
     "open_probe",
     "parse_target",
-    "parse_user",
 ]
 
 WaitOption = Annotated[float, Parameter(name="--wait", help="Seconds to wait for an answer.")]
 JsonOption = Annotated[bool, Parameter(name="--json", help="One JSON object for each answer.")]
-UserOption = Annotated[
-    str | None, Parameter(name="--user", help="Credentials, as NAME:PASSWORD.", show_default=False)
-]
-
-
-@attrs.frozen
-class User:
-    """A name and a password, as ``--user`` gives them."""
-
-    name: str
-    password: str = attrs.field(repr=False)
-
-    def credential(self, target: Uri) -> OutboundCredential:
-        """Shown to the host of *target* and to nobody else."""
-        return OutboundCredential(PlainSecret(self.name, self.password), next_hops=[target.host])
-
-
-def parse_user(text: str, place: str = "--user") -> User:
-    """``NAME:PASSWORD``.  The UsageError never repeats the text: it may be a password."""
-    name, colon, password = text.partition(":")
-    if not (name and colon) or not printable(name) == name:
-        raise UsageError(f"{place}: want NAME:PASSWORD")
-    return User(name, password)
 
 
 def parse_target(text: str, what: str = "URI") -> Uri:

@@ -32,9 +32,7 @@ _SHOWN_LINES = 60
 
 
 def decode(file: Annotated[str, Parameter(allow_leading_hyphen=True)], /) -> int:
-    """Show a SIP message in words; the exit status is 1 if there is a fault in it.
-
-    Credentials and keys are never shown.
+    """Show a SIP message in words.
 
     Parameters
     ----------

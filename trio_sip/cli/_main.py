@@ -23,14 +23,26 @@ __all__ = ["main"]
 _EXTRA = frozenset({"cyclopts", "rich", "cattrs"})
 _MISSING = "trio-sip's command line needs the cli extra: pip install 'trio-sip[cli]'"
 
-# In the order of a first encounter.
+# In the order of a first encounter.  The modules are imported when they are called for.
 _COMMANDS = {
-    "demo": "trio_sip.cli._demo:demo",
-    "serve": "trio_sip.cli._serve:serve",
-    "ping": "trio_sip.cli._ping:ping",
-    "register": "trio_sip.cli._register:register",
-    "message": "trio_sip.cli._message:message",
-    "decode": "trio_sip.cli._decode:decode",
+    "demo": """See a server and a telephone talk to each other.
+
+The telephone registers with digest authentication, asks whether the
+server is there, and sends it a text.  Sockets, messages and times are
+real; nothing leaves this machine.""",
+    "serve": """Run a registrar with digest authentication.
+
+It says where it listens, then "ready"; SIGTERM and Ctrl-C end it in order.
+An OPTIONS to the server itself is answered without a password.  What may be
+given several times is repeated: --listen A --listen B.  The command line
+wins over the file.""",
+    "ping": "Send OPTIONS: who answers, with what, after how long?",
+    "register": "Send REGISTER, and show who is registered then.",
+    "message": "Send a text (RFC 3428).",
+    "decode": """Explain a message, and what is wrong with it.
+
+The exit status is 1 if there is a fault.  Credentials and keys are never
+shown.""",
 }
 
 
@@ -96,8 +108,9 @@ def _app() -> cyclopts.App:
         default_parameter=cyclopts.Parameter(negative=(), show_default=_worth_showing),
         help_format="plaintext",
     )
-    for name, place in _COMMANDS.items():
-        app.command(place, name=name)
+    for place, (name, summary) in enumerate(_COMMANDS.items()):
+        command = f"trio_sip.cli._{name}:{name}"
+        app.command(command, name=name, help=summary, sort_key=place)
     return app
 
 

@@ -9,7 +9,6 @@ from cyclopts import Parameter
 from trio_sip.message import NameAddr, Uri
 
 from ._client import (
-    UserOption,
     WaitOption,
     answer_line,
     check_answer,
@@ -17,9 +16,9 @@ from ._client import (
     explaining,
     open_probe,
     parse_target,
-    parse_user,
 )
 from ._errors import ExitStatus
+from ._user import UserOption, parse_user
 
 __all__ = ["message"]
 

@@ -15,8 +15,6 @@ from trio_sip.transport import SocketNetwork
 from ._client import (
     JsonOption,
     Probe,
-    User,
-    UserOption,
     WaitOption,
     answer_line,
     check_answer,
@@ -24,10 +22,10 @@ from ._client import (
     explaining,
     open_probe,
     parse_target,
-    parse_user,
 )
 from ._errors import ExitStatus, UsageError
 from ._text import printable
+from ._user import User, UserOption, parse_user
 
 __all__ = ["register"]
 

@@ -79,7 +79,14 @@ class TopField(Field[T]):
     def read(self, values: list[str]) -> T:
         if not values:
             raise KeyError(self.name)
-        return super().read([values[0] if "," not in values[0] else split_list(values[0])[0]])
+        try:
+            return self.parse_first(values[0])
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(f"{self.name}: {error}", error.status_hint) from None
+
+    def parse_first(self, line: str) -> T:
+        """The first element of a line."""
+        return self.parse(line if "," not in line else split_list(line)[0])
 
 
 class TokenListField(ListField[str]):

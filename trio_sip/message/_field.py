@@ -33,11 +33,12 @@ class _Named:
 class Field(_Named, Generic[T]):
     """A header with one value: ``headers[CSEQ]`` is a `CSeq`."""
 
-    __slots__ = ("_parse",)
+    __slots__ = ("parse",)
 
     def __init__(self, name: str, parse: Callable[[str], T]) -> None:
         super().__init__(name)
-        self._parse = parse
+        self.parse = parse
+        """From the text of one value to what it means."""
 
     def read(self, values: list[str]) -> T:
         """The typed value of the only line; `KeyError` for none, a fault for several."""
@@ -46,7 +47,7 @@ class Field(_Named, Generic[T]):
                 raise KeyError(self.name)
             raise RemoteProtocolError(f"more than one {self.name}")
         try:
-            return self._parse(values[0])
+            return self.parse(values[0])
         except RemoteProtocolError as error:
             raise RemoteProtocolError(f"{self.name}: {error}", error.status_hint) from None
 

@@ -14,7 +14,7 @@ from trio_sip._errors import LocalProtocolError
 
 from ._field import Field, ListField
 from ._grammar import checked_text, checked_token
-from ._names import SINGLE, canonical_name, header_key
+from ._names import KEYS, SINGLE, canonical_name, header_key
 
 __all__ = ["Headers"]
 
@@ -128,9 +128,10 @@ class Headers:
         return list(self._indexed().get(_key(name), ()))
 
     def __contains__(self, name: object) -> bool:
-        if isinstance(name, (Field, ListField)):
-            return name.key in self._indexed()
-        return isinstance(name, str) and _key(name) in self._indexed()
+        index = self._index or self._indexed()
+        if isinstance(name, str):
+            return _key(name) in index
+        return isinstance(name, (Field, ListField)) and name.key in index
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for line in self._lines:
@@ -254,4 +255,4 @@ class _SealedHeaders(Headers):
 
 
 def _key(name: str) -> str:
-    return header_key(name) or name.lower()
+    return KEYS.get(name) or header_key(name) or name.lower()

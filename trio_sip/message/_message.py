@@ -200,6 +200,13 @@ class Message:
         return value
 
     @property
+    def via_text(self) -> str | None:
+        """The first Via line as it stands, for who answers by it; ``None`` if there is none."""
+        headers = self.headers
+        values = (headers._index or headers._indexed()).get("via")
+        return None if values is None else values[0]
+
+    @property
     def vias(self) -> list[Via]:
         return self.headers[VIA]
 

@@ -55,9 +55,9 @@ class SessionExpires:
 
     @property
     def refresher(self) -> Refresher | None:
-        text = self.params.get("refresher")
-        if text is None:
+        if "refresher" not in self.params:
             return None
+        text = self.params["refresher"] or ""
         try:
             return Refresher(text.lower())
         except ValueError:

@@ -100,5 +100,8 @@ def _received_from(request: IncomingRequest, contacts: tuple[Contact, ...]) -> s
     """The source, where no contact names it: there is a NAT between us, or a proxy."""
     if not contacts:
         return None
-    source = str(request.source)
-    return None if source in contacts[0].uri else source
+    source, uri = str(request.source), contacts[0].uri
+    bare = source.removesuffix(":5060")
+    if source in uri or uri.endswith("@" + bare) or f"@{bare};" in uri:
+        return None
+    return source

@@ -126,9 +126,11 @@ class _Machine:
                     task_status.started(stack)
         finally:
             parts.state = StackState.CLOSED
-            if hasattr(parts, "stack"):
-                await self._tear_down()
-            self._ended.set()
+            try:
+                if hasattr(parts, "stack"):
+                    await self._tear_down()
+            finally:
+                self._ended.set()
 
     def _build(self, nursery: trio.Nursery, network: Network) -> None:
         parts, settings = self._parts, self._parts.settings

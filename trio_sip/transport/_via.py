@@ -27,7 +27,7 @@ def stamp_via(request: Request, source: Address, force_rport: bool) -> int | Non
 
     A request without a Via cannot be answered by anyone, so it is of no use to anyone.
     """
-    raw = request.headers.get("Via")
+    raw = request.via_text
     if raw is None:
         return None
     try:

@@ -1,0 +1,183 @@
+"""The configuration file, and where it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trio_sip.auth import Algorithm, HashedSecret, PlainSecret
+from trio_sip.cli._config import ServeConfig, parse_algorithm, parse_domain
+from trio_sip.cli._config_file import read_config
+from trio_sip.cli._errors import UsageError
+from trio_sip.cli._serve import _merge
+from trio_sip.transport import Listen
+
+HA1 = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "server.toml"
+
+
+def test_everything_can_be_said_in_the_file(path: Path) -> None:
+    path.write_text(
+        f"""
+        listen = ["udp://192.0.2.1:5060", "tcp://[::1]"]
+        domains = ["Example.com", "192.0.2.1"]
+        digest = ["sha-256", "MD5"]
+        database = "bindings.db"
+        realm = "here"
+        [users]
+        alice = "wonderland"
+        "bob@example.com" = {{ha1 = "{HA1}", algorithm = "MD5"}}
+        carol = {{ha1 = "{HA1}"}}
+        """
+    )
+
+    assert (
+        ServeConfig(
+            listen=(Listen("udp", "192.0.2.1", 5060), Listen("tcp", "::1", 5060)),
+            domains=("example.com", "192.0.2.1"),
+            digest=(Algorithm.SHA_256, Algorithm.MD5),
+            database="bindings.db",
+            realm="here",
+            users={
+                "alice": PlainSecret("alice", "wonderland"),
+                "bob@example.com": HashedSecret("bob@example.com", Algorithm.MD5, HA1),
+                "carol": HashedSecret("carol", Algorithm.MD5, HA1),
+            },
+        )
+        == read_config(str(path))
+    )
+
+
+def test_an_empty_file_is_the_default(path: Path) -> None:
+    path.write_text("")
+
+    config = read_config(str(path))
+    assert ServeConfig() == config
+    assert ["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"] == [str(one) for one in config.listen]
+    assert (Algorithm.MD5,) == config.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("lisen = []", "$: no such key: lisen"),
+        ('listen = "udp://0.0.0.0"', "$.listen: expected a list, not text"),
+        ("listen = []", "$.listen: nothing in it: leave it out for the default"),
+        ("listen = [5060]", "$.listen[0]: expected text, not 5060"),
+        (
+            'listen = ["udp://[::1]", "http://x"]',
+            "$.listen[1]: cannot listen on 'http://x': want udp://HOST:PORT or tcp://…",
+        ),
+        ('domains = ["a b"]', "$.domains[0]: not a domain: 'a b'"),
+        (
+            'digest = ["crc32"]',
+            "$.digest[0]: no such digest algorithm: 'crc32'; there are MD5, SHA-256, SHA-512-256",
+        ),
+        ("database = 3", "$.database: expected text, not 3"),
+        ("realm = []", "$.realm: expected text, not a list"),
+        ("users = 3", "$.users: expected a table, not 3"),
+        (
+            "[users]\nalice = 12345",
+            '$.users.alice: expected "password" or {ha1 = "…", algorithm = "…"}',
+        ),
+        ('[users]\n"" = "x"', "$.users.: a user needs a name"),
+        (
+            '[users]\nalice = {ha1 = "12"}',
+            "$.users.alice: HA1 of MD5 is 32 hexadecimal digits",
+        ),
+        ("[users]\nalice = {}", "$.users.alice.ha1: missing"),
+        (f'[users]\na = {{ha1 = "{HA1}", x = 1}}', "$.users.a: no such key: x"),
+        (
+            "listen = [1]\ndatabase = 2\n",
+            "$.listen[0]: expected text, not 1 (and 1 more)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(path: Path, text: str, line: str) -> None:
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_config(str(path))
+
+    assert f"{path}: {line}" == str(caught.value)
+
+
+def test_what_is_no_toml_is_named_with_its_line(path: Path) -> None:
+    path.write_text("a = \n")
+    with pytest.raises(UsageError, match=r"not TOML: .*line 1"):
+        read_config(str(path))
+    path.write_bytes(b"a = '\xff'")
+    with pytest.raises(UsageError, match="not TOML: "):
+        read_config(str(path))
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match="^/nowhere/x.toml: No such file or directory$"):
+        read_config("/nowhere/x.toml")
+
+
+def merge(config: ServeConfig, **changes: tuple[str, ...]) -> ServeConfig:
+    nothing: dict[str, tuple[str, ...]] = dict.fromkeys(("listen", "domain", "user", "digest"), ())
+    return _merge(config, **{**nothing, **changes}, database=None)
+
+
+def test_the_command_line_wins_over_the_file() -> None:
+    config = ServeConfig(domains=("a",), database="kept", users={"alice": PlainSecret("alice", "1")})
+
+    assert (
+        ServeConfig(
+            listen=(Listen("udp", "127.0.0.1", 0),),
+            domains=("a", "b"),
+            digest=(Algorithm.SHA_256, Algorithm.MD5),
+            database="kept",
+            users={"alice": PlainSecret("alice", "2:3"), "bob": PlainSecret("bob", "")},
+        )
+        == merge(
+            config,
+            listen=("udp://127.0.0.1:0",),
+            domain=("B",),
+            user=("alice:2:3", "bob:"),
+            digest=("SHA-256", "md5", "sha-256"),
+        )
+    )
+
+
+@pytest.mark.parametrize("text", ["secret", ":secret", "al\x1bice:secret"])
+def test_a_bad_user_is_named_by_its_place_and_never_shown(text: str) -> None:
+    with pytest.raises(UsageError, match="^--user number 2: want NAME:PASSWORD$"):
+        merge(ServeConfig(), user=("alice:x", text))
+
+
+def test_a_hash_that_can_answer_nothing_that_is_offered_is_refused_at_the_start() -> None:
+    users = {"bob": HashedSecret("bob", Algorithm.MD5, HA1)}
+    with pytest.raises(UsageError, match=r"^users\.bob: its hash answers none .*: SHA-256$"):
+        merge(ServeConfig(users=users), digest=("SHA-256",))
+
+
+def test_the_realm_is_that_of_the_first_domain() -> None:
+    assert "trio-sip" == ServeConfig().effective_realm
+    assert "a" == ServeConfig(domains=("a", "b")).effective_realm
+    assert "r" == ServeConfig(domains=("a", "b"), realm="r").effective_realm
+
+
+def test_passwords_are_in_no_repr() -> None:
+    config = ServeConfig(users={"alice": PlainSecret("alice", "wonderland")})
+
+    assert "wonderland" not in repr(config)
+    assert "alice" in repr(config)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a:5060", "alice@a", "a;b"])
+def test_a_domain_is_a_host_and_nothing_else(text: str) -> None:
+    with pytest.raises(UsageError, match="not a domain"):
+        parse_domain(text)
+
+
+@pytest.mark.parametrize("text", ["", "MD4", "MD5-sess"])
+def test_a_digest_is_one_of_three(text: str) -> None:
+    with pytest.raises(UsageError, match="there are MD5, SHA-256, SHA-512-256"):
+        parse_algorithm(text)

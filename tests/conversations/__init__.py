@@ -1,0 +1,1 @@
+"""Whole conversations between stacks, on a perfect network and on terrible ones."""

@@ -1,0 +1,358 @@
+"""Who sent it, as the identifiers see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pytest
+import trio
+
+from trio_sip import LocalProtocolError
+from trio_sip.services import (
+    DigestAuthenticator,
+    EndpointDirectory,
+    IdentifyAnonymous,
+    IdentifyByAuthorization,
+    IdentifyByHeader,
+    IdentifyByIp,
+    IdentifyByRequestUri,
+    IdentifyByUser,
+)
+from trio_sip.stack import AccessList, Endpoint, EndpointIdentifier
+from trio_sip.testing import MemoryNetwork
+
+from .conversation import (
+    ENDPOINTS,
+    REALM,
+    SECRETS,
+    Recorder,
+    credential,
+    open_client,
+    open_server,
+    register,
+)
+
+pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+Headers = Sequence[tuple[str, object]]
+
+
+async def identified(
+    *identifiers: EndpointIdentifier,
+    order: tuple[str, ...] = (),
+    target: str = "sip:server",
+    from_: str = "sip:nobody@elsewhere",
+    headers: Headers = (),
+    address: str = "192.0.2.9",
+) -> tuple[str, str | None]:
+    """The endpoint that a request was taken for, and the identifier that said so."""
+    recorder = Recorder()
+    async with MemoryNetwork.open() as network:
+        network.alias("example.com", "server")
+        network.alias("sip.example.com", "server")
+        network.host("client", address, "2001:db8::9")
+        async with (
+            open_server(
+                network,
+                recorder,
+                identifiers=identifiers,
+                # Nobody is challenged, so that the recorder sees them all.
+                authenticator=DigestAuthenticator(REALM, {}, open_identifiers=_NAMES),
+                order=order,
+            ),
+            open_client(network) as client,
+        ):
+            response = await client.send_request("INFO", target, from_=from_, headers=headers)
+    if not recorder.requests:
+        assert 401 == response.status
+        return "artificial", None
+    (request,) = recorder.requests
+    return request.endpoint.name, request.identified_by
+
+
+_NAMES = {"username", "ip", "header", "auth_username", "request_uri", "anonymous"}
+_NOBODY = ("artificial", None)
+
+
+def endpoints(*names: str) -> Mapping[str, Endpoint]:
+    return {name: Endpoint(name=name) for name in names}
+
+
+# -- by user
+
+
+@pytest.mark.parametrize(
+    ("from_", "name"),
+    [
+        ("sip:alice@example.com", "alice@example.com"),
+        ("sip:alice@EXAMPLE.com;user=phone", "alice@example.com"),
+        ("sip:alice@sip.example.com", "alice@example.com"),
+        ("sip:alice@elsewhere", "alice"),
+        ("sips:bob@example.com", "bob"),
+        ("sip:b%6fb@example.com", "bob"),
+        ('"Carol" <sip:bob@example.com>', "bob"),
+        ("sip:BOB@example.com", "artificial"),
+        ("sip:example.com", "artificial"),
+        ("tel:bob", "artificial"),
+        ("sip:b%256fb@example.com", "artificial"),
+        ("sip:bob;option=1@example.com", "artificial"),
+    ],
+)
+async def test_the_most_particular_name_of_the_sender_decides(from_: str, name: str) -> None:
+    identifier = IdentifyByUser(
+        endpoints("alice", "alice@example.com", "alice@sip.test", "bob"),
+        aliases={"SIP.example.com": "Example.com"},
+    )
+
+    found, _ = await identified(identifier, from_=from_)
+
+    assert name == found
+
+
+async def test_options_behind_the_user_can_be_ignored() -> None:
+    identifier = IdentifyByUser(endpoints("bob"), cut_user_options=True)
+
+    assert ("bob", "username") == await identified(identifier, from_="sip:bob;x=1@example.com")
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("example.com", "bob"), ("sip.example.com", "bob"), ("elsewhere", "artificial")],
+)
+async def test_users_of_other_domains_are_strangers(host: str, name: str) -> None:
+    identifier = IdentifyByUser(
+        endpoints("bob"), domains=["Example.com"], aliases={"sip.example.com": "example.com"}
+    )
+
+    found, _ = await identified(identifier, from_=f"sip:bob@{host}")
+
+    assert name == found
+
+
+async def test_a_directory_may_wait_for_its_answer() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def find_endpoint(self, name: str) -> Endpoint | None:
+            self.asked.append(name)
+            await trio.sleep(0.1)
+            return ENDPOINTS.get(name)
+
+    directory = Slow()
+    protocol: EndpointDirectory = directory
+    found = await identified(IdentifyByUser(protocol), from_="sip:alice@example.com")
+
+    assert ("alice", "username") == found
+    assert ["alice@example.com", "alice"] == directory.asked
+
+
+async def test_a_user_can_be_known_by_what_is_called() -> None:
+    identifier = IdentifyByRequestUri(endpoints("line1"))
+
+    assert ("line1", "request_uri") == await identified(identifier, target="sip:line1@server")
+    assert _NOBODY == await identified(identifier, target="sip:server")
+
+
+# -- by address
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("192.0.2.9", "port"),
+        ("192.0.2.77", "small"),
+        ("192.0.99.1", "large"),
+        ("203.0.113.5", "artificial"),
+    ],
+)
+async def test_the_smallest_network_decides(address: str, name: str) -> None:
+    identifier = IdentifyByIp(
+        {
+            "192.0.0.0/16": Endpoint(name="large"),
+            "192.0.2.9": Endpoint(name="any port"),
+            "192.0.2.9:5060": Endpoint(name="port"),
+            "192.0.2.77:9": Endpoint(name="another port"),
+            "192.0.2.1/24": Endpoint(name="small"),
+            "2001:db8::/32": Endpoint(name="six"),
+        }
+    )
+
+    found, _ = await identified(identifier, address=address)
+
+    assert name == found
+
+
+@pytest.mark.parametrize(
+    "network", ["2001:db8::/32", "[2001:db8::9]", "[2001:db8::]/64", "[2001:db8::9]:5060"]
+)
+async def test_networks_of_ipv6_can_be_written_with_brackets(network: str) -> None:
+    recorder = Recorder()
+    async with MemoryNetwork.open() as memory:
+        memory.host("client", "2001:db8::9")
+        from trio_sip.stack import open_stack
+
+        async with (
+            open_stack(
+                "udp://[::]:5060", network=memory.host("server"), services=[recorder], strict=True
+            ) as server,
+            open_stack("udp://[::]:5060", network=memory.host("client")) as client,
+        ):
+            server.register_endpoint_identifier(
+                IdentifyByIp({network: Endpoint(name="six"), "::ffff:192.0.2.1": ENDPOINTS["bob"]})
+            )
+            await client.send_request("INFO", f"sip:[{memory.host('server').addresses[1]}]")
+
+    assert ["six"] == [request.endpoint.name for request in recorder.requests]
+
+
+@pytest.mark.parametrize("network", ["", "192.0.2", "192.0.2.1:0", "192.0.2.1:x", "[::1]:70000"])
+def test_what_is_no_network_is_named(network: str) -> None:
+    with pytest.raises(LocalProtocolError, match=re.escape(repr(network))):
+        IdentifyByIp({network: ENDPOINTS["alice"]})
+
+
+# -- by header
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (["north"], "north"),
+        (["other", "north"], "north"),
+        (["south-7"], "south"),
+        (["south-7", "north"], "north"),
+        (["south-7 "], "south"),
+        (["south-7x"], "artificial"),
+        (["North"], "artificial"),
+        ([], "artificial"),
+    ],
+)
+async def test_every_line_of_the_header_is_looked_at(lines: list[str], name: str) -> None:
+    identifier = IdentifyByHeader(
+        "x-trunk",
+        {
+            re.compile("south-[0-9]+"): Endpoint(name="south"),
+            "north": Endpoint(name="north"),
+            re.compile(".*-7"): Endpoint(name="seven"),
+        },
+    )
+
+    found, _ = await identified(identifier, headers=[("X-Trunk", line) for line in lines])
+
+    assert name == found
+
+
+# -- by credentials
+
+
+def digest(username: str, realm: str = REALM) -> tuple[str, object]:
+    return (
+        "Authorization",
+        f'Digest username="{username}", realm="{realm}", nonce="n", uri="sip:x", response="r"',
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ([digest("alice")], "alice"),
+        ([digest("alice", "other")], "artificial"),
+        ([digest("alice", "other"), digest("bob")], "bob"),
+        ([digest("carol")], "carol@example.com"),
+        ([digest("unknown")], "artificial"),
+        ([("Authorization", "Basic abc")], "artificial"),
+        ([("Authorization", "Digest broken")], "artificial"),
+        ([], "artificial"),
+    ],
+)
+async def test_username_and_realm_of_credentials_select_an_endpoint(
+    headers: Headers, name: str
+) -> None:
+    identifier = IdentifyByAuthorization(
+        endpoints("alice", "bob", "carol", "carol@example.com"), realms=[REALM]
+    )
+
+    found, _ = await identified(identifier, headers=headers)
+
+    assert name == found
+
+
+async def test_selecting_by_credentials_proves_nothing() -> None:
+    recorder = Recorder()
+    async with (
+        MemoryNetwork.open() as network,
+        open_server(
+            network,
+            recorder,
+            identifiers=[IdentifyByAuthorization(ENDPOINTS)],
+            authenticator=DigestAuthenticator(REALM, SECRETS),
+        ),
+        open_client(network) as client,
+    ):
+        forged = await client.send_request("INFO", "sip:server", headers=[digest("alice")])
+        right = await register(client, user="odd", credentials=credential("alice"))
+
+    assert [401, 200] == [forged.status, right.status]
+    assert [("alice", "auth_username")] == [
+        (request.endpoint.name, request.identified_by) for request in recorder.requests
+    ]
+
+
+# -- together
+
+
+async def test_anybody_may_come_when_anonymous_senders_are_allowed() -> None:
+    assert ("anonymous", "anonymous") == await identified(
+        IdentifyByUser(ENDPOINTS), IdentifyAnonymous()
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "name"),
+    [
+        ((), "alice"),
+        (("ip",), "trunk"),
+        (("auth_username", "ip"), "bob"),
+        (("unknown", " header ", "ip"), "trunk"),
+    ],
+)
+async def test_the_settings_say_who_is_asked_first(order: tuple[str, ...], name: str) -> None:
+    found, _ = await identified(
+        IdentifyByUser(ENDPOINTS),
+        IdentifyByIp({"192.0.2.0/24": Endpoint(name="trunk")}),
+        IdentifyByAuthorization(ENDPOINTS),
+        order=order,
+        from_="sip:alice@example.com",
+        headers=[digest("bob")],
+    )
+
+    assert name == found
+
+
+@pytest.mark.parametrize(
+    ("acl", "contact_acl", "name"),
+    [
+        (["192.0.2.0/24"], None, "alice"),
+        (["203.0.113.0/24"], None, "artificial"),
+        (None, ["10.0.0.0/8"], "alice"),
+        (None, ["192.0.2.0/24"], "artificial"),
+    ],
+)
+async def test_an_endpoint_from_the_wrong_place_is_a_stranger(
+    acl: list[str] | None, contact_acl: list[str] | None, name: str
+) -> None:
+    alice = Endpoint(
+        name="alice",
+        acl=None if acl is None else AccessList(acl),  # type: ignore[arg-type]  # converted
+        contact_acl=None if contact_acl is None else AccessList(contact_acl),  # type: ignore[arg-type]
+    )
+
+    found, _ = await identified(
+        IdentifyByUser({"alice": alice}),
+        from_="sip:alice@example.com",
+        headers=[("Contact", "<sip:alice@10.1.1.1>")],
+    )
+
+    assert name == found

@@ -1,0 +1,394 @@
+"""How a stack starts, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_sip._errors import LocalProtocolError, TransportFailed
+from trio_sip.message import Response
+from trio_sip.stack import IncomingRequest, Service, Stack, StackState, open_stack
+from trio_sip.testing import MemoryNetwork
+from trio_sip.transport import Address
+
+from .scene import ALICE, BOB, UDP_BOB, Application, Peer, accept, request, scene
+
+
+class Diary(Service):
+    """Writes down what happens to it, and fails where it is told to."""
+
+    def __init__(
+        self, name: str, lines: list[str], *, fails: str = "", priority: int = 64
+    ) -> None:
+        self.name = name
+        self.lines = lines
+        self.fails = fails
+        self.priority = priority
+
+    def note(self, what: str) -> None:
+        self.lines.append(f"{what} {self.name}")
+        if what == self.fails:
+            raise ZeroDivisionError(f"{what} failed")
+
+    async def setup(self, stack: Stack) -> None:
+        assert stack.state is StackState.STARTING
+        await trio.lowlevel.checkpoint()
+        self.note("setup")
+
+    async def teardown(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.note("teardown")
+
+
+async def test_services_are_set_up_in_the_order_given_and_torn_down_in_reverse(
+    autojump_clock: MockClock,
+) -> None:
+    lines: list[str] = []
+    services = [Diary("1", lines, priority=90), Diary("2", lines, priority=70)]
+
+    async with scene(*services):
+        assert ["setup 1", "setup 2"] == lines
+    assert ["teardown 2", "teardown 1"] == lines[2:]
+
+
+async def test_a_service_that_cannot_be_set_up_undoes_the_steps_before_it(
+    autojump_clock: MockClock,
+) -> None:
+    lines: list[str] = []
+    async with MemoryNetwork.open() as network:
+        bob = network.host("bob")
+        with pytest.raises(ZeroDivisionError, match="setup failed") as caught:
+            async with open_stack(
+                "udp://0.0.0.0:5060",
+                services=[
+                    Diary("1", lines),
+                    Diary("2", lines),
+                    Diary("3", lines, fails="setup"),
+                    Diary("4", lines),
+                ],
+                network=bob,
+            ):
+                raise AssertionError("the block is not entered")
+
+        assert ["while service '3' was set up"] == caught.value.__notes__
+        assert ["setup 1", "setup 2", "setup 3", "teardown 2", "teardown 1"] == lines
+        assert 0 == bob.open_sockets
+
+
+async def test_a_second_service_of_a_name_stops_the_start_before_it_is_set_up(
+    autojump_clock: MockClock,
+) -> None:
+    lines: list[str] = []
+    with pytest.raises(LocalProtocolError, match="service named 'twin'"):
+        async with scene(Diary("twin", lines), Diary("twin", lines)):
+            pass
+
+    assert ["setup twin", "teardown twin"] == lines
+
+
+async def test_an_address_that_is_taken_stops_the_start_and_is_named(
+    autojump_clock: MockClock,
+) -> None:
+    lines: list[str] = []
+    async with MemoryNetwork.open() as network:
+        bob = network.host("alice"), network.host("bob")
+        bob[1].bind_datagrams(BOB)
+        with pytest.raises(TransportFailed, match=r"udp://192\.0\.2\.2:5060"):
+            async with open_stack(
+                "tcp://192.0.2.2:5060",
+                UDP_BOB,
+                services=[Diary("1", lines)],
+                network=bob[1],
+            ):
+                pass
+
+        assert ([], 1) == (lines, bob[1].open_sockets)
+
+
+@pytest.mark.parametrize("text", ["bob", "sctp://192.0.2.2", "udp://:5060", "udp://1.2.3.4:x"])
+async def test_what_is_no_address_to_listen_on_is_refused(text: str) -> None:
+    with pytest.raises(LocalProtocolError, match="cannot listen on"):
+        async with open_stack(text):
+            pass
+
+
+async def test_nothing_is_read_before_everything_is_there(autojump_clock: MockClock) -> None:
+    class Slow(Application):
+        async def setup(self, stack: Stack) -> None:
+            await trio.sleep(5)
+
+    slow = Slow()
+    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
+        alice = Peer(network.host("alice"))
+        began = trio.current_time()
+
+        @nursery.start_soon
+        async def send_early() -> None:
+            await trio.sleep(1)
+            alice.send(request())
+
+        async with open_stack(UDP_BOB, services=[slow], network=network.host("bob")):
+            assert began + 5 == trio.current_time()
+            assert [] == slow.seen
+            # It has waited in the socket, and is handled whole.
+            assert 200 == (await alice.response()).status
+
+
+async def test_a_start_that_takes_too_long_can_be_cancelled(autojump_clock: MockClock) -> None:
+    class Stuck(Service):
+        async def setup(self, stack: Stack) -> None:
+            await trio.sleep_forever()
+
+    lines: list[str] = []
+    async with MemoryNetwork.open() as network:
+        with trio.move_on_after(3) as scope:
+            async with open_stack(
+                services=[Diary("1", lines), Stuck()], network=network.host("bob")
+            ):
+                pass
+
+        assert scope.cancelled_caught
+        assert ["setup 1", "teardown 1"] == lines
+        assert 0 == network.open_sockets
+
+
+async def test_a_teardown_that_raises_keeps_no_other_from_being_torn_down(
+    autojump_clock: MockClock,
+) -> None:
+    lines: list[str] = []
+    with pytest.raises(ZeroDivisionError, match="teardown failed") as caught:
+        async with scene(Diary("1", lines), Diary("2", lines, fails="teardown")):
+            pass
+
+    assert ["teardown 2", "teardown 1"] == lines[2:]
+    assert ["while service '2' was torn down"] == caught.value.__notes__
+
+
+async def test_a_teardown_that_never_ends_is_given_up(autojump_clock: MockClock) -> None:
+    class Stuck(Service):
+        async def teardown(self) -> None:
+            await trio.sleep_forever()
+
+    async with MemoryNetwork.open() as network:
+        async with open_stack(services=[Stuck()], network=network.host("bob")):
+            began = trio.current_time()
+
+        assert began + 4 == trio.current_time()
+
+
+async def test_without_an_address_a_port_for_sending_is_opened(autojump_clock: MockClock) -> None:
+    async with MemoryNetwork.open() as network:
+        async with open_stack(network=network.host("bob")) as stack:
+            (listen,) = stack.listening
+            assert ("udp", "0.0.0.0") == (listen.scheme, listen.host)
+            assert 0 != listen.port
+
+
+# -- the end
+
+
+async def test_cancelling_reaches_the_block_first_over_sockets_that_still_work(
+    autojump_clock: MockClock,
+) -> None:
+    async with MemoryNetwork.open() as network:
+        async with (
+            open_stack(
+                "udp://192.0.2.1:5060", network=network.host("alice"), strict=True
+            ),
+            open_stack(UDP_BOB, network=network.host("bob"), services=[Application()]) as bob,
+        ):
+            goodbye: list[Response] = []
+            with trio.move_on_after(1):
+                async with open_stack(network=network.host("carol")) as carol:
+                    try:
+                        await trio.sleep_forever()
+                    finally:
+                        with trio.move_on_after(4, shield=True):
+                            goodbye.append(await carol.send_request("MESSAGE", "sip:192.0.2.2"))
+
+            assert [200] == [response.status for response in goodbye]
+            assert 1 == bob.statistics().requests_received
+
+
+async def test_what_has_begun_may_finish_within_the_grace(autojump_clock: MockClock) -> None:
+    async def slowly(incoming: IncomingRequest) -> None:
+        await trio.sleep(3)
+        incoming.respond(200)
+
+    async with scene(Application(slowly)) as here:
+        here.alice.send(request("MESSAGE"))
+        await trio.sleep(0.1)
+
+    assert b"SIP/2.0 200" in here.network.wires[-1].data
+
+
+async def test_what_takes_longer_than_the_grace_is_cancelled_and_answered_503(
+    autojump_clock: MockClock,
+) -> None:
+    async def forever(incoming: IncomingRequest) -> None:
+        await trio.sleep_forever()
+
+    async with MemoryNetwork.open() as network:
+        alice = Peer(network.host("alice"))
+        async with open_stack(
+            UDP_BOB, services=[Application(forever)], network=network.host("bob"), grace=2.5
+        ):
+            alice.send(request("MESSAGE"))
+            await trio.sleep(0.1)
+            began = trio.current_time()
+
+        assert began + 2.5 == trio.current_time()
+        assert 503 == (await alice.response()).status
+
+
+async def test_while_a_stack_drains_new_requests_are_refused(autojump_clock: MockClock) -> None:
+    async def slowly(incoming: IncomingRequest) -> None:
+        await trio.sleep(3)
+        incoming.respond(200)
+
+    statuses: list[int] = []
+
+    async def ask_late(alice: Peer, network: MemoryNetwork) -> None:
+        await trio.sleep(1)
+        statuses.extend(await alice.answers(request("MESSAGE", branch="2", call_id="c2")))
+
+    application = Application(slowly)
+    async with trio.open_nursery() as nursery, scene(application) as here:
+        here.alice.send(request("MESSAGE"))
+        await trio.sleep(0.1)
+        nursery.start_soon(ask_late, here.alice, here.network)
+
+    assert (1, []) == (len(application.seen), statuses)
+
+
+async def test_a_closed_stack_sends_and_registers_nothing(autojump_clock: MockClock) -> None:
+    async with scene() as here:
+        pass
+
+    assert StackState.CLOSED is here.stack.state
+    with pytest.raises(trio.ClosedResourceError):
+        await here.stack.send_request("OPTIONS", "sip:192.0.2.1")
+    with pytest.raises(trio.ClosedResourceError):
+        here.stack.register_service(Service())
+    with pytest.raises(trio.ClosedResourceError):
+        here.stack.create_work()
+
+
+async def test_who_still_waits_for_an_answer_when_the_stack_closes_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
+        Peer(network.host("alice"))
+        async with open_stack(UDP_BOB, network=network.host("bob")) as stack:
+
+            @nursery.start_soon
+            async def ask() -> None:
+                with pytest.raises(trio.ClosedResourceError):
+                    await stack.send_request("OPTIONS", "sip:192.0.2.1")
+
+            await trio.sleep(1)
+
+
+# -- errors
+
+
+async def test_one_error_of_the_block_leaves_as_itself(autojump_clock: MockClock) -> None:
+    async with MemoryNetwork.open() as network:
+        with pytest.raises(KeyError) as caught:
+            async with open_stack(network=network.host("bob")):
+                raise KeyError("mine")
+
+        assert caught.value.__context__ is None
+
+
+async def test_one_error_leaves_nested_stacks_and_nurseries_as_itself(
+    autojump_clock: MockClock,
+) -> None:
+    async def fail() -> None:
+        await trio.sleep(1)
+        raise KeyError("mine")
+
+    async with MemoryNetwork.open() as network:
+        with pytest.raises(KeyError):
+            async with (
+                open_stack(network=network.host("bob")),
+                open_stack(network=network.host("alice")),
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(fail)
+                await trio.sleep_forever()
+
+
+async def test_two_errors_leave_as_the_group_they_are(autojump_clock: MockClock) -> None:
+    async def fail(error: Exception) -> None:
+        raise error
+
+    async with MemoryNetwork.open() as network:
+        with pytest.raises(ExceptionGroup) as caught:
+            async with open_stack(network=network.host("bob")), trio.open_nursery() as nursery:
+                nursery.start_soon(fail, KeyError())
+                nursery.start_soon(fail, ValueError())
+
+    only_key, rest = caught.value.split(KeyError)
+    assert only_key is not None
+    assert rest is not None
+
+
+async def test_in_strict_mode_a_bug_in_a_handler_ends_the_stack_bare(
+    autojump_clock: MockClock,
+) -> None:
+    async def fail(incoming: IncomingRequest) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async with MemoryNetwork.open() as network:
+        alice = Peer(network.host("alice"))
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            async with open_stack(
+                UDP_BOB, services=[Application(fail)], network=network.host("bob"), strict=True
+            ):
+                alice.send(request())
+                await trio.sleep_forever()
+
+        assert 500 == (await alice.response()).status
+
+
+async def test_a_contained_bug_leaves_everything_else_alone(autojump_clock: MockClock) -> None:
+    async def fail_for_messages(incoming: IncomingRequest) -> None:
+        if incoming.method == "MESSAGE":
+            raise ZeroDivisionError("a bug")
+        await accept(incoming)
+
+    async with scene(Application(fail_for_messages), strict=False) as here:
+        assert [500] == await here.alice.answers(request("MESSAGE"))
+        assert [200] == await here.alice.answers(request(branch="2", cseq=2))
+        assert [500] == await here.alice.answers(request("MESSAGE", branch="3", cseq=3))
+        assert 2 == here.stack.statistics().handler_errors
+
+
+async def test_what_a_peer_did_is_no_bug_even_in_strict_mode(autojump_clock: MockClock) -> None:
+    async def ask_nobody(incoming: IncomingRequest) -> None:
+        await incoming.stack.send_request("OPTIONS", "sip:192.0.2.77")
+        incoming.respond(200)
+
+    async with scene(Application(ask_nobody)) as here:
+        here.alice.send(request("MESSAGE"))
+
+        assert 504 == (await here.alice.response()).status
+        assert 0 == here.stack.statistics().handler_errors
+
+
+async def test_keyboard_interrupt_passes_even_where_bugs_are_contained(
+    autojump_clock: MockClock,
+) -> None:
+    async def interrupt(incoming: IncomingRequest) -> None:
+        raise KeyboardInterrupt
+
+    async with MemoryNetwork.open() as network:
+        alice = Peer(network.host("alice"), ALICE, Address("192.0.2.2", 5060))
+        with pytest.raises(KeyboardInterrupt):
+            async with open_stack(
+                UDP_BOB, services=[Application(interrupt)], network=network.host("bob")
+            ):
+                alice.send(request())
+                await trio.sleep_forever()

@@ -1,0 +1,112 @@
+"""``trio-sip serve``: a registrar with digest authentication."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+from typing import Annotated
+
+import attrs
+import trio
+from cyclopts import Parameter
+
+from trio_sip._errors import TransportFailed
+from trio_sip.auth import PlainSecret
+from trio_sip.transport import Listen
+
+from ._config import ServeConfig, parse_algorithm, parse_domain
+from ._config_file import read_config
+from ._errors import ExitStatus, UsageError
+from ._printer import open_printer
+from ._server import open_server
+from ._user import parse_user
+
+__all__ = ["serve"]
+
+
+async def serve(
+    *,
+    config: Annotated[str | None, Parameter(help="A TOML file; see the documentation.")] = None,
+    listen: Annotated[
+        tuple[str, ...],
+        Parameter(help="udp://HOST:PORT or tcp://HOST:PORT; all addresses, port 5060 if none."),
+    ] = (),
+    domain: Annotated[
+        tuple[str, ...], Parameter(help="A domain to be responsible for; any if none.")
+    ] = (),
+    user: Annotated[tuple[str, ...], Parameter(help="A user, as NAME:PASSWORD.")] = (),
+    digest: Annotated[
+        tuple[str, ...],
+        Parameter(help="MD5 (default), SHA-256 or SHA-512-256; the most preferred first."),
+    ] = (),
+    database: Annotated[
+        str | None, Parameter(help="Keep registrations in this file, over restarts.")
+    ] = None,
+    verbose: Annotated[bool, Parameter(alias="-v", help="Log to standard error.")] = False,
+) -> int:
+    """Run the server until SIGTERM or SIGINT."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    chosen = _merge(
+        ServeConfig() if config is None else read_config(config),
+        listen=listen,
+        domain=domain,
+        user=user,
+        digest=digest,
+        database=database,
+    )
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with open_printer(sys.stdout.fileno()) as printer:
+            try:
+                async with open_server(chosen, printer) as stack:
+                    _calm_the_garbage_collector()
+                    for one in stack.listening:
+                        print(f"listening on {one}", flush=True)
+                    print("ready", flush=True)
+                    await anext(signals)
+            except TransportFailed as error:
+                # Only binding can fail here; the text names the address.
+                raise UsageError(str(error)) from None
+    return ExitStatus.OK
+
+
+def _merge(
+    config: ServeConfig,
+    *,
+    listen: tuple[str, ...],
+    domain: tuple[str, ...],
+    user: tuple[str, ...],
+    digest: tuple[str, ...],
+    database: str | None,
+) -> ServeConfig:
+    """What the file says, with what the command line says instead or besides."""
+    added = [parse_user(text, f"--user number {place}") for place, text in enumerate(user, 1)]
+    merged = attrs.evolve(
+        config,
+        listen=tuple(map(Listen.parse, listen)) or config.listen,
+        domains=config.domains + tuple(map(parse_domain, domain)),
+        digest=tuple(dict.fromkeys(map(parse_algorithm, digest))) or config.digest,
+        database=config.database if database is None else database,
+        users={**config.users, **{one.name: PlainSecret(one.name, one.password) for one in added}},
+    )
+    merged.check()
+    return merged
+
+
+def _calm_the_garbage_collector() -> None:
+    """Make full collections rare and short.
+
+    A full collection stops the world for as long as there are objects to look at.  Beyond some
+    tens of milliseconds the socket's buffer runs over, and datagrams are lost that nobody counts.
+    What there is after the start (code, tables, users) stays for good and need not be looked at
+    again; and as transactions are freed by their reference counts, collecting cycles is needed
+    far less often than every 700 new objects.  This is for a program to decide: a library would
+    decide it for everything else in its process.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

@@ -1,0 +1,90 @@
+"""The server behind ``serve`` and ``demo``: a registrar whose users have passwords."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from trio_sip.services import (
+    DigestAuthenticator,
+    IdentifyByUser,
+    LocationStore,
+    MemoryLocation,
+    MessageService,
+    OptionsService,
+    Registrar,
+    UserOptionsService,
+    open_sqlite_location,
+)
+from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack, StackSettings, open_stack
+
+from ._config import ServeConfig
+from ._printer import Printer
+from ._text import printable
+
+__all__ = ["open_server"]
+
+
+@asynccontextmanager
+async def open_server(config: ServeConfig, printer: Printer) -> AsyncIterator[Stack]:
+    """The server that *config* describes, as long as the block runs.
+
+    Everything that can fail on the way does so before a socket is open, but for the sockets.
+
+    Raises:
+      TransportFailed: an address that cannot be listened on.
+      OSError: a database that cannot be used.
+    """
+    endpoints = {name: Endpoint(name=name) for name in config.users}
+    authenticator = DigestAuthenticator(config.effective_realm, config.users)
+    identifier = IdentifyByUser(endpoints, domains=config.domains)
+    async with _open_location(config) as location:
+        services = (
+            _Guard(authenticator, identifier),
+            OptionsService(),
+            Registrar(location, domains=config.domains),
+            UserOptionsService(endpoints),
+            MessageService(_Inbox(printer).receive),
+        )
+        settings = StackSettings(digest_algorithms=tuple(config.digest))
+        async with open_stack(*config.listen, services=services, settings=settings) as stack:
+            yield stack
+
+
+@asynccontextmanager
+async def _open_location(config: ServeConfig) -> AsyncIterator[LocationStore]:
+    if config.database is None:
+        yield MemoryLocation()
+    else:
+        async with open_sqlite_location(config.database) as location:
+            yield location
+
+
+class _Guard(Service):
+    """Puts identifier and authenticator in place before the first message is read."""
+
+    name = "guard"
+
+    def __init__(self, authenticator: DigestAuthenticator, identifier: IdentifyByUser) -> None:
+        self._authenticator = authenticator
+        self._identifier = identifier
+
+    async def setup(self, stack: Stack) -> None:
+        """Register both."""
+        stack.register_endpoint_identifier(self._identifier)
+        stack.register_authenticator(self._authenticator)
+
+
+class _Inbox:
+    """Texts to the server itself, shown where it was started."""
+
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
+
+    async def receive(self, request: IncomingRequest) -> None:
+        """Show a text; users are not reached through this server, so theirs are refused."""
+        if request.uri.user is not None:
+            request.respond(404)
+            return
+        text = request.message.body.decode("utf-8", "backslashreplace")
+        self._printer.print_nowait(f"message from {request.endpoint.name}: {printable(text)}")
