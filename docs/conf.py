@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
-import importlib
 import os
+import sys
 from typing import Any
 
 from docutils import nodes
@@ -16,7 +16,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 project = "trio-sip"
 author = "The trio-sip contributors"
-copyright = "2026, The trio-sip contributors"  # noqa: A001  (Sphinx wants this name)
+copyright = "2026, The trio-sip contributors"
 html_title = "trio-sip"
 
 extensions = [
@@ -58,28 +58,17 @@ if "DOCS_INTERSPHINX" in os.environ:
         "attrs": ("https://www.attrs.org/en/stable", None),
     }
 
-PACKAGES = (
-    "trio_sip",
-    "trio_sip.auth",
-    "trio_sip.dialog",
-    "trio_sip.message",
-    "trio_sip.registration",
-    "trio_sip.services",
-    "trio_sip.stack",
-    "trio_sip.testing",
-    "trio_sip.transaction",
-    "trio_sip.transport",
-    "trio_sip.work",
-)
-
 # What other projects document.
 FOREIGN = {
     "attrs", "collections", "contextlib", "contextvars", "datetime", "decimal", "enum",
-    "ipaddress", "logging", "os", "re", "trio", "types", "typing",
+    "ipaddress", "logging", "math", "os", "re", "trio", "types", "typing",
 }  # fmt: skip
 
 # Bare names that two packages have, and what they mean outside of these.
 SHARED = {"Flow": "trio_sip.transport.Flow"}
+
+# What docstrings call an instance of.
+INSTANCES = {"request": "IncomingRequest", "stack": "Stack", "work": "Work"}
 
 SECTIONS = Config(napoleon_use_rtype=False, napoleon_custom_sections=[("Errors", "Raises")])
 
@@ -102,7 +91,7 @@ class NameWhatIsMeant(SphinxPostTransform):
         """Change the targets in place."""
         for node in self.document.findall(pending_xref):
             target = node.get("reftarget")
-            if target in SHARED and node.get("py:module") not in {"trio_sip.transaction"}:
+            if target in SHARED and node.get("py:module") != "trio_sip.transaction":
                 node["reftarget"] = SHARED[target]
 
 
@@ -113,7 +102,8 @@ def _public_home(target: str) -> str:
 
 
 def _candidates(target: str, documented: set[str]) -> list[str]:
-    home = _public_home(target)
+    head, dot, rest = target.partition(".")
+    home = _public_home(INSTANCES.get(head, head) + dot + rest)
     if home in documented:
         return [home]
     tail = "." + home.removeprefix("trio_sip.")
@@ -126,8 +116,9 @@ def _needs_no_link(target: str) -> bool:
     head, last = target.partition(".")[0], target.rpartition(".")[2]
     if head in FOREIGN or hasattr(builtins, head) or last in {"T", "D"} or last.endswith("T"):
         return True
-    # An alias of a package that has no entry of its own, or a helper that is not public.
-    return "._" in target or any(hasattr(importlib.import_module(one), last) for one in PACKAGES)
+    # Ours, and either not public or an alias that has no entry of its own.
+    ours = [module for name, module in sys.modules.items() if name.startswith("trio_sip")]
+    return "._" in target or any(hasattr(module, last) for module in ours)
 
 
 def _resolve(

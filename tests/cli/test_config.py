@@ -36,21 +36,18 @@ def test_everything_can_be_said_in_the_file(path: Path) -> None:
         """
     )
 
-    assert (
-        ServeConfig(
-            listen=(Listen("udp", "192.0.2.1", 5060), Listen("tcp", "::1", 5060)),
-            domains=("example.com", "192.0.2.1"),
-            digest=(Algorithm.SHA_256, Algorithm.MD5),
-            database="bindings.db",
-            realm="here",
-            users={
-                "alice": PlainSecret("alice", "wonderland"),
-                "bob@example.com": HashedSecret("bob@example.com", Algorithm.MD5, HA1),
-                "carol": HashedSecret("carol", Algorithm.MD5, HA1),
-            },
-        )
-        == read_config(str(path))
-    )
+    assert ServeConfig(
+        listen=(Listen("udp", "192.0.2.1", 5060), Listen("tcp", "::1", 5060)),
+        domains=("example.com", "192.0.2.1"),
+        digest=(Algorithm.SHA_256, Algorithm.MD5),
+        database="bindings.db",
+        realm="here",
+        users={
+            "alice": PlainSecret("alice", "wonderland"),
+            "bob@example.com": HashedSecret("bob@example.com", Algorithm.MD5, HA1),
+            "carol": HashedSecret("carol", Algorithm.MD5, HA1),
+        },
+    ) == read_config(str(path))
 
 
 def test_an_empty_file_is_the_default(path: Path) -> None:
@@ -116,7 +113,7 @@ def test_what_is_no_toml_is_named_with_its_line(path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(UsageError, match="^/nowhere/x.toml: No such file or directory$"):
+    with pytest.raises(UsageError, match=r"^/nowhere/x\.toml: No such file or directory$"):
         read_config("/nowhere/x.toml")
 
 
@@ -126,29 +123,28 @@ def merge(config: ServeConfig, **changes: tuple[str, ...]) -> ServeConfig:
 
 
 def test_the_command_line_wins_over_the_file() -> None:
-    config = ServeConfig(domains=("a",), database="kept", users={"alice": PlainSecret("alice", "1")})
+    config = ServeConfig(
+        domains=("a",), database="kept", users={"alice": PlainSecret("alice", "1")}
+    )
 
-    assert (
-        ServeConfig(
-            listen=(Listen("udp", "127.0.0.1", 0),),
-            domains=("a", "b"),
-            digest=(Algorithm.SHA_256, Algorithm.MD5),
-            database="kept",
-            users={"alice": PlainSecret("alice", "2:3"), "bob": PlainSecret("bob", "")},
-        )
-        == merge(
-            config,
-            listen=("udp://127.0.0.1:0",),
-            domain=("B",),
-            user=("alice:2:3", "bob:"),
-            digest=("SHA-256", "md5", "sha-256"),
-        )
+    assert ServeConfig(
+        listen=(Listen("udp", "127.0.0.1", 0),),
+        domains=("a", "b"),
+        digest=(Algorithm.SHA_256, Algorithm.MD5),
+        database="kept",
+        users={"alice": PlainSecret("alice", "2:3"), "bob": PlainSecret("bob", "")},
+    ) == merge(
+        config,
+        listen=("udp://127.0.0.1:0",),
+        domain=("B",),
+        user=("alice:2:3", "bob:"),
+        digest=("SHA-256", "md5", "sha-256"),
     )
 
 
 @pytest.mark.parametrize("text", ["secret", ":secret", "al\x1bice:secret"])
 def test_a_bad_user_is_named_by_its_place_and_never_shown(text: str) -> None:
-    with pytest.raises(UsageError, match="^--user number 2: want NAME:PASSWORD$"):
+    with pytest.raises(UsageError, match=r"^--user number 2: want NAME:PASSWORD$"):
         merge(ServeConfig(), user=("alice:x", text))
 
 

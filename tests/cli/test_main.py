@@ -13,6 +13,7 @@ import trio
 from trio_sip._errors import LocalProtocolError, NoRoute
 from trio_sip.cli import main
 from trio_sip.cli._errors import CommandFailed, ExitStatus, UsageError, describe, leaf_of
+from trio_sip.cli._main import _tell
 from trio_sip.cli._text import one_line, printable, without_password
 
 from .program import COMMAND, run_program
@@ -63,6 +64,7 @@ def test_without_the_extra_one_line_says_what_to_install(
         (["register", "sip:a@b", "--expires", "-1"], "--expires"),
         (["register", "sip:a@b", "--contact", "<x>"], "--contact '<x>'"),
         (["message", "sip:a@b", "hello", "--from", "tel:1"], "--from 'tel:1'"),
+        (["message", "sip:a@b", "hello\0there\nyou", "--wait", "-1"], "--wait"),
         (["decode", "/nowhere/at-all"], "/nowhere/at-all: No such file or directory"),
     ],
 )
@@ -145,8 +147,15 @@ def test_an_error_line_shows_no_password_and_moves_no_cursor() -> None:
     )
 
 
-def test_a_bug_of_ours_is_not_explained_away() -> None:
+def test_a_bug_of_ours_is_not_explained_away(capsys: pytest.CaptureFixture[str]) -> None:
     assert describe(ZeroDivisionError()) is None
+    assert _tell(ZeroDivisionError()) is None
+    assert _tell(ModuleNotFoundError(name="trio_sip.nonsense")) is None
+    assert ("", "") == capsys.readouterr()
+
+
+def test_too_slow_is_a_failure() -> None:
+    assert (ExitStatus.FAILED, "took too long") == describe(trio.TooSlowError())
 
 
 def test_ctrl_c_comes_before_everything_else_in_a_group() -> None:

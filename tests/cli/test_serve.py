@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -16,7 +17,10 @@ from trio_sip.message import Response, parse_message_untrusted
 
 from .program import Outcome, Serving, open_serve, run_program
 
+_NUMBERS = itertools.count(1)
 LOOPBACK = ("--listen", "udp://127.0.0.1:0")
+HA1_OF_ALICE = "576104efa0e7e879486fbcb111cf76a3"
+"""Of realm "here" and password "x"."""
 
 
 def exchange(address: str, request: str) -> Response:
@@ -32,11 +36,12 @@ def exchange(address: str, request: str) -> Response:
 
 
 def request(method: str, target: str, sender: str = "sip:alice@127.0.0.1") -> str:
+    number = next(_NUMBERS)
     return (
         f"{method} {target} SIP/2.0\n"
-        f"Via: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK{method}\n"
+        f"Via: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK{number}\n"
         f"Max-Forwards: 70\nFrom: <{sender}>;tag=1\nTo: <{target}>\n"
-        f"Call-ID: {method}\nCSeq: 1 {method}\nContent-Length: 0\n\n"
+        f"Call-ID: {number}\nCSeq: 1 {method}\nContent-Length: 0\n\n"
     )
 
 
@@ -113,10 +118,9 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_left_behind(
 def test_the_program_refuses_as_the_function_does(server: Serving) -> None:
     taken = server.listening[0]
 
-    assert (
-        Outcome(2, "", f"trio-sip: cannot listen on {taken}: Address already in use\n")
-        == run_program("serve", "--listen", taken)
-    )
+    assert Outcome(
+        2, "", f"trio-sip: cannot listen on {taken}: Address already in use\n"
+    ) == run_program("serve", "--listen", taken)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +176,7 @@ def test_a_database_that_cannot_be_written_is_refused(
     assert line.startswith(f"location database {path}: ")
 
 
-def test_registrations_survive_a_restart(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_registrations_survive_a_restart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments = (*LOOPBACK, "--user", "alice:x", "--database", str(tmp_path / "x.db"))
     with open_serve(*arguments) as serving:
         target = f"sip:alice@{serving.address}"
@@ -193,9 +195,7 @@ def test_registrations_survive_a_restart(
     )
 
 
-def test_registrations_survive_kill_nine(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_registrations_survive_kill_nine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.db"
     with open_serve(*LOOPBACK, "--user", "alice:x", "--database", str(path)) as serving:
         target = f"sip:alice@{serving.address}"
@@ -212,19 +212,15 @@ def test_a_configuration_file_makes_a_server(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "server.toml"
-    # The hash is that of alice, realm "here", password "x".
     path.write_text(
         'listen = ["udp://127.0.0.1:0"]\nrealm = "here"\n'
-        '[users]\nalice = {ha1 = "%s"}\n' % HA1_OF_ALICE
+        f'[users]\nalice = {{ha1 = "{HA1_OF_ALICE}"}}\n'
     )
     with open_serve("--config", str(path)) as serving:
         target = f"sip:alice@{serving.address}"
         assert 0 == main(["register", target, "--user", "alice:x", "--remove"])
 
     assert "200 OK: sip:alice@127.0.0.1 has no contacts\n" == capfd.readouterr().out
-
-
-HA1_OF_ALICE = "576104efa0e7e879486fbcb111cf76a3"
 
 
 def test_a_log_is_kept_on_standard_error_if_wanted() -> None:

@@ -124,3 +124,15 @@ def test_a_response_is_checked_for_what_it_is_matched_by() -> None:
     assert isinstance(bad, Response)
     assert check_response(good) is None
     assert check_response(bad) is not None
+
+
+def test_the_values_that_a_check_has_read_are_those_of_the_fields() -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in LINES.items())
+    checked, fresh = (
+        parse_message_untrusted(f"OPTIONS sip:c SIP/2.0\r\n{head}\r\n".encode()) for _ in range(2)
+    )
+    assert isinstance(checked, Request)
+    assert check_request(checked) is None
+
+    assert (checked.via, checked.from_, checked.to) == (fresh.via, fresh.from_, fresh.to)
+    assert (checked.cseq, checked.call_id) == (fresh.cseq, fresh.call_id)

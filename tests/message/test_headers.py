@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
@@ -15,6 +17,7 @@ from trio_sip.message import (
     canonical_name,
     parse_message_untrusted,
 )
+from trio_sip.message._core_fields import TOP_VIA
 
 
 def parsed(*lines: str) -> Headers:
@@ -179,12 +182,14 @@ def test_sealed_headers_refuse_every_change() -> None:
     headers = Headers([("X-A", "1")])
     headers.seal()
 
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: headers.add("B", "2"),
         lambda: headers.set("A", "2"),
         lambda: headers.insert_first("A", "2"),
         lambda: headers.remove("A"),
-    ):
+    ]
+
+    for change in changes:
         with pytest.raises(LocalProtocolError, match="has been sent"):
             change()
     assert headers.is_sealed
@@ -194,3 +199,11 @@ def test_sealed_headers_refuse_every_change() -> None:
 
 def test_the_repr_shows_names_only() -> None:
     assert repr(Headers([("Authorization", "secret")])) == "<Headers Authorization>"
+
+
+def test_the_topmost_via_is_read_without_the_others() -> None:
+    assert parsed("Via: SIP/2.0/UDP a, nonsense", "Via: more nonsense")[TOP_VIA].host == "a"
+    with pytest.raises(KeyError):
+        Headers()[TOP_VIA]
+    with pytest.raises(RemoteProtocolError, match="Via"):
+        parsed("Via: nonsense")[TOP_VIA]

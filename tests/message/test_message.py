@@ -47,6 +47,8 @@ def test_what_every_message_has_is_an_attribute() -> None:
     assert message.contact == NameAddr("sip:x@y")
     assert message["To"] == "<sip:bob@example.com>"
     assert message[CSEQ] == message.cseq
+    assert message.via_text == "SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b"
+    assert request().via_text is None
 
 
 def test_max_forwards_may_be_missing() -> None:
@@ -265,3 +267,12 @@ def test_a_sealed_message_refuses_every_change() -> None:
         with pytest.raises(LocalProtocolError, match="has been sent"):
             change()
     assert before == bytes(message)
+
+
+def test_a_body_set_on_a_built_message_goes_with_its_length() -> None:
+    message = request()
+    message.headers.add("Content-Length", 99)
+    message.body = b"xy"
+
+    assert bytes(message).endswith(b"Content-Length: 2\r\n\r\nxy")
+    assert bytes(message).count(b"Content-Length") == 1

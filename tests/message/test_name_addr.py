@@ -99,3 +99,21 @@ def test_an_address_is_parsed_only_once() -> None:
     address = NameAddr("sip:a@b")
 
     assert NameAddr.parse(address) is address
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        (";tag=a", "a"), (";TAG=a", "a"), (";x;tag=a", "a"), (";tag=a;tag=b", "a"), (";tag=", ""),
+        ("", None), (";x", None), (";tag", None), (';tag="a"', "a"),
+    ],
+)  # fmt: skip
+def test_a_tag_is_the_same_before_and_after_its_parameters_were_read(
+    text: str, tag: str | None
+) -> None:
+    address = NameAddr.parse("<sip:a@b>" + text)
+
+    assert tag == address.tag
+    assert tag == address.params.get("tag")
+    assert tag == address.tag
+    assert repr(address).startswith("NameAddr('<sip:a@b>")

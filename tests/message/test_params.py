@@ -65,3 +65,9 @@ def test_a_parameter_that_cannot_stand_in_a_header_is_refused(name: str, value: 
 
 def test_an_ipv6_reference_needs_no_quotes() -> None:
     assert str(Params({"maddr": "[::1]"})) == ";maddr=[::1]"
+
+
+@pytest.mark.parametrize("text", [";a=1;b;A=2", ';a=1;b;A="2"', ";A = 1;b;a=2"])
+def test_of_two_parameters_with_one_name_the_first_counts(text: str) -> None:
+    assert Params.parse(text) == Params({"a": "1", "b": None})
+    assert repr(Params.parse(";a")) == "Params(';a')"

@@ -166,3 +166,8 @@ def test_replacing_keeps_the_rest() -> None:
 
 def test_a_password_is_never_in_the_repr() -> None:
     assert repr(Uri.parse("sip:a:secret@h")) == "Uri('sip:a:…@h')"
+    assert repr(Uri.parse("sip:a@h")) == "Uri('sip:a@h')"
+
+
+def test_of_two_parameters_of_a_uri_the_first_counts() -> None:
+    assert {"a": "1"} == dict(Uri.parse("sip:h;a=1;;A=2").params)

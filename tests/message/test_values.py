@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trio_sip.message as package
@@ -123,6 +123,7 @@ FIELDS: list[Any] = [
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=repr)
+@settings(max_examples=25)
 @given(text=texts)
 def test_any_line_is_read_by_a_field_or_refused_in_its_name(field: Any, text: str) -> None:
     try:

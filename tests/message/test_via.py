@@ -87,3 +87,21 @@ def test_what_is_no_cseq_is_refused(text: str) -> None:
 def test_a_cseq_out_of_range_is_not_built(number: int, method: str) -> None:
     with pytest.raises(LocalProtocolError):
         CSeq(number, method)
+
+
+@pytest.mark.parametrize(
+    ("text", "branch"),
+    [
+        (";branch=a;branch=b", "a"), (";Branch=a;branch=b", "a"), (";branch=a;BRANCH=b", "a"),
+        (";rport;branch=a", "a"), (";rport;Branch=a", "a"), (";rport", None), (";branch=", ""),
+        (";xbranch=b;branch=a", "a"), (';x="y";branch=a', "a"), ("", None), (";branch", None),
+    ],
+)  # fmt: skip
+def test_a_branch_is_the_same_before_and_after_its_parameters_were_read(
+    text: str, branch: str | None
+) -> None:
+    via = Via.parse("SIP/2.0/UDP h" + text)
+
+    assert branch == via.branch
+    assert branch == via.params.get("branch")
+    assert branch == via.branch

@@ -162,9 +162,11 @@ async def test_a_store_may_wait_for_its_answer(autojump_clock: trio.testing.Mock
 
     (data,) = await authenticator.get_authentication_credentials(ALICE)
     (stand_in,) = await authenticator.get_authentication_credentials(BOB)
+    (password,) = await DigestAuthenticator(REALM, Slow()).get_authentication_credentials(BOB)
 
     assert hashed("alice") == data.auth
     assert stand_in.is_md5
+    assert NOBODY.password == getattr(password.auth, "password", None)
 
 
 def test_a_realm_cannot_be_empty() -> None:
@@ -389,10 +391,17 @@ async def test_an_open_identifier_is_proof_enough(
     recorder = Recorder()
     async with MemoryNetwork.open() as network:
         trunk = network.host("trunk").addresses[0]
-        identifiers = [IdentifyByIp({trunk: Endpoint(name="trunk")}), IdentifyByUser(ENDPOINTS)]
         authenticator = DigestAuthenticator(REALM, SECRETS, open_identifiers={"ip"})
         async with (
-            open_server(network, recorder, identifiers=identifiers, authenticator=authenticator),
+            open_server(
+                network,
+                recorder,
+                identifiers=[
+                    IdentifyByIp({trunk: Endpoint(name="trunk")}),
+                    IdentifyByUser(ENDPOINTS),
+                ],
+                authenticator=authenticator,
+            ),
             open_client(network, "trunk") as trunk_client,
             open_client(network) as client,
         ):

@@ -19,7 +19,7 @@ from trio_sip.services import (
     IdentifyByRequestUri,
     IdentifyByUser,
 )
-from trio_sip.stack import AccessList, Endpoint, EndpointIdentifier
+from trio_sip.stack import AccessList, Endpoint, EndpointIdentifier, open_stack
 from trio_sip.testing import MemoryNetwork
 
 from .conversation import (
@@ -32,8 +32,6 @@ from .conversation import (
     open_server,
     register,
 )
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 Headers = Sequence[tuple[str, object]]
 
@@ -99,7 +97,9 @@ def endpoints(*names: str) -> Mapping[str, Endpoint]:
         ("sip:bob;option=1@example.com", "artificial"),
     ],
 )
-async def test_the_most_particular_name_of_the_sender_decides(from_: str, name: str) -> None:
+async def test_the_most_particular_name_of_the_sender_decides(
+    from_: str, name: str, autojump_clock: trio.testing.MockClock
+) -> None:
     identifier = IdentifyByUser(
         endpoints("alice", "alice@example.com", "alice@sip.test", "bob"),
         aliases={"SIP.example.com": "Example.com"},
@@ -110,7 +110,9 @@ async def test_the_most_particular_name_of_the_sender_decides(from_: str, name: 
     assert name == found
 
 
-async def test_options_behind_the_user_can_be_ignored() -> None:
+async def test_options_behind_the_user_can_be_ignored(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     identifier = IdentifyByUser(endpoints("bob"), cut_user_options=True)
 
     assert ("bob", "username") == await identified(identifier, from_="sip:bob;x=1@example.com")
@@ -120,7 +122,9 @@ async def test_options_behind_the_user_can_be_ignored() -> None:
     ("host", "name"),
     [("example.com", "bob"), ("sip.example.com", "bob"), ("elsewhere", "artificial")],
 )
-async def test_users_of_other_domains_are_strangers(host: str, name: str) -> None:
+async def test_users_of_other_domains_are_strangers(
+    host: str, name: str, autojump_clock: trio.testing.MockClock
+) -> None:
     identifier = IdentifyByUser(
         endpoints("bob"), domains=["Example.com"], aliases={"sip.example.com": "example.com"}
     )
@@ -130,7 +134,7 @@ async def test_users_of_other_domains_are_strangers(host: str, name: str) -> Non
     assert name == found
 
 
-async def test_a_directory_may_wait_for_its_answer() -> None:
+async def test_a_directory_may_wait_for_its_answer(autojump_clock: trio.testing.MockClock) -> None:
     class Slow:
         def __init__(self) -> None:
             self.asked: list[str] = []
@@ -148,7 +152,9 @@ async def test_a_directory_may_wait_for_its_answer() -> None:
     assert ["alice@example.com", "alice"] == directory.asked
 
 
-async def test_a_user_can_be_known_by_what_is_called() -> None:
+async def test_a_user_can_be_known_by_what_is_called(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     identifier = IdentifyByRequestUri(endpoints("line1"))
 
     assert ("line1", "request_uri") == await identified(identifier, target="sip:line1@server")
@@ -167,7 +173,9 @@ async def test_a_user_can_be_known_by_what_is_called() -> None:
         ("203.0.113.5", "artificial"),
     ],
 )
-async def test_the_smallest_network_decides(address: str, name: str) -> None:
+async def test_the_smallest_network_decides(
+    address: str, name: str, autojump_clock: trio.testing.MockClock
+) -> None:
     identifier = IdentifyByIp(
         {
             "192.0.0.0/16": Endpoint(name="large"),
@@ -187,12 +195,12 @@ async def test_the_smallest_network_decides(address: str, name: str) -> None:
 @pytest.mark.parametrize(
     "network", ["2001:db8::/32", "[2001:db8::9]", "[2001:db8::]/64", "[2001:db8::9]:5060"]
 )
-async def test_networks_of_ipv6_can_be_written_with_brackets(network: str) -> None:
+async def test_networks_of_ipv6_can_be_written_with_brackets(
+    network: str, autojump_clock: trio.testing.MockClock
+) -> None:
     recorder = Recorder()
     async with MemoryNetwork.open() as memory:
         memory.host("client", "2001:db8::9")
-        from trio_sip.stack import open_stack
-
         async with (
             open_stack(
                 "udp://[::]:5060", network=memory.host("server"), services=[recorder], strict=True
@@ -229,7 +237,9 @@ def test_what_is_no_network_is_named(network: str) -> None:
         ([], "artificial"),
     ],
 )
-async def test_every_line_of_the_header_is_looked_at(lines: list[str], name: str) -> None:
+async def test_every_line_of_the_header_is_looked_at(
+    lines: list[str], name: str, autojump_clock: trio.testing.MockClock
+) -> None:
     identifier = IdentifyByHeader(
         "x-trunk",
         {
@@ -268,7 +278,7 @@ def digest(username: str, realm: str = REALM) -> tuple[str, object]:
     ],
 )
 async def test_username_and_realm_of_credentials_select_an_endpoint(
-    headers: Headers, name: str
+    headers: Headers, name: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     identifier = IdentifyByAuthorization(
         endpoints("alice", "bob", "carol", "carol@example.com"), realms=[REALM]
@@ -279,7 +289,9 @@ async def test_username_and_realm_of_credentials_select_an_endpoint(
     assert name == found
 
 
-async def test_selecting_by_credentials_proves_nothing() -> None:
+async def test_selecting_by_credentials_proves_nothing(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     recorder = Recorder()
     async with (
         MemoryNetwork.open() as network,
@@ -303,7 +315,9 @@ async def test_selecting_by_credentials_proves_nothing() -> None:
 # -- together
 
 
-async def test_anybody_may_come_when_anonymous_senders_are_allowed() -> None:
+async def test_anybody_may_come_when_anonymous_senders_are_allowed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     assert ("anonymous", "anonymous") == await identified(
         IdentifyByUser(ENDPOINTS), IdentifyAnonymous()
     )
@@ -318,7 +332,9 @@ async def test_anybody_may_come_when_anonymous_senders_are_allowed() -> None:
         (("unknown", " header ", "ip"), "trunk"),
     ],
 )
-async def test_the_settings_say_who_is_asked_first(order: tuple[str, ...], name: str) -> None:
+async def test_the_settings_say_who_is_asked_first(
+    order: tuple[str, ...], name: str, autojump_clock: trio.testing.MockClock
+) -> None:
     found, _ = await identified(
         IdentifyByUser(ENDPOINTS),
         IdentifyByIp({"192.0.2.0/24": Endpoint(name="trunk")}),
@@ -341,12 +357,15 @@ async def test_the_settings_say_who_is_asked_first(order: tuple[str, ...], name:
     ],
 )
 async def test_an_endpoint_from_the_wrong_place_is_a_stranger(
-    acl: list[str] | None, contact_acl: list[str] | None, name: str
+    acl: list[str] | None,
+    contact_acl: list[str] | None,
+    name: str,
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
     alice = Endpoint(
         name="alice",
-        acl=None if acl is None else AccessList(acl),  # type: ignore[arg-type]  # converted
-        contact_acl=None if contact_acl is None else AccessList(contact_acl),  # type: ignore[arg-type]
+        acl=None if acl is None else AccessList(acl),
+        contact_acl=None if contact_acl is None else AccessList(contact_acl),
     )
 
     found, _ = await identified(

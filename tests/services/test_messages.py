@@ -14,8 +14,6 @@ from trio_sip.testing import MemoryNetwork
 
 from .conversation import credential, open_client, open_guarded_server, open_server
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
-
 
 class Inbox:
     """A handler that keeps what it gets."""
@@ -46,7 +44,9 @@ async def send(
         )
 
 
-async def test_a_message_is_handed_over_and_answered() -> None:
+async def test_a_message_is_handed_over_and_answered(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     inbox = Inbox()
 
     response = await send(MessageService(inbox.receive))
@@ -55,7 +55,7 @@ async def test_a_message_is_handed_over_and_answered() -> None:
     assert [b"Hello"] == inbox.bodies
 
 
-async def test_the_handler_may_answer_by_itself() -> None:
+async def test_the_handler_may_answer_by_itself(autojump_clock: trio.testing.MockClock) -> None:
     inbox = Inbox(202)
 
     response = await send(MessageService(inbox.receive))
@@ -64,7 +64,7 @@ async def test_the_handler_may_answer_by_itself() -> None:
     assert [b"Hello"] == inbox.bodies
 
 
-async def test_the_handler_may_answer_later() -> None:
+async def test_the_handler_may_answer_later(autojump_clock: trio.testing.MockClock) -> None:
     async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
 
         async def answer_later(message: IncomingRequest) -> None:
@@ -95,7 +95,7 @@ async def test_the_handler_may_answer_later() -> None:
     ],
 )
 async def test_a_body_of_a_type_that_is_not_taken_is_refused(
-    body_types: list[str], given: str, status: int
+    body_types: list[str], given: str, status: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     inbox = Inbox()
 
@@ -108,7 +108,9 @@ async def test_a_body_of_a_type_that_is_not_taken_is_refused(
 
 
 @pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("Identity", 200)])
-async def test_an_encoding_that_is_not_understood_is_refused(encoding: str, status: int) -> None:
+async def test_an_encoding_that_is_not_understood_is_refused(
+    encoding: str, status: int, autojump_clock: trio.testing.MockClock
+) -> None:
     inbox = Inbox()
 
     response = await send(
@@ -121,7 +123,7 @@ async def test_an_encoding_that_is_not_understood_is_refused(encoding: str, stat
         assert [] == inbox.bodies
 
 
-async def test_a_message_may_be_empty() -> None:
+async def test_a_message_may_be_empty(autojump_clock: trio.testing.MockClock) -> None:
     inbox = Inbox()
 
     response = await send(MessageService(inbox.receive), None)
@@ -130,7 +132,9 @@ async def test_a_message_may_be_empty() -> None:
     assert [b""] == inbox.bodies
 
 
-async def test_other_methods_are_other_services_business() -> None:
+async def test_other_methods_are_other_services_business(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with (
         MemoryNetwork.open() as network,
         open_server(network, MessageService(Inbox().receive)),
@@ -142,7 +146,9 @@ async def test_other_methods_are_other_services_business() -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-async def test_a_message_arrives_once_over_a_terrible_network(seed: int) -> None:
+async def test_a_message_arrives_once_over_a_terrible_network(
+    seed: int, autojump_clock: trio.testing.MockClock
+) -> None:
     inbox = Inbox()
     async with (
         MemoryNetwork.open(seed=seed, loss=0.3, jitter=0.05, duplication=0.1) as network,

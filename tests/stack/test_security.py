@@ -51,7 +51,7 @@ async def test_what_happens_at_the_gate_is_told_with_reasons(
     source = "192.0.2.1:5060"
     assert [
         f"{source} challenge sent: OPTIONS as 'alice' (no credentials)",
-        f"{source} authentication failed: OPTIONS as 'alice' (bad response)",
+        f"{source} authentication failed: OPTIONS as 'alice' (wrong response)",
         f"{source} authenticated: OPTIONS as 'alice'",
         f"{source} address not permitted: OPTIONS as 'dave'",
         f"{source} challenge sent: OPTIONS as 'artificial' (no credentials)",
@@ -83,7 +83,7 @@ async def test_only_suspicious_events_are_warnings(
         await here.alice.ask(with_credentials(request(), challenge, password="wrong"))
         assert 1 == here.stack.statistics().security_events["challenge sent"], "counted all the same"
 
-    assert ["192.0.2.1:5060 authentication failed: OPTIONS as 'alice' (bad response)"] == [
+    assert ["192.0.2.1:5060 authentication failed: OPTIONS as 'alice' (wrong response)"] == [
         record.message for record in caplog.records if record.name == "trio_sip.security"
     ]
 

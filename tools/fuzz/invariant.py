@@ -21,7 +21,7 @@ from trio_sip.message import (
     redacted,
 )
 
-__all__ = ["read_everything", "read_fields"]
+__all__ = ["FIELDS", "read_everything", "read_fields"]
 
 FIELDS: list[Field[object] | ListField[object]] = [
     value for value in vars(package).values() if isinstance(value, (Field, ListField))

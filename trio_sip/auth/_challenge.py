@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
@@ -106,23 +107,46 @@ class Challenge:
         )
 
     def __str__(self) -> str:
-        # RFC 7616 section 3.3: quotes around realm, domain, nonce, opaque and qop, and no
-        # quotes around stale, algorithm and charset.
-        parts = [f"realm={quote(self.realm)}", f"nonce={quote(self.nonce)}"]
-        if self.algorithm is not None:
-            parts.append(f"algorithm={require_token(self.algorithm, 'algorithm')}")
-        if self.qop:
-            options = ",".join(require_token(option, "qop") for option in self.qop)
-            parts.append(f'qop="{options}"')
-        if self.opaque is not None:
-            parts.append(f"opaque={quote(self.opaque)}")
-        if self.domain is not None:
-            parts.append(f"domain={quote(self.domain)}")
-        if self.stale:
-            parts.append("stale=true")
-        if self.charset is not None:
-            parts.append(f"charset={require_token(self.charset, 'charset')}")
-        return "Digest " + ", ".join(parts)
+        rest = _written(
+            self.algorithm, self.qop, self.opaque, self.domain, self.stale, self.charset
+        )
+        return f"Digest {_realm(self.realm)}, nonce={quote(self.nonce)}{rest}"
+
+
+# All challenges of a server are alike but for the nonce.
+
+
+@functools.lru_cache(maxsize=256)
+def _realm(realm: str) -> str:
+    return f"realm={quote(realm)}"
+
+
+@functools.lru_cache(maxsize=256)
+def _written(
+    algorithm: str | None,
+    qop: tuple[str, ...],
+    opaque: str | None,
+    domain: str | None,
+    stale: bool,
+    charset: str | None,
+) -> str:
+    # RFC 7616 section 3.3: quotes around realm, domain, nonce, opaque and qop, and no
+    # quotes around stale, algorithm and charset.
+    parts = [""]
+    if algorithm is not None:
+        parts.append(f"algorithm={require_token(algorithm, 'algorithm')}")
+    if qop:
+        options = ",".join(require_token(option, "qop") for option in qop)
+        parts.append(f'qop="{options}"')
+    if opaque is not None:
+        parts.append(f"opaque={quote(opaque)}")
+    if domain is not None:
+        parts.append(f"domain={quote(domain)}")
+    if stale:
+        parts.append("stale=true")
+    if charset is not None:
+        parts.append(f"charset={require_token(charset, 'charset')}")
+    return ", ".join(parts)
 
 
 @attrs.frozen

@@ -30,6 +30,9 @@ _LENGTH = 52
 class NonceState(enum.Enum):
     """What a nonce turned out to be."""
 
+    # CPython 3.11 hashes members in Python, by name; they are singletons.
+    __hash__ = object.__hash__
+
     GOOD = "good"
     STALE = "stale"
     """Ours, but too old; or its count has been forgotten."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Sequence
 
 import attrs
@@ -24,6 +25,9 @@ _MAX_COSTLY = 8
 
 class AuthOutcome(enum.Enum):
     """What verification found.  For logs and security events: never tell it to the sender."""
+
+    # CPython 3.11 hashes members in Python, by name; they are singletons.
+    __hash__ = object.__hash__
 
     OK = "ok"
     NO_CREDENTIALS = "no credentials"
@@ -221,6 +225,13 @@ _BY_STATE = {
 }
 
 
+@functools.lru_cache(maxsize=64)
+def _offered(names: tuple[str, ...]) -> tuple[Algorithm, ...]:
+    """Each algorithm once, in order, as far as this Python can compute it."""
+    wanted = dict.fromkeys(Algorithm(name) for name in names)
+    return tuple(algorithm for algorithm in wanted if algorithm in AVAILABLE_ALGORITHMS)
+
+
 def make_challenges(
     data: Sequence[DigestChallengeData],
     *,
@@ -250,9 +261,9 @@ def make_challenges(
     challenges: list[Challenge] = []
     for realm, candidates in by_realm.items():
         nonce = nonces.issue(realm, source, now)
-        for algorithm in dict.fromkeys(Algorithm(name) for name in algorithms):
+        for algorithm in _offered(tuple(algorithms)):
             able = [one for one in candidates if one.auth.can_answer(algorithm)]
-            if able and algorithm in AVAILABLE_ALGORITHMS:
+            if able:
                 chosen = able[0]
                 challenges.append(
                     Challenge(

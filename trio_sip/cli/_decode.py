@@ -41,12 +41,17 @@ def decode(file: Annotated[str, Parameter(allow_leading_hyphen=True)], /) -> int
     """
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     status, lines = explain(data)
-    print("\n".join(printable(without_password(line)) for line in lines))
+    print("\n".join(lines))
     return status
 
 
 def explain(data: bytes) -> tuple[ExitStatus, list[str]]:
-    """The lines that explain *data*, and whether all is well."""
+    """Whether all is well with *data*, and the lines that explain it, safe to show."""
+    status, lines = _explain(data)
+    return status, [printable(without_password(line)) for line in lines]
+
+
+def _explain(data: bytes) -> tuple[ExitStatus, list[str]]:
     notes = []
     if b"\r" not in data and b"\n" in data:
         # An editor has been here.

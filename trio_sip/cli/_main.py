@@ -58,24 +58,29 @@ def main(tokens: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         return _run(sys.argv[1:] if tokens is None else list(tokens))
-    except BrokenPipeError:
+    except BaseException as error:
+        status = _tell(leaf_of(error))
+        if status is None:
+            raise
+        return status
+
+
+def _tell(error: BaseException) -> ExitStatus | None:
+    """Say on standard error what went wrong; ``None`` for a bug, which deserves a traceback."""
+    if isinstance(error, BrokenPipeError):
         # Whoever read our output has seen enough; the interpreter must not try to flush it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.FAILED
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in _EXTRA:
         print(_MISSING, file=sys.stderr)
         return ExitStatus.USAGE
-    except BaseException as error:
-        leaf = leaf_of(error)
-        outcome = describe(leaf)
-        if outcome is None:
-            raise
-        status, line = outcome
-        if line:
-            print(f"trio-sip: {line}", file=sys.stderr)
-        return status
+    outcome = describe(error)
+    if outcome is None:
+        return None
+    status, line = outcome
+    if line:
+        print(f"trio-sip: {line}", file=sys.stderr)
+    return status
 
 
 def _run(tokens: list[str]) -> int:

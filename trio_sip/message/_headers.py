@@ -165,12 +165,14 @@ class Headers:
           LocalProtocolError: CR, LF or NUL in it, a name that is no token, or a second one of
             a header that may stand only once (use `set`).
         """
-        checked_token(name, "a header name")
-        key = _key(name)
+        key = KEYS.get(name)
+        if key is None:
+            key = _key(checked_token(name, "a header name"))
+        spelled = canonical_name(name)
         if key in SINGLE and key in self._indexed():
-            raise LocalProtocolError(f"{canonical_name(name)} is there already")
-        text = checked_text(str(value), canonical_name(name)).strip(" \t")
-        self._lines.append(f"{canonical_name(name)}: {text}")
+            raise LocalProtocolError(f"{spelled} is there already")
+        text = checked_text(str(value), spelled).strip(" \t")
+        self._lines.append(f"{spelled}: {text}")
         if self._index is not None:
             self._index.setdefault(key, []).append(text)
             self._typed = {}

@@ -73,5 +73,5 @@ def canonical_name(name: str) -> str:
 
     A name this package does not know keeps the spelling it came with.
     """
-    key = header_key(name)
+    key = KEYS.get(name) or header_key(name)
     return name if key is None else _CANONICAL.get(key, name)

@@ -52,7 +52,8 @@ class Params(Mapping[str, str | None]):
         if _PLAIN.fullmatch(text) is not None:
             for piece in text.split(";")[1:]:
                 name, equals, value = piece.partition("=")
-                items[name.lower()] = value if equals else None
+                # Of two parameters with one name, which must not be, the first counts.
+                items.setdefault(name.lower(), value if equals else None)
             if len(items) > DEFAULT_LIMITS.param_count:
                 raise RemoteProtocolError("too many parameters")
             return self
@@ -68,13 +69,13 @@ class Params(Mapping[str, str | None]):
             if TOKEN.fullmatch(name) is None:
                 raise RemoteProtocolError(f"not a parameter: {piece[:40]!r}")
             if not equals:
-                items[name.lower()] = None
+                items.setdefault(name.lower(), None)
             elif value[:1] == '"':
-                items[name.lower()] = unquote(value)
+                items.setdefault(name.lower(), unquote(value))
             elif _ODD_VALUE.search(value) is not None:
                 raise RemoteProtocolError(f"not a parameter value: {piece[:40]!r}")
             else:
-                items[name.lower()] = value
+                items.setdefault(name.lower(), value)
         return self
 
     def __getitem__(self, name: str) -> str | None:

@@ -264,13 +264,12 @@ def check_ipv6(text: str) -> None:
 
 def _uri_params(text: str) -> Params:
     items: dict[str, str | None] = {}
-    pieces = text.split(";")[1:]
-    if len(pieces) > DEFAULT_LIMITS.param_count:
-        raise RemoteProtocolError("too many URI parameters")
-    for piece in pieces:
+    for piece in text.split(";")[1:]:
         name, equals, value = piece.partition("=")
         if name:
-            items[decode_escapes(name).lower()] = decode_escapes(value) if equals else None
+            items.setdefault(
+                decode_escapes(name).lower(), decode_escapes(value) if equals else None
+            )
     params = Params()
     params._items = items
     return params

@@ -110,7 +110,8 @@ class Via:
         params = self._params
         if isinstance(params, str):
             start = params.find(";branch=")
-            if start >= 0:
+            # A second branch, in other letters before this one, must not give a second answer.
+            if start == 0 or (start > 0 and ";branch=" not in params[:start].lower()):
                 end = params.find(";", start + 8)
                 return params[start + 8 :] if end < 0 else params[start + 8 : end]
             params = self.params

@@ -32,7 +32,7 @@ class OptionsService(Service):
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Answer at once, or leave it to those behind."""
-        if request.method != "OPTIONS" or request.uri.user is not None:
+        if request.method != "OPTIONS" or request.uri.user:
             return False
         request.respond(200, headers=self._capabilities.headers(request.stack))
         return True
@@ -71,7 +71,7 @@ class UserOptionsService(Service):
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Look the user up."""
-        if request.method != "OPTIONS" or request.uri.user is None:
+        if request.method != "OPTIONS" or not request.uri.user:
             return False
         if request.uri.is_sip and await self._users.has_user(request.uri):
             request.respond(200, headers=self._capabilities.headers(request.stack))

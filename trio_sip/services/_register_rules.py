@@ -49,9 +49,10 @@ def _may_register(request: IncomingRequest, to: Uri) -> bool:
         # Nobody is asked who they are: a registrar for tests.  Where somebody is, a stranger
         # who was let in is still nobody.
         return request.identified_by is None
-    if endpoint.kind is not EndpointKind.KNOWN or to.user is None:
+    user = to.user
+    if endpoint.kind is not EndpointKind.KNOWN or user is None:
         return False
-    return endpoint.name in (to.user, f"{to.user}@{to.host.lower()}")
+    return endpoint.name == user or endpoint.name == f"{user}@{to.host.lower()}"
 
 
 def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refused:
@@ -62,7 +63,9 @@ def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refus
     for contact in contacts:
         if not _is_sip(contact.uri):
             return _CONTACT_SCHEME
-        if _UNSENDABLE.search(contact.uri + contact.params) is not None:
+        text = contact.uri + contact.params
+        # Asked first because it is the faster one: hardly anybody sends anything else.
+        if not text.isprintable() and _UNSENDABLE.search(text) is not None:
             return _BAD_CONTACT
     path: tuple[str, ...] = ()
     if "Path" in headers:
@@ -100,8 +103,7 @@ def _received_from(request: IncomingRequest, contacts: tuple[Contact, ...]) -> s
     """The source, where no contact names it: there is a NAT between us, or a proxy."""
     if not contacts:
         return None
-    source, uri = str(request.source), contacts[0].uri
-    bare = source.removesuffix(":5060")
-    if source in uri or uri.endswith("@" + bare) or f"@{bare};" in uri:
+    (host, port), uri = request.source, contacts[0].uri
+    if f"{host}:{port}" in uri or (port == 5060 and (f"@{host};" in uri or uri.endswith(host))):
         return None
-    return source
+    return str(request.source)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from trio_sip.registration import Binding
-from trio_sip.stack import Stack
 from trio_sip.transport import Flow
 
 __all__ = ["RegisteredFlows"]
@@ -16,6 +16,13 @@ __all__ = ["RegisteredFlows"]
 _REMEMBERED = 4096
 
 
+class FlowHolder(Protocol):
+    """What keeps connections open: a `Stack`."""
+
+    def hold_flow(self, flow: Flow) -> None: ...
+    def release_flow(self, flow: Flow) -> None: ...
+
+
 class RegisteredFlows:
     """Which addresses-of-record are registered over which connection, and until when.
 
@@ -23,8 +30,8 @@ class RegisteredFlows:
     with the last of them.
     """
 
-    stack: Stack
-    """The one whose connections they are; set before the first message."""
+    stack: FlowHolder
+    """The stack whose connections they are; set before the first message."""
 
     def __init__(self) -> None:
         self._held: dict[Flow, dict[str, float]] = {}
@@ -68,15 +75,15 @@ class RegisteredFlows:
             del self._held[flow]
             self.stack.release_flow(flow)
 
-    def end(self, flow: Flow) -> bool:
-        """Note that a connection has ended; whether bindings went with it."""
+    def end(self, flow: Flow) -> None:
+        """Note that a connection has ended."""
+        if flow in self._ended:
+            return
         if len(self._ended) >= _REMEMBERED:
             del self._ended[next(iter(self._ended))]
         self._ended[flow] = None
-        if flow not in self._held:
-            return False
-        self.lost.append(flow)
-        return True
+        if flow in self._held:
+            self.lost.append(flow)
 
     def forget(self, flow: Flow) -> None:
         """Its bindings have been removed."""

@@ -226,6 +226,15 @@ class Registrar(Service):
         """Keep connections open in this stack."""
         self._flows.stack = stack
 
+    async def teardown(self) -> None:
+        """The connections are gone, so what was registered over them is, too."""
+        for flow in self._flows:
+            self._flows.end(flow)
+        try:
+            await self._remove_lost()
+        except OSError as error:
+            self._store_failed(error)
+
     async def run(self, stack: Stack) -> None:
         """Remove what has expired, and what has lost its connection."""
         while True:

@@ -28,6 +28,9 @@ __all__ = ["Authentication", "Authenticator", "CheckAuthResult"]
 
 _logger = logging.getLogger("trio_sip.stack")
 
+# An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
+_KNOWN, _ARTIFICIAL = EndpointKind.KNOWN, EndpointKind.ARTIFICIAL
+
 # RFC 3261 section 22.1: an ACK and a CANCEL cannot be sent again with credentials.
 _NEVER_CHALLENGED = frozenset({"ACK", "CANCEL"})
 
@@ -43,6 +46,9 @@ class CheckAuthResult(enum.Enum):
     """Credentials were there, and wrong.  A 401 was sent, too, or a 403 if none could be."""
 
     NOT_REQUIRED = "not required"
+
+
+_SUCCESS, _NOT_REQUIRED = CheckAuthResult.SUCCESS, CheckAuthResult.NOT_REQUIRED
 
 
 class Authenticator(Protocol):
@@ -87,11 +93,11 @@ class Authentication(Service):
         if request.method in _NEVER_CHALLENGED:
             return False
         if self.authenticator is None:
-            if endpoint.kind is EndpointKind.KNOWN and not self._warned:
+            if endpoint.kind is _KNOWN and not self._warned:
                 self._warned = True
                 _logger.warning("no authenticator: requests of known endpoints pass unproved")
             return False
-        if endpoint.kind is EndpointKind.ARTIFICIAL:
+        if endpoint.kind is _ARTIFICIAL:
             # Asked all the same, so that the answer takes as long as for a known sender; but
             # whatever it says, the unknown never pass.
             await self.authenticator.requires_authentication(endpoint, request)
@@ -101,9 +107,9 @@ class Authentication(Service):
     async def authenticate(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
         """Ask the authenticator; without one everybody is whom they say, but the unknown."""
         if self.authenticator is None:
-            return endpoint.kind is not EndpointKind.ARTIFICIAL
+            return endpoint.kind is not _ARTIFICIAL
         proved = await self.authenticator.authenticate_request(endpoint, request)
-        return proved and endpoint.kind is not EndpointKind.ARTIFICIAL
+        return proved and endpoint.kind is not _ARTIFICIAL
 
     async def credentials(self, endpoint: Endpoint) -> Sequence[DigestChallengeData]:
         """Ask the authenticator."""
@@ -115,15 +121,15 @@ class Authentication(Service):
     async def check(self, endpoint: Endpoint, request: IncomingRequest) -> CheckAuthResult:
         """All three steps; every request that does not pass is answered."""
         if not await self.requires_authentication(endpoint, request):
-            if endpoint.kind is EndpointKind.ARTIFICIAL and self.authenticator is None:
+            if endpoint.kind is _ARTIFICIAL and self.authenticator is None:
                 request.respond(403)
                 self._tell(SecurityEventKind.AUTHENTICATION_FAILED, endpoint, request)
                 return CheckAuthResult.FAILED
-            return CheckAuthResult.NOT_REQUIRED
+            return _NOT_REQUIRED
         if await self.authenticate(endpoint, request):
             if self._events.wanted(SecurityEventKind.AUTHENTICATED):
                 self._tell(SecurityEventKind.AUTHENTICATED, endpoint, request)
-            return CheckAuthResult.SUCCESS
+            return _SUCCESS
         outcome = request.auth_outcome or _guess(request)
         self.challenge(request, await self.credentials(endpoint), stale=outcome.is_stale)
         if outcome is AuthOutcome.NO_CREDENTIALS or outcome.is_stale:
@@ -182,7 +188,7 @@ class Authentication(Service):
     async def on_request(self, request: IncomingRequest) -> bool:
         """Let pass what needs no proof or has given it; everything else ends here."""
         result = await self.check(request.endpoint, request)
-        if result in (CheckAuthResult.SUCCESS, CheckAuthResult.NOT_REQUIRED):
+        if result is _SUCCESS or result is _NOT_REQUIRED:
             return False
         if request.state is AnswerState.UNANSWERED:
             raise LocalProtocolError("a request that was refused has not been answered")

@@ -110,14 +110,18 @@ class Identification(Service):
         if not self._sorted:
             request.endpoint = ANONYMOUS
             return False
-        endpoint = await self.identify(request)
+        for one in self._sorted:
+            endpoint = await one.identifier.identify_endpoint(request)
+            if endpoint is not None:
+                request.identified_by = one.name
+                break
         if endpoint is None:
             self._note_unidentified(request)
             endpoint = ARTIFICIAL
         else:
-            if endpoint.kind is EndpointKind.KNOWN and len(self._suspects):
+            if self._suspects.seen and endpoint.kind is EndpointKind.KNOWN:
                 self._suspects.hit(request.source.host)
-            if not _is_permitted(endpoint, request):
+            if (endpoint.acl or endpoint.contact_acl) and not _is_permitted(endpoint, request):
                 self._tell(SecurityEventKind.ACCESS_DENIED, request, endpoint.name)
                 # It is answered like anybody unknown, so that nobody learns who exists.
                 endpoint = ARTIFICIAL

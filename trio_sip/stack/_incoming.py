@@ -36,6 +36,10 @@ class AnswerState(enum.Enum):
     """A final response was sent."""
 
 
+# An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
+_UNANSWERED, _ANSWERED = AnswerState.UNANSWERED, AnswerState.ANSWERED
+
+
 class IncomingRequest:
     """A request that was received, with what the stack knows about it, and its answers.
 
@@ -97,7 +101,7 @@ class IncomingRequest:
         self.identified_by = None
         self.dialog = dialog
         self.auth_outcome = None
-        self.state = AnswerState.UNANSWERED
+        self.state = _UNANSWERED
 
     @property
     def stack(self) -> Stack:
@@ -173,15 +177,15 @@ class IncomingRequest:
         """Send a response made by `create_response`.  Raises as `respond`."""
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is AnswerState.ANSWERED:
+        if self.state is _ANSWERED:
             raise LocalProtocolError(f"{self.message!r} has been answered already")
         self._parts.pipeline.send_response(self, response)
         if response.status >= 200:
-            self.state = AnswerState.ANSWERED
+            self.state = _ANSWERED
 
     def defer(self) -> None:
         """Promise to answer later, from another task; `on_request` may then return."""
-        if self.state is AnswerState.UNANSWERED:
+        if self.state is _UNANSWERED:
             self.state = AnswerState.DEFERRED
 
     def share_tag(self, other: IncomingRequest) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import attrs
 import trio
 
 from trio_sip.transaction import TransactionLayer
 from trio_sip.transport import Listen, Network, SocketNetwork, TransportLayer
 from trio_sip.work import Works
 
-from ._authenticate import Authentication
+from ._authenticate import Authentication, Authenticator
 from ._clients import Clients
 from ._dialogs import Dialogs
 from ._distributor import Distributor
 from ._driver import Driver
+from ._endpoint import EndpointIdentifier
 from ._identify import Identification
 from ._parts import Parts, StackState
 from ._pipeline import ErrorRule, Pipeline
@@ -36,6 +38,8 @@ _TEARDOWN_SECONDS = 4.0
 async def open_stack(
     *listen: str | Listen,
     services: Iterable[Service] = (),
+    identifiers: Iterable[EndpointIdentifier] = (),
+    authenticator: Authenticator | None = None,
     network: Network | None = None,
     settings: StackSettings | None = None,
     strict: bool = False,
@@ -53,6 +57,9 @@ async def open_stack(
       listen: ``"udp://192.0.2.1:5060"``, ``"tcp://[::]:0"``, …  Port 0 lets the system choose;
         `Stack.listening` tells what it chose.  Without any, a UDP port for sending is opened.
       services: what to register before the first message, set up in this order.
+      identifiers: who can tell senders apart, asked in this order from the first message on.
+      authenticator: who decides what senders must prove, from the first message on.  What is
+        registered inside the block comes too late for a message that is there already.
       network: the sockets of the operating system, or a simulated network.
       strict: let an exception of a handler end the stack instead of containing it.
       tokens: where branches, tags and Call-IDs come from.
@@ -74,13 +81,31 @@ async def open_stack(
                 machine.run,
                 network or SocketNetwork(),
                 listens or [Listen.parse("udp://0.0.0.0:0")],
-                tuple(services),
+                _Gate(tuple(services), tuple(identifiers), authenticator),
             )
             try:
                 yield stack
             finally:
                 with trio.CancelScope(shield=True):
                     await machine.stop(grace)
+
+
+@attrs.frozen
+class _Gate:
+    """All that has a say about the first message."""
+
+    services: tuple[Service, ...]
+    identifiers: tuple[EndpointIdentifier, ...]
+    authenticator: Authenticator | None
+
+    async def set_up(self, stack: Stack) -> None:
+        """Register everything; nothing is read before."""
+        for identifier in self.identifiers:
+            stack.register_endpoint_identifier(identifier)
+        if self.authenticator is not None:
+            stack.register_authenticator(self.authenticator)
+        for service in self.services:
+            await stack.add_service(service)
 
 
 class _Machine:
@@ -103,7 +128,7 @@ class _Machine:
         self,
         network: Network,
         listens: list[Listen],
-        services: tuple[Service, ...],
+        gate: _Gate,
         *,
         task_status: trio.TaskStatus[Stack] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -117,8 +142,7 @@ class _Machine:
                     bound = await parts.transport.bind(*listens)
                     stack = parts.stack = Stack(parts, bound, nursery)
                     nursery.start_soon(parts.driver.run_alarm, name="alarm")
-                    for service in services:
-                        await stack.add_service(service)
+                    await gate.set_up(stack)
                     await nursery.start(parts.transport.serve, name="transports")
                     parts.state = StackState.RUNNING
                     # The user's block is cancelled first; while it starts, this is its block.
@@ -152,13 +176,16 @@ class _Machine:
 
     async def stop(self, grace: float) -> None:
         """Refuse what is new, let what has begun finish for *grace* seconds, then end."""
-        if self._parts.state is StackState.RUNNING:
-            self._parts.state = StackState.DRAINING
-            with trio.move_on_after(grace):
-                await self._parts.works.drain()
-            self._parts.works.cancel()
-        self._scope.cancel()
-        await self._ended.wait()
+        try:
+            if self._parts.state is StackState.RUNNING:
+                self._parts.state = StackState.DRAINING
+                with trio.move_on_after(grace):
+                    await self._parts.works.drain()
+                self._parts.works.cancel()
+        finally:
+            # Also where a warning of a work that nobody closed is an error.
+            self._scope.cancel()
+            await self._ended.wait()
 
     async def _tear_down(self) -> None:
         """Undo what was done, last one first, whatever goes wrong with one of them."""

@@ -45,6 +45,10 @@ class ErrorRule(enum.Enum):
     """The request is answered 500, and the exception ends the stack: what tests want."""
 
 
+# An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
+_UNANSWERED, _ANSWERED = AnswerState.UNANSWERED, AnswerState.ANSWERED
+
+
 class Pipeline:
     """Runs requests through the services, and knows how many are being handled."""
 
@@ -55,7 +59,7 @@ class Pipeline:
 
     async def serve(self, request: IncomingRequest) -> None:
         """Handle one request to its end."""
-        if request.state is AnswerState.ANSWERED:
+        if request.state is _ANSWERED:
             # A CANCEL came while it waited for its turn.
             return
         try:
@@ -86,7 +90,7 @@ class Pipeline:
         else:
             self._refuse(request)
             return
-        if request.state is AnswerState.UNANSWERED and request.transaction is not None:
+        if request.state is _UNANSWERED and request.transaction is not None:
             raise LocalProtocolError(
                 f"service {service.name!r} took a {request.method} and did not answer it"
             )
@@ -94,7 +98,7 @@ class Pipeline:
     def _refuse(self, request: IncomingRequest) -> None:
         """Nobody took it.  RFC 3261 section 8.2.1."""
         services = self._parts.services
-        if request.transaction is None or request.state is not AnswerState.UNANSWERED:
+        if request.transaction is None or request.state is not _UNANSWERED:
             return
         self._parts.events.tell_if_wanted(
             SecurityEventKind.NOT_SUPPORTED, request.source, request.method, request.endpoint.name
@@ -108,7 +112,7 @@ class Pipeline:
             request.respond(405 if known else 501, headers=[("Allow", services.allow)])
 
     def _answer(self, request: IncomingRequest, status: int, reason: str | None) -> None:
-        if request.transaction is not None and request.state is not AnswerState.ANSWERED:
+        if request.transaction is not None and request.state is not _ANSWERED:
             request.send_response(request.create_response(status, reason))
 
     # -- the error rule

@@ -26,6 +26,9 @@ _BACKLOG = 1000
 class SecurityEventKind(enum.Enum):
     """What happened."""
 
+    # CPython 3.11 hashes members in Python, by name; they are singletons.
+    __hash__ = object.__hash__
+
     UNIDENTIFIED = "no matching endpoint"
     ACCESS_DENIED = "address not permitted"
     CHALLENGE_SENT = "challenge sent"
@@ -149,33 +152,33 @@ class Suspects:
 
     def __init__(self, settings: SuspectSettings | None = None) -> None:
         self._settings = SuspectSettings() if settings is None else settings
-        self._seen: collections.OrderedDict[str, _Suspect] = collections.OrderedDict()
+        self.seen: collections.OrderedDict[str, _Suspect] = collections.OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self.seen)
 
     def miss(self, host: str, now: float) -> int:
         """Note an unidentified request; how many there were, once that is worth telling, or 0."""
         settings = self._settings
-        suspect = self._seen.pop(host, None)
+        suspect = self.seen.pop(host, None)
         if suspect is None:
             suspect = _Suspect(collections.deque(maxlen=settings.count))
         times = suspect.times
         times.append(now)
         suspect.misses += 1
-        self._seen[host] = suspect
+        self.seen[host] = suspect
         self._prune(now)
         recent = len(times) == settings.count and now - times[0] <= settings.period
         return suspect.misses if recent else 0
 
     def hit(self, host: str) -> None:
         """Somebody there was identified: nothing is held against it any longer."""
-        self._seen.pop(host, None)
+        self.seen.pop(host, None)
 
     def _prune(self, now: float) -> None:
-        while self._seen:
-            host, suspect = next(iter(self._seen.items()))
+        while self.seen:
+            host, suspect = next(iter(self.seen.items()))
             silent = now - suspect.times[-1] > self._settings.forget_after
-            if not silent and len(self._seen) <= self._settings.capacity:
+            if not silent and len(self.seen) <= self._settings.capacity:
                 return
-            del self._seen[host]
+            del self.seen[host]

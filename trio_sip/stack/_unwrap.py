@@ -31,8 +31,9 @@ def unwrapping_single_errors() -> Iterator[None]:
         only = single_error(group)
         if only is None:
             raise
-        error = only
-    else:
-        return
-    # Outside of the handler, so that the group is not its context.
-    raise error
+        context = only.__context__
+        try:
+            raise only
+        finally:
+            # The group is not what the error happened in.
+            only.__context__ = context

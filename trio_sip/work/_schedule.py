@@ -70,8 +70,8 @@ class Schedule:
         due: float | None = trio.current_time() + self._interval
         while due is not None:
             await trio.sleep_until(due)
-            task = ScheduledTask(self._work, self._fn, self._args, trio.current_time())
-            self._work._enqueue(task)
+            task = ScheduledTask(self._work, self._fn, self._args)
+            self._work._enqueue(task.perform, (), task)
             await task.wait()
             due = self._next_due(due, trio.current_time())
 

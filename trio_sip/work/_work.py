@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
-import attrs
 import trio
 
 from trio_sip._errors import LocalProtocolError, Overloaded
 
-from ._runner import Runner
 from ._schedule import Schedule, ScheduleMode
 from ._statistics import Load, WorkState, WorkStatistics
-from ._task import AwaitedTask, HoldTask, Task, call, current_task
+from ._task import AwaitedTask, HoldTask, Task, WaitedTask, call, current_task
 
-if TYPE_CHECKING:  # Works make works, and a work asks them for a runner.
+if TYPE_CHECKING:  # Works make works, and runners run them.
+    from ._runner import Runner
     from ._works import Works
 
 __all__ = ["Work"]
@@ -25,41 +25,72 @@ __all__ = ["Work"]
 PosArgsT = TypeVarTuple("PosArgsT")
 ResultT = TypeVar("ResultT")
 
+# Looking a member up in its enum costs three times as much as a global name.
+_OPEN, _NORMAL, _OVERLOADED = WorkState.OPEN, Load.NORMAL, Load.OVERLOADED
 
-@attrs.define(eq=False, repr=False, weakref_slot=False)
+
+def _name_of(key: Hashable) -> str:
+    """A name made from a key: a Call-ID and a tag stand one behind the other."""
+    if isinstance(key, tuple):
+        try:
+            return " ".join(key)
+        except TypeError:
+            pass  # Not all of its parts are text.
+    return str(key)
+
+
 class Work:
     """Tasks that belong together, for example everything that happens to one dialog.
 
     Made by `Works.create` or `Works.grouped`.  They run in the order pushed and never two at a
-    time, each as part of a trio task that carries the work's name; tasks of different works
+    time, each as part of a trio task that carries the work's name meanwhile; tasks of different works
     interleave.  An exception of a task goes to the error rule of the stack and the work goes on;
     `trio.Cancelled` and `KeyboardInterrupt` always pass.
 
     ``async with works.create("x") as work:`` drains and ends it, as `aclose` does.
     """
 
-    _works: Works
-    _name: str
-    _key: Hashable | None
-    _state: WorkState = attrs.field(default=WorkState.OPEN, init=False)
-    _load: Load = attrs.field(default=Load.NORMAL, init=False)
-    _runner: Runner | None = attrs.field(default=None, init=False)
-    _running: Task | None = attrs.field(default=None, init=False)
-    _running_since: float = attrs.field(default=0.0, init=False)
-    _done: int = attrs.field(default=0, init=False)
-    _longest_queue: int = attrs.field(default=0, init=False)
-    _longest_wait: float = attrs.field(default=0.0, init=False)
-    _schedules: tuple[Schedule, ...] = attrs.field(default=(), init=False)
-    _ended: trio.Event | None = attrs.field(default=None, init=False)
+    # A plain class with slots: one is made for every request outside of dialogs.
+    __slots__ = (
+        "_done",
+        "_ended",
+        "_key",
+        "_load",
+        "_longest_queue",
+        "_longest_wait",
+        "_name",
+        "_queue",
+        "_runner",
+        "_schedules",
+        "_state",
+        "_works",
+    )
+
+    def __init__(self, works: Works, key: Hashable | None, name: str | None) -> None:
+        self._works = works
+        self._key = key
+        self._name = name  # None: it follows from the key, and is made when first asked for.
+        self._state = _OPEN
+        self._load = _NORMAL
+        self._queue: deque[Task] | None = None  # Only while it has something to do.
+        self._runner: Runner | None = None  # Only while a task of it runs.
+        self._done = 0
+        self._longest_queue = 0
+        self._longest_wait = 0.0
+        self._schedules: tuple[Schedule, ...] = ()
+        self._ended: trio.Event | None = None
 
     def __repr__(self) -> str:
         """Show the name and how it stands."""
-        return f"<Work {self._name!r} {self._state.value}, {self.waiting} waiting>"
+        return f"<Work {self.name!r} {self._state.value}, {self.waiting} waiting>"
 
     @property
     def name(self) -> str:
         """What logs, statistics and trio's own task dumps show."""
-        return self._name
+        name = self._name
+        if name is None:
+            name = self._name = _name_of(self._key)
+        return name
 
     @property
     def state(self) -> WorkState:
@@ -69,7 +100,7 @@ class Work:
     @property
     def waiting(self) -> int:
         """Tasks pushed and not yet begun."""
-        return 0 if self._runner is None else len(self._runner.queue)
+        return 0 if self._queue is None else len(self._queue)
 
     @property
     def overloaded(self) -> bool:
@@ -86,18 +117,18 @@ class Work:
         Errors: `Overloaded` when the queue is at the high-water mark, `trio.ClosedResourceError`
         when the work takes no new tasks.
         """
-        runner = self._runner
-        if runner is not None and len(runner.queue) >= self._works.high_water:
+        queue = self._queue
+        if queue is not None and len(queue) >= self._works.high_water:
             self._works._refused += 1
-            raise Overloaded(f"work {self._name!r} has {len(runner.queue)} tasks waiting")
-        self._enqueue(Task(self, fn, args, self._works._clock()))
+            raise Overloaded(f"work {self.name!r} has {len(queue)} tasks waiting")
+        self._enqueue(fn, args)
 
     def push_unbounded(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
         """`push` even when the queue is full: for an ACK or a response, which ease the load.
 
         Only for what something else bounds, such as the number of transactions.
         """
-        self._enqueue(Task(self, fn, args, self._works._clock()))
+        self._enqueue(fn, args)
 
     def push_from_thread(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
         """`push` from a thread that is not trio's.  What is then refused is dropped and counted.
@@ -134,8 +165,8 @@ class Work:
         waiter = works._waiter()
         works._waits.add(waiter, work)
         try:
-            task = AwaitedTask(work, fn, args, works._clock())
-            work._enqueue(task)
+            task = AwaitedTask(work, fn, args)
+            work._enqueue(task.perform, (), task)
             return await task.outcome()
         finally:
             works._waits.remove(waiter, work)
@@ -156,11 +187,11 @@ class Work:
             return
         works = self._works
         waiter = works._waiter()
-        hold = HoldTask(work, works._clock())
+        hold = HoldTask(work)
         try:
             works._waits.add(waiter, work)
             try:
-                work._enqueue(hold)
+                work._enqueue(hold.perform, (), hold)
                 await hold.wait()
             finally:
                 works._waits.remove(waiter, work)
@@ -215,7 +246,7 @@ class Work:
         if work._state is WorkState.OPEN:
             work._stop_schedules()
             work._state = WorkState.CLOSING
-            if work._runner is None:
+            if work._queue is None:
                 work._end_life()
         if work._is_current():
             await trio.lowlevel.checkpoint()
@@ -251,17 +282,18 @@ class Work:
             return
         work._stop_schedules()
         work._state = WorkState.CLOSING
-        runner = work._runner
-        if runner is None:
+        if work._queue is None:
             work._end_life()
             return
-        dropped = list(runner.queue)
-        runner.queue.clear()
+        dropped = list(work._queue)
+        # A runner finds the queue empty when the work's turn comes, and lets it end.
+        work._queue.clear()
         self._works._dropped += len(dropped)
-        for task in dropped:
-            task.drop()
-        if work._running is not None:
-            runner.cancel_running()
+        for _, _, _, _, waited in dropped:
+            if waited is not None:
+                waited.drop()
+        if work._runner is not None:
+            work._runner.cancel_running()
 
     async def __aenter__(self) -> Work:
         """Nothing to open; `aclose` at the end of the block."""
@@ -280,14 +312,14 @@ class Work:
     def statistics(self) -> WorkStatistics:
         """How it stands now."""
         return WorkStatistics(
-            name=self._name,
+            name=self.name,
             state=self._state,
             load=self._load,
             waiting=self.waiting,
             done=self._done,
             longest_queue=self._longest_queue,
             longest_wait=self._longest_wait,
-            running_since=None if self._running is None else self._running_since,
+            running_since=None if self._runner is None else self._runner.since,
             waits_for=tuple(target.name for target in self._works._waits.targets(self)),
         )
 
@@ -295,80 +327,74 @@ class Work:
 
     def _living(self) -> Work:
         """The work that tasks of this group go to: another one, if this handle is a stale one."""
-        if self._key is None or self._runner is not None:
+        if self._key is None or self._queue is not None:
             return self
         return self._works._grouped.get(self._key, self)
 
     def _is_current(self) -> bool:
         """Whether the running code is part of the task that runs in this work now."""
-        running = self._running
-        return running is not None and current_task.get() is running
+        runner = self._runner
+        return runner is not None and current_task.get() is runner.task
 
     def _check_open(self) -> None:
-        if self._state is not WorkState.OPEN:
-            raise trio.ClosedResourceError(f"work {self._name!r} is {self._state.value}")
+        if self._state is not _OPEN:
+            raise trio.ClosedResourceError(f"work {self.name!r} is {self._state.value}")
 
-    def _enqueue(self, task: Task) -> None:
-        """Put *task* at the end of the queue, and get a runner if there is none yet."""
-        runner = self._runner
-        if runner is None:
+    def _enqueue(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], waited: WaitedTask | None = None
+    ) -> None:
+        """Put a task at the end of the queue, and the work among the ready ones if it was idle."""
+        works = self._works
+        queue = self._queue
+        if queue is None:
             if self._key is not None and (work := self._living()) is not self:
-                task.work = work
-                work._enqueue(task)
+                if waited is not None:
+                    waited.work = work
+                work._enqueue(fn, args, waited)
                 return
             self._check_open()
-            runner = self._runner = self._works._activate(self)
-        elif self._state is not WorkState.OPEN:
-            self._check_open()
-        queue = runner.queue
-        queue.append(task)
-        waiting = len(queue)
+            works._activate(self)
+            self._queue = deque(((self, fn, args, works._clock(), waited),))
+            waiting = 1
+        else:
+            if self._state is not _OPEN:
+                self._check_open()
+            queue.append((self, fn, args, works._clock(), waited))
+            waiting = len(queue)
         if waiting > self._longest_queue:
             self._longest_queue = waiting
-        if waiting >= self._works.high_water and self._load is Load.NORMAL:
-            self._load = Load.OVERLOADED
-            self._works._overloaded += 1
+        if waiting >= works.high_water and self._load is _NORMAL:
+            self._load = _OVERLOADED
+            works._overloaded += 1
 
-    def _withdraw(self, task: Task) -> bool:
-        """Take *task* out of the queue: False if it is no longer there."""
-        if self._runner is None or task not in self._runner.queue:
-            return False
-        self._runner.queue.remove(task)
-        self._ease(len(self._runner.queue))
-        return True
+    def _withdraw(self, waited: WaitedTask) -> bool:
+        """Take its task out of the queue: False if it is no longer there."""
+        queue = self._queue or ()
+        for place, task in enumerate(queue):
+            if task[4] is waited:
+                del self._queue[place]
+                self._ease(len(self._queue))
+                return True
+        return False
 
     def _ease(self, waiting: int) -> None:
         """The queue has become shorter."""
-        if self._load is Load.OVERLOADED and waiting <= self._works.low_water:
-            self._load = Load.NORMAL
+        if self._load is _OVERLOADED and waiting <= self._works.low_water:
+            self._load = _NORMAL
             self._works._overloaded -= 1
 
-    def _cancel_running(self, task: Task) -> None:
-        if self._running is task and self._runner is not None:
-            self._runner.cancel_running()
-
-    def _begin(self, task: Task, waiting: int) -> None:
-        now = self._works._clock()
-        self._running = task
-        self._running_since = now
-        waited = now - task.pushed_at
-        if waited > self._longest_wait:
-            self._longest_wait = waited
-        if self._load is Load.OVERLOADED:
-            self._ease(waiting)
-
-    def _end(self) -> None:
-        self._running = None
-        self._done += 1
-        self._works._done += 1
+    def _cancel_running(self, waited: WaitedTask) -> None:
+        runner = self._runner
+        if runner is not None and runner.task is not None and runner.task[4] is waited:
+            runner.cancel_running()
 
     def _task_failed(self, error: Exception) -> None:
         self._works._task_failed(self, error)
 
     def _idle(self) -> None:
-        """The runner is gone, because there is nothing left to do."""
-        self._runner = None
-        if self._load is Load.OVERLOADED:
+        """There is nothing left to do."""
+        self._queue = None
+        if self._load is _OVERLOADED:
             self._ease(0)
         if self._state is WorkState.CLOSING:
             self._end_life()
@@ -381,7 +407,7 @@ class Work:
 
     def _unschedule(self, schedule: Schedule) -> None:
         self._schedules = tuple(other for other in self._schedules if other is not schedule)
-        if self._runner is None and self._key is not None:
+        if self._queue is None and self._key is not None:
             self._works._forget_if_idle(self)
 
     def _end_life(self) -> None:

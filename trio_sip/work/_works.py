@@ -12,7 +12,7 @@ import trio
 
 from trio_sip._errors import LocalProtocolError, Overloaded
 
-from ._runner import Runner, Runners
+from ._runner import Runners
 from ._schedule import Schedule
 from ._statistics import WorksStatistics, WorkState, WorkStatistics
 from ._task import current_task
@@ -37,9 +37,10 @@ def current_work() -> Work | None:
     A trio task started by a task of a work belongs to it for as long as that task runs.
     """
     task = current_task.get()
-    if task is None or task.work._running is not task or isinstance(task.work._key, _Ungrouped):
+    if task is None:
         return None
-    return task.work
+    work = task[0]
+    return work if work._is_current() and not isinstance(work._key, _Ungrouped) else None
 
 
 class _Ungrouped:
@@ -106,7 +107,7 @@ class Works:
             )
         elif name in self._named:
             raise LocalProtocolError(f"there is a work named {name!r} already")
-        work = self._named[name] = Work(self, name, None)
+        work = self._named[name] = Work(self, None, name)
         return work
 
     def grouped(self, key: Hashable, name: str | None = None) -> Work:
@@ -121,7 +122,7 @@ class Works:
         work = self._grouped.get(key)
         if work is None:
             self._check_open()
-            work = Work(self, str(key) if name is None else name, key)
+            work = Work(self, key, name)
         return work
 
     def push(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
@@ -212,12 +213,12 @@ class Works:
         if self._state is not WorkState.OPEN:
             raise trio.ClosedResourceError("the stack makes no new works: it is closing")
 
-    def _activate(self, work: Work) -> Runner:
+    def _activate(self, work: Work) -> None:
         if self._state is WorkState.CLOSED:
             raise trio.ClosedResourceError("the stack's works have ended")
         if work._key is not None:
             self._grouped[work._key] = work
-        return self._runners.assign(work)
+        self._runners.activate(work)
 
     def _start_schedule(self, work: Work, schedule: Schedule) -> None:
         if work._key is not None:
@@ -228,8 +229,8 @@ class Works:
     def _waiter(self) -> Waiter:
         """Who waits, if the running code does: its work, or else its trio task."""
         task = current_task.get()
-        if task is not None and task.work._running is task:
-            return task.work
+        if task is not None and task[0]._is_current():
+            return task[0]
         return trio.lowlevel.current_task()
 
     def _task_failed(self, work: Work, error: Exception) -> None:

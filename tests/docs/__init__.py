@@ -1,0 +1,1 @@
+"""The documentation: every block of it runs, and nothing public is missing from it."""
