@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import sys
 from typing import Any
 
@@ -95,6 +96,37 @@ class NameWhatIsMeant(SphinxPostTransform):
                 node["reftarget"] = SHARED[target]
 
 
+class LinkWhatIsDocumented(SphinxPostTransform):
+    """Make links of names in pages of Markdown, which are plain code to everybody else."""
+
+    default_priority = 5
+
+    def run(self, **kwargs: Any) -> None:
+        """Wrap each literal that is the name of something documented."""
+        env = self.env
+        if not str(env.doc2path(env.docname)).endswith(".md"):
+            return
+        documented = set(env.domains.python_domain.objects)
+        for literal in list(self.document.findall(nodes.literal)):
+            text = literal.astext()
+            if not _PUBLIC_NAME.fullmatch(text) or _is_linked(literal):
+                continue
+            found = _candidates(SHARED.get(text, text), documented)
+            if found:
+                link = env.domains.python_domain.resolve_xref(
+                    env, env.docname, self.app.builder, "obj", found[0], pending_xref(), literal
+                )
+                if link is not None:
+                    literal.replace_self(link)
+
+
+_PUBLIC_NAME = re.compile(r"(?:[A-Z]\w*[a-z]\w*|open_\w+)(?:\.\w+)?|trio_sip\.\w+")
+
+
+def _is_linked(node: nodes.Node) -> bool:
+    return isinstance(node.parent, nodes.title | nodes.reference | pending_xref)
+
+
 def _public_home(target: str) -> str:
     """``trio_sip.stack._stack.Stack`` → ``trio_sip.stack.Stack``: where it is documented."""
     *packages, last = target.split(".")
@@ -147,6 +179,7 @@ def _hide_machinery(
 def setup(app: Sphinx) -> None:
     """Resolve what plain Sphinx leaves open."""
     app.add_post_transform(NameWhatIsMeant)
+    app.add_post_transform(LinkWhatIsDocumented)
     app.connect("missing-reference", _resolve)
     app.connect("autodoc-process-docstring", _read_sections)
     app.connect("autodoc-skip-member", _hide_machinery)

@@ -110,9 +110,7 @@ class _Starter:
 async def _run(block: Block, page: Path, names: dict[str, Any]) -> None:
     tree = _StartInstead().visit(ast.parse("\n" * (block.line - 1) + block.text, str(page)))
     ast.fix_missing_locations(tree)
-    code = compile(
-        tree, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
-    )
+    code = compile(tree, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     result = types.FunctionType(code, names)()
     if inspect.isawaitable(result):
         await result

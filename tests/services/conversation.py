@@ -57,12 +57,10 @@ async def open_server(
         network=network.host("server"),
         services=services,
         settings=StackSettings(digest_algorithms=algorithms, identifier_order=order),
+        identifiers=identifiers,
+        authenticator=authenticator,
         strict=True,
     ) as stack:
-        for identifier in identifiers:
-            stack.register_endpoint_identifier(identifier)
-        if authenticator is not None:
-            stack.register_authenticator(authenticator)
         yield stack
 
 

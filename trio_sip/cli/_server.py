@@ -16,7 +16,7 @@ from trio_sip.services import (
     UserOptionsService,
     open_sqlite_location,
 )
-from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack, StackSettings, open_stack
+from trio_sip.stack import Endpoint, IncomingRequest, Stack, StackSettings, open_stack
 
 from ._config import ServeConfig
 from ._printer import Printer
@@ -40,14 +40,19 @@ async def open_server(config: ServeConfig, printer: Printer) -> AsyncIterator[St
     identifier = IdentifyByUser(endpoints, domains=config.domains)
     async with _open_location(config) as location:
         services = (
-            _Guard(authenticator, identifier),
             OptionsService(),
             Registrar(location, domains=config.domains),
             UserOptionsService(endpoints),
             MessageService(_Inbox(printer).receive),
         )
         settings = StackSettings(digest_algorithms=tuple(config.digest))
-        async with open_stack(*config.listen, services=services, settings=settings) as stack:
+        async with open_stack(
+            *config.listen,
+            services=services,
+            identifiers=[identifier],
+            authenticator=authenticator,
+            settings=settings,
+        ) as stack:
             yield stack
 
 
@@ -58,21 +63,6 @@ async def _open_location(config: ServeConfig) -> AsyncIterator[LocationStore]:
     else:
         async with open_sqlite_location(config.database) as location:
             yield location
-
-
-class _Guard(Service):
-    """Puts identifier and authenticator in place before the first message is read."""
-
-    name = "guard"
-
-    def __init__(self, authenticator: DigestAuthenticator, identifier: IdentifyByUser) -> None:
-        self._authenticator = authenticator
-        self._identifier = identifier
-
-    async def setup(self, stack: Stack) -> None:
-        """Register both."""
-        stack.register_endpoint_identifier(self._identifier)
-        stack.register_authenticator(self._authenticator)
 
 
 class _Inbox:

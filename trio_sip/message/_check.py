@@ -77,6 +77,10 @@ def _check_headers(message: Message) -> Fault | None:
             if values is None:
                 return Fault(400, f"Missing {field.name} header")
             typed[key] = field.parse(values[0])
+        for field in (FROM, TO):
+            if typed[field.key].tag == "":
+                # No token, and what it would identify could be anything.
+                return Fault(400, f"Bad {field.name} header")
         field = MAX_FORWARDS
         values = index.get("max-forwards")
         if values is not None and values != _USUAL_MAX_FORWARDS:

@@ -1,8 +1,7 @@
 """What plugs into a stack: who sends, who proves it, and what is done for them.
 
-Identifiers and the authenticator are registered with `Stack.register_endpoint_identifier` and
-`Stack.register_authenticator`; services are handed to `open_stack`, or registered later.  All of
-them use nothing but the public stack, so that yours can do the same.
+Services, identifiers and the authenticator are handed to `open_stack`, or registered with the
+stack later.  They use nothing but the public stack, so that yours can do the same.
 """
 
 from ._binding_table import Change, LocationStatistics

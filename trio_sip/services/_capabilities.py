@@ -34,5 +34,5 @@ def _body_types(stack: Stack) -> list[str]:
     types: set[str] = set()
     for service in stack.services:
         # Services of others need not know about this: who takes no bodies does not say so.
-        types.update(getattr(service, "body_types", ()))
+        types.update(service.body_types)
     return sorted(types)

@@ -31,8 +31,12 @@ class DigestAuthenticator:
 
     Example::
 
-        stack.register_authenticator(
-            DigestAuthenticator("example.com", {"alice": PlainSecret("alice", "wonderland")})
+        open_stack(
+            "udp://0.0.0.0:5060",
+            identifiers=[IdentifyByUser({"alice": Endpoint(name="alice")})],
+            authenticator=DigestAuthenticator(
+                "example.com", {"alice": PlainSecret("alice", "wonderland")}
+            ),
         )
 
     Args:

@@ -103,7 +103,7 @@ def _received_from(request: IncomingRequest, contacts: tuple[Contact, ...]) -> s
     """The source, where no contact names it: there is a NAT between us, or a proxy."""
     if not contacts:
         return None
-    (host, port), uri = request.source, contacts[0].uri
-    if f"{host}:{port}" in uri or (port == 5060 and (f"@{host};" in uri or uri.endswith(host))):
-        return None
-    return str(request.source)
+    source = str(request.source)
+    before, at, after = contacts[0].uri.partition("@")
+    named = (after if at else before.partition(":")[2]).partition(";")[0]
+    return None if named in (source, source.removesuffix(":5060")) else source

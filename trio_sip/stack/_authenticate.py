@@ -20,6 +20,7 @@ from trio_sip.auth import (
 )
 
 from ._endpoint import Endpoint, EndpointKind
+from ._identify import Identification
 from ._incoming import AnswerState, IncomingRequest
 from ._security import SecurityEvent, SecurityEventKind, SecurityEvents
 from ._service import Service, ServicePriority
@@ -78,8 +79,14 @@ class Authentication(Service):
     priority = ServicePriority.AUTHENTICATE
 
     def __init__(
-        self, events: SecurityEvents, *, algorithms: Sequence[str], nonce_lifetime: float
+        self,
+        identification: Identification,
+        events: SecurityEvents,
+        *,
+        algorithms: Sequence[str],
+        nonce_lifetime: float,
     ) -> None:
+        self._identification = identification
         self._events = events
         self._algorithms = tuple(algorithms)
         self._nonces = Nonces(os.urandom(32), lifetime=nonce_lifetime)
@@ -187,7 +194,10 @@ class Authentication(Service):
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Let pass what needs no proof or has given it; everything else ends here."""
-        result = await self.check(request.endpoint, request)
+        endpoint = request.endpoint
+        if endpoint.kind is _ARTIFICIAL:
+            self._identification.note_unidentified(request)
+        result = await self.check(endpoint, request)
         if result is _SUCCESS or result is _NOT_REQUIRED:
             return False
         if request.state is AnswerState.UNANSWERED:

@@ -116,7 +116,6 @@ class Identification(Service):
                 request.identified_by = one.name
                 break
         if endpoint is None:
-            self._note_unidentified(request)
             endpoint = ARTIFICIAL
         else:
             if self._suspects.seen and endpoint.kind is EndpointKind.KNOWN:
@@ -128,7 +127,14 @@ class Identification(Service):
         request.endpoint = endpoint
         return False
 
-    def _note_unidentified(self, request: IncomingRequest) -> None:
+    def note_unidentified(self, request: IncomingRequest) -> None:
+        """Tell that nobody knows the sender, now that it is asked to prove who it is.
+
+        Not before: the OPTIONS of a monitor, answered without a question, is no attack.
+        """
+        if request.identified_by is not None:
+            # Somebody knows it, and it may not come from there: that has been told.
+            return
         count = 1
         if any(one.name == "auth_username" for one in self._sorted):
             # The next try, with credentials, may still identify the sender.

@@ -167,6 +167,7 @@ class _Machine:
         parts.identification = Identification(parts.events, settings.identifier_order)
         parts.dialogs = Dialogs()
         parts.authentication = Authentication(
+            parts.identification,
             parts.events,
             algorithms=settings.digest_algorithms,
             nonce_lifetime=settings.nonce_lifetime,

@@ -54,6 +54,9 @@ class Service:
     extensions: frozenset[str] = frozenset()
     """The option tags it understands in Require; any other is answered 420."""
 
+    body_types: frozenset[str] = frozenset()
+    """The media types it takes in requests: they make up Accept."""
+
     async def on_request(self, request: IncomingRequest) -> bool:
         """Look at a request, in its work.  ``True`` means: I have taken it, ask nobody else.
 

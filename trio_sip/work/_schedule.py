@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trio_sip._errors import LocalProtocolError
+
 from ._task import ScheduledTask
 
 if TYPE_CHECKING:  # A work keeps its schedules and a schedule pushes to its work.
     from ._work import Work
 
-__all__ = ["Schedule", "ScheduleMode"]
+__all__ = ["Schedule", "ScheduleMode", "pick_interval"]
 
 
 class ScheduleMode(enum.Enum):
@@ -26,6 +28,16 @@ class ScheduleMode(enum.Enum):
 
     DELAY = "delay"
     """From the end of the task's last run."""
+
+
+def pick_interval(every: float | None, after: float | None) -> float:
+    """The one of the two that is given, or `LocalProtocolError`."""
+    if (every is None) == (after is None):
+        raise LocalProtocolError("schedule() takes either every= or after=")
+    interval = every if every is not None else after
+    if interval is None or interval < 0 or interval == every == 0:
+        raise LocalProtocolError(f"no interval: {interval!r}")
+    return interval
 
 
 class Schedule:

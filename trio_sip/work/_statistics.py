@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Hashable
 
 import attrs
 
-__all__ = ["Load", "WorkState", "WorkStatistics", "WorksStatistics"]
+__all__ = ["Load", "WorkState", "WorkStatistics", "WorksStatistics", "name_of"]
+
+
+def name_of(key: Hashable) -> str:
+    """A name for the work with this key; a Call-ID and a tag are joined by a space."""
+    if isinstance(key, tuple):
+        try:
+            return " ".join(key)
+        except TypeError:
+            return str(key)  # Not all of its parts are text.
+    return str(key)
 
 
 class WorkState(enum.Enum):
@@ -61,7 +72,7 @@ class WorksStatistics:
     """Works that exist: those made by name, and the transient ones that have something to do."""
 
     busy: int
-    """Works that have something to do, and so own a runner."""
+    """Works that have something to do."""
 
     parked: int
     """Runners that wait to be used again."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 import trio
 
-from trio_sip._errors import LocalProtocolError, Overloaded
+from trio_sip._errors import Overloaded
 
-from ._schedule import Schedule, ScheduleMode
-from ._statistics import Load, WorkState, WorkStatistics
+from ._schedule import Schedule, ScheduleMode, pick_interval
+from ._statistics import Load, WorkState, WorkStatistics, name_of
 from ._task import AwaitedTask, HoldTask, Task, WaitedTask, call, current_task
 
 if TYPE_CHECKING:  # Works make works, and runners run them.
@@ -27,16 +26,6 @@ ResultT = TypeVar("ResultT")
 
 # Looking a member up in its enum costs three times as much as a global name.
 _OPEN, _NORMAL, _OVERLOADED = WorkState.OPEN, Load.NORMAL, Load.OVERLOADED
-
-
-def _name_of(key: Hashable) -> str:
-    """A name made from a key: a Call-ID and a tag stand one behind the other."""
-    if isinstance(key, tuple):
-        try:
-            return " ".join(key)
-        except TypeError:
-            pass  # Not all of its parts are text.
-    return str(key)
 
 
 class Work:
@@ -87,10 +76,9 @@ class Work:
     @property
     def name(self) -> str:
         """What logs, statistics and trio's own task dumps show."""
-        name = self._name
-        if name is None:
-            name = self._name = _name_of(self._key)
-        return name
+        if self._name is None:
+            self._name = name_of(self._key)
+        return self._name
 
     @property
     def state(self) -> WorkState:
@@ -218,11 +206,7 @@ class Work:
         Errors: `LocalProtocolError` unless exactly one of the two is given, and *every* is more
         than 0; `trio.ClosedResourceError` when the work takes no new tasks.
         """
-        if (every is None) == (after is None):
-            raise LocalProtocolError("schedule() takes either every= or after=")
-        interval = every if every is not None else after
-        if interval is None or interval < 0 or interval == every == 0:
-            raise LocalProtocolError(f"no interval: {interval!r}")
+        interval = pick_interval(every, after)
         work = self._living()
         work._check_open()
         schedule = Schedule(work, fn, args, interval, mode if every is not None else None)
@@ -300,12 +284,7 @@ class Work:
         await trio.lowlevel.checkpoint()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         """Drain and end it."""
         await self.aclose()
 
@@ -347,19 +326,20 @@ class Work:
         works = self._works
         queue = self._queue
         if queue is None:
-            if self._key is not None and (work := self._living()) is not self:
+            key = self._key
+            if key is not None and (work := works._grouped.get(key, self)) is not self:
                 if waited is not None:
                     waited.work = work
                 work._enqueue(fn, args, waited)
                 return
-            self._check_open()
-            works._activate(self)
-            self._queue = deque(((self, fn, args, works._clock(), waited),))
-            waiting = 1
-        else:
             if self._state is not _OPEN:
                 self._check_open()
-            queue.append((self, fn, args, works._clock(), waited))
+            works._activate(self)
+            self._queue = deque(((self, fn, args, works._runners.clock(), waited),))
+            waiting = 1
+        else:
+            self._check_open()
+            queue.append((self, fn, args, works._runners.clock(), waited))
             waiting = len(queue)
         if waiting > self._longest_queue:
             self._longest_queue = waiting
@@ -369,12 +349,13 @@ class Work:
 
     def _withdraw(self, waited: WaitedTask) -> bool:
         """Take its task out of the queue: False if it is no longer there."""
-        queue = self._queue or ()
-        for place, task in enumerate(queue):
-            if task[4] is waited:
-                del self._queue[place]
-                self._ease(len(self._queue))
-                return True
+        queue = self._queue
+        if queue is not None:
+            for place, task in enumerate(queue):
+                if task[4] is waited:
+                    del queue[place]
+                    self._ease(len(queue))
+                    return True
         return False
 
     def _ease(self, waiting: int) -> None:
@@ -388,9 +369,6 @@ class Work:
         if runner is not None and runner.task is not None and runner.task[4] is waited:
             runner.cancel_running()
 
-    def _task_failed(self, error: Exception) -> None:
-        self._works._task_failed(self, error)
-
     def _idle(self) -> None:
         """There is nothing left to do."""
         self._queue = None
@@ -398,8 +376,8 @@ class Work:
             self._ease(0)
         if self._state is WorkState.CLOSING:
             self._end_life()
-        if self._key is not None:
-            self._works._forget_if_idle(self)
+        if self._key is not None and not self._schedules:
+            self._works._grouped.pop(self._key, None)
 
     def _stop_schedules(self) -> None:
         for schedule in self._schedules:

@@ -1,0 +1,64 @@
+"""Every conversation on a perfect network, and on thirty that lose a third of everything."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_sip.testing import MemoryNetwork
+
+from .talks import TALKS, Outcome
+
+SEEDS = range(30)
+HOUR = 3600.0
+
+
+async def on_a_terrible_network(name: str, seed: int) -> Outcome:
+    with trio.fail_after(HOUR):
+        async with MemoryNetwork.open(
+            seed=seed, loss=0.3, duplication=0.05, reordering=0.1, jitter=0.03
+        ) as network:
+            outcome = await TALKS[name](network)
+            assert 0 == network.open_sockets
+    return outcome
+
+
+@pytest.mark.parametrize("name", TALKS)
+async def test_on_a_perfect_network_everything_is_answered(
+    name: str, autojump_clock: MockClock
+) -> None:
+    with trio.fail_after(HOUR):
+        async with MemoryNetwork.open() as network:
+            assert Outcome.ANSWERED is await TALKS[name](network)
+            assert 0 == network.open_sockets
+
+
+@pytest.mark.parametrize("name", TALKS)
+async def test_on_terrible_networks_nearly_everything_is_answered_and_nothing_is_left_over(
+    name: str, autojump_clock: MockClock
+) -> None:
+    outcomes: list[Outcome] = []
+    for seed in SEEDS:
+        try:
+            outcomes.append(await on_a_terrible_network(name, seed))
+        except BaseException as error:
+            error.add_note(f"{name} with seed {seed}")
+            raise
+
+    assert outcomes.count(Outcome.ANSWERED) >= len(SEEDS) - 1
+
+
+@pytest.mark.parametrize("name", TALKS)
+async def test_a_seed_tells_the_same_story_every_time(name: str, autojump_clock: MockClock) -> None:
+    stories = []
+    for _ in range(2):
+        async with MemoryNetwork.open(seed=7, loss=0.3, jitter=0.03) as network:
+            began = trio.current_time()
+            await TALKS[name](network)
+            # Nonces and their answers come from the operating system's dice.
+            stories.append([(w.time - began, w.source, w.label, w.fate) for w in network.wires])
+
+    assert [
+        (pytest.approx(time), source, label, fate) for time, source, label, fate in stories[0]
+    ] == stories[1]
