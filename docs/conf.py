@@ -48,6 +48,7 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
 autodoc_default_options = {"undoc-members": True}
 
 # Inventories come from outside: only where somebody says that there is an outside.
@@ -114,7 +115,13 @@ class LinkWhatIsDocumented(SphinxPostTransform):
             found = _candidates(SHARED.get(text, text), documented)
             if found:
                 link = env.domains.python_domain.resolve_xref(
-                    env, env.docname, self.app.builder, "obj", found[0], pending_xref(), literal
+                    env,
+                    env.docname,
+                    self.app.builder,
+                    "obj",
+                    found[0],
+                    pending_xref(),
+                    literal.deepcopy(),
                 )
                 if link is not None:
                     literal.replace_self(link)

@@ -200,13 +200,13 @@ def test_a_request_out_of_order_moves_nothing() -> None:
 
 def test_a_2xx_confirms_an_early_dialog_and_settles_its_route() -> None:
     dialog = Dialog.as_uac(invite(), answered(180))
-    assert DialogState.EARLY is dialog.state
+    before = dialog.state
     final = answered(200, contact="<sip:bob@192.0.2.22>")
     final.headers.remove("Record-Route")
     final.headers.add("Record-Route", "<sip:p3.example;lr>")
     dialog.receive_response(final)
 
-    assert DialogState.CONFIRMED is dialog.state
+    assert (DialogState.EARLY, DialogState.CONFIRMED) == (before, dialog.state)
     assert "192.0.2.22" == dialog.remote_target.host
     assert ["p3.example"] == [hop.uri.host for hop in dialog.route_set]
 

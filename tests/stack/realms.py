@@ -23,9 +23,7 @@ class Realm:
         self.asked: list[str] = []
 
     def data(self, endpoint: Endpoint) -> DigestChallengeData:
-        return DigestChallengeData(
-            realm=self.realm, auth=PlainSecret(endpoint.name, self.password)
-        )
+        return DigestChallengeData(realm=self.realm, auth=PlainSecret(endpoint.name, self.password))
 
     async def requires_authentication(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
         self.asked.append(request.method)
@@ -60,7 +58,8 @@ def with_credentials(
     (header,) = attempt.headers(method=request.method, uri=request.target, cnonce="0a4f113b")
     number = request.cseq.number
     again = data.replace(
-        f"CSeq: {number} ".encode(), f"{header.name}: {header.value}\r\nCSeq: {number + 1} ".encode()
+        f"CSeq: {number} ".encode(),
+        f"{header.name}: {header.value}\r\nCSeq: {number + 1} ".encode(),
     )
     branch = request.via.branch
     assert branch is not None

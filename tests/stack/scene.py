@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import attrs
 import trio
@@ -218,6 +218,13 @@ class Scene:
 
     async def connect(self) -> StreamPeer:
         return StreamPeer(await self.network.host("alice").connect(BOB))
+
+
+async def run_until_it_ends(alice: Peer, stack: AbstractAsyncContextManager[Stack]) -> None:
+    """Let alice send one request to a stack, and wait for what becomes of it."""
+    async with stack:
+        alice.send(request())
+        await trio.sleep_forever()
 
 
 @asynccontextmanager

@@ -203,7 +203,11 @@ async def test_check_authentication_finds_wrong_and_right_credentials(
         await here.alice.ask(with_credentials(request(), challenge, password="wrong"))
         await here.alice.ask(with_credentials(request(branch="2", cseq=3), challenge))
 
-    assert [CheckAuthResult.CHALLENGE_SENT, CheckAuthResult.FAILED, CheckAuthResult.SUCCESS] == found
+    assert [
+        CheckAuthResult.CHALLENGE_SENT,
+        CheckAuthResult.FAILED,
+        CheckAuthResult.SUCCESS,
+    ] == found
     found.clear()
 
 

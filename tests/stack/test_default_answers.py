@@ -8,16 +8,31 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.stack import (
     AccessList,
     Endpoint,
     IncomingRequest,
     StackSettings,
+    open_stack,
 )
+from trio_sip.testing import MemoryNetwork
 
 from .realms import Realm
-from .scene import Application, Knows, Scene, accept, invite, request, scene, without
+from .scene import (
+    UDP_BOB,
+    Application,
+    Knows,
+    Peer,
+    Scene,
+    accept,
+    invite,
+    request,
+    run_until_it_ends,
+    scene,
+    without,
+)
 
 
 async def test_what_is_not_sip_is_dropped_and_counted_on_udp(autojump_clock: MockClock) -> None:
@@ -366,13 +381,13 @@ async def test_in_strict_mode_a_forgotten_answer_ends_the_stack(
     async def forget(incoming: IncomingRequest) -> None:
         pass
 
-    with pytest.raises(ValueError, match="and did not answer it"):
-        async with scene(Application(forget)) as here:
-            here.alice.send(request())
-            try:
-                await trio.sleep(3600)
-            finally:
-                here.alice.close()
+    async with MemoryNetwork.open() as network:
+        alice = Peer(network.host("alice"))
+        bob = open_stack(
+            UDP_BOB, services=[Application(forget)], network=network.host("bob"), strict=True
+        )
+        with pytest.raises(LocalProtocolError, match="and did not answer it"):
+            await run_until_it_ends(alice, bob)
 
 
 async def test_copies_of_a_faulty_request_get_the_same_bytes(autojump_clock: MockClock) -> None:
@@ -383,4 +398,3 @@ async def test_copies_of_a_faulty_request_get_the_same_bytes(autojump_clock: Moc
 
         assert 1 == len(set(here.alice.raw[:3]))
         assert 2 == len(set(here.alice.raw))
-

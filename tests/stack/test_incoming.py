@@ -115,9 +115,10 @@ async def test_a_refused_invite_is_repeated_until_the_ack_or_for_32_seconds(
 
 async def test_there_is_one_final_answer(autojump_clock: MockClock) -> None:
     async def twice(incoming: IncomingRequest) -> None:
-        assert AnswerState.UNANSWERED is incoming.state
+        states = [incoming.state]
         incoming.respond(200)
-        assert AnswerState.ANSWERED is incoming.state
+        states.append(incoming.state)
+        assert [AnswerState.UNANSWERED, AnswerState.ANSWERED] == states
         with pytest.raises(LocalProtocolError, match="answered already"):
             incoming.respond(486)
         with pytest.raises(ValueError, match="answered already"):
@@ -322,9 +323,7 @@ async def test_what_has_one_call_id_and_from_tag_is_handled_in_order(
         for number, call_id in enumerate(["c1", "c1", "c2", "c1"]):
             name = f"{call_id}-{number}"
             here.alice.send(
-                request(
-                    branch=name, cseq=number + 1, call_id=call_id, headers=[f"X-Name: {name}"]
-                )
+                request(branch=name, cseq=number + 1, call_id=call_id, headers=[f"X-Name: {name}"])
             )
         await here.alice.statuses(5)
 

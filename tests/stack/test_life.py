@@ -10,17 +10,14 @@ from trio_sip._errors import LocalProtocolError, TransportFailed
 from trio_sip.message import Response
 from trio_sip.stack import IncomingRequest, Service, Stack, StackState, open_stack
 from trio_sip.testing import MemoryNetwork
-from trio_sip.transport import Address
 
-from .scene import ALICE, BOB, UDP_BOB, Application, Peer, accept, request, scene
+from .scene import BOB, UDP_BOB, Application, Peer, accept, request, run_until_it_ends, scene
 
 
 class Diary(Service):
     """Writes down what happens to it, and fails where it is told to."""
 
-    def __init__(
-        self, name: str, lines: list[str], *, fails: str = "", priority: int = 64
-    ) -> None:
+    def __init__(self, name: str, lines: list[str], *, fails: str = "", priority: int = 64) -> None:
         self.name = name
         self.lines = lines
         self.fails = fails
@@ -178,11 +175,13 @@ async def test_a_teardown_that_never_ends_is_given_up(autojump_clock: MockClock)
 
 
 async def test_without_an_address_a_port_for_sending_is_opened(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network:
-        async with open_stack(network=network.host("bob")) as stack:
-            (listen,) = stack.listening
-            assert ("udp", "0.0.0.0") == (listen.scheme, listen.host)
-            assert 0 != listen.port
+    async with (
+        MemoryNetwork.open() as network,
+        open_stack(network=network.host("bob")) as stack,
+    ):
+        (listen,) = stack.listening
+        assert ("udp", "0.0.0.0") == (listen.scheme, listen.host)
+        assert 0 != listen.port
 
 
 # -- the end
@@ -191,24 +190,18 @@ async def test_without_an_address_a_port_for_sending_is_opened(autojump_clock: M
 async def test_cancelling_reaches_the_block_first_over_sockets_that_still_work(
     autojump_clock: MockClock,
 ) -> None:
-    async with MemoryNetwork.open() as network:
-        async with (
-            open_stack(
-                "udp://192.0.2.1:5060", network=network.host("alice"), strict=True
-            ),
-            open_stack(UDP_BOB, network=network.host("bob"), services=[Application()]) as bob,
-        ):
-            goodbye: list[Response] = []
-            with trio.move_on_after(1):
-                async with open_stack(network=network.host("carol")) as carol:
-                    try:
-                        await trio.sleep_forever()
-                    finally:
-                        with trio.move_on_after(4, shield=True):
-                            goodbye.append(await carol.send_request("MESSAGE", "sip:192.0.2.2"))
+    goodbye: list[Response] = []
+    async with scene(Application()) as here:
+        with trio.move_on_after(1):
+            async with open_stack(network=here.network.host("carol")) as carol:
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    with trio.move_on_after(4, shield=True):
+                        goodbye.append(await carol.send_request("MESSAGE", "sip:192.0.2.2"))
 
-            assert [200] == [response.status for response in goodbye]
-            assert 1 == bob.statistics().requests_received
+        assert [200] == [response.status for response in goodbye]
+        assert 1 == here.stack.statistics().requests_received
 
 
 async def test_what_has_begun_may_finish_within_the_grace(autojump_clock: MockClock) -> None:
@@ -309,26 +302,32 @@ async def test_one_error_leaves_nested_stacks_and_nurseries_as_itself(
         await trio.sleep(1)
         raise KeyError("mine")
 
+    async def nested(network: MemoryNetwork) -> None:
+        async with (
+            open_stack(network=network.host("bob")),
+            open_stack(network=network.host("alice")),
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(fail)
+            await trio.sleep_forever()
+
     async with MemoryNetwork.open() as network:
         with pytest.raises(KeyError):
-            async with (
-                open_stack(network=network.host("bob")),
-                open_stack(network=network.host("alice")),
-                trio.open_nursery() as nursery,
-            ):
-                nursery.start_soon(fail)
-                await trio.sleep_forever()
+            await nested(network)
 
 
 async def test_two_errors_leave_as_the_group_they_are(autojump_clock: MockClock) -> None:
     async def fail(error: Exception) -> None:
         raise error
 
+    async def twice(network: MemoryNetwork) -> None:
+        async with open_stack(network=network.host("bob")), trio.open_nursery() as nursery:
+            nursery.start_soon(fail, KeyError())
+            nursery.start_soon(fail, ValueError())
+
     async with MemoryNetwork.open() as network:
         with pytest.raises(ExceptionGroup) as caught:
-            async with open_stack(network=network.host("bob")), trio.open_nursery() as nursery:
-                nursery.start_soon(fail, KeyError())
-                nursery.start_soon(fail, ValueError())
+            await twice(network)
 
     only_key, rest = caught.value.split(KeyError)
     assert only_key is not None
@@ -343,12 +342,11 @@ async def test_in_strict_mode_a_bug_in_a_handler_ends_the_stack_bare(
 
     async with MemoryNetwork.open() as network:
         alice = Peer(network.host("alice"))
+        bob = open_stack(
+            UDP_BOB, services=[Application(fail)], network=network.host("bob"), strict=True
+        )
         with pytest.raises(ZeroDivisionError, match="a bug"):
-            async with open_stack(
-                UDP_BOB, services=[Application(fail)], network=network.host("bob"), strict=True
-            ):
-                alice.send(request())
-                await trio.sleep_forever()
+            await run_until_it_ends(alice, bob)
 
         assert 500 == (await alice.response()).status
 
@@ -385,10 +383,7 @@ async def test_keyboard_interrupt_passes_even_where_bugs_are_contained(
         raise KeyboardInterrupt
 
     async with MemoryNetwork.open() as network:
-        alice = Peer(network.host("alice"), ALICE, Address("192.0.2.2", 5060))
+        alice = Peer(network.host("alice"))
+        bob = open_stack(UDP_BOB, services=[Application(interrupt)], network=network.host("bob"))
         with pytest.raises(KeyboardInterrupt):
-            async with open_stack(
-                UDP_BOB, services=[Application(interrupt)], network=network.host("bob")
-            ):
-                alice.send(request())
-                await trio.sleep_forever()
+            await run_until_it_ends(alice, bob)

@@ -15,15 +15,17 @@ from trio_sip.message import parse_message_untrusted
 from .scene import Application, Peer, accept, invite, request, scene
 
 DATA = Path(__file__).parent.parent / "data"
-CORPUS = sorted(
-    path for folder in ("rfc4475", "rfc3665", "rfc5118") for path in (DATA / folder).glob("*.*")
-)
+CORPUS = {
+    path.stem: path.read_bytes()
+    for folder in ("rfc4475", "rfc3665", "rfc5118")
+    for path in sorted((DATA / folder).glob("*.*"))
+}
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-async def test_the_messages_of_the_rfcs_do_no_harm(path: Path, autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("name", CORPUS)
+async def test_the_messages_of_the_rfcs_do_no_harm(name: str, autojump_clock: MockClock) -> None:
     async with scene(Application()) as here:
-        here.alice.send(path.read_bytes())
+        here.alice.send(CORPUS[name])
         await trio.sleep(0.1)
         here.alice.send(request(branch="afterwards", call_id="afterwards"))
         await trio.sleep(0.1)
@@ -44,7 +46,20 @@ def mutations(dice: random.Random) -> Iterator[bytes]:
         request("ACK", to_tag="b1"),
         b"SIP/2.0 200 OK\r\n" + request().partition(b"\r\n")[2],
     ]
-    pieces = [b"\r\n", b",", b";", b'"', b"<", b"\0", b"\xff", b" ", b":", b"", b"%", b"999999999999"]
+    pieces = [
+        b"\r\n",
+        b",",
+        b";",
+        b'"',
+        b"<",
+        b"\0",
+        b"\xff",
+        b" ",
+        b":",
+        b"",
+        b"%",
+        b"999999999999",
+    ]
     while True:
         data = bytearray(dice.choice(seeds))
         for _ in range(dice.randint(1, 3)):

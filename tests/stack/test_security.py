@@ -81,7 +81,9 @@ async def test_only_suspicious_events_are_warnings(
         here.stack.register_authenticator(Realm())
         challenge = await here.alice.ask(request())
         await here.alice.ask(with_credentials(request(), challenge, password="wrong"))
-        assert 1 == here.stack.statistics().security_events["challenge sent"], "counted all the same"
+        assert 1 == here.stack.statistics().security_events["challenge sent"], (
+            "counted all the same"
+        )
 
     assert ["192.0.2.1:5060 authentication failed: OPTIONS as 'alice' (wrong response)"] == [
         record.message for record in caplog.records if record.name == "trio_sip.security"

@@ -109,7 +109,8 @@ async def test_what_cannot_be_sent_is_our_own_error(
 
 
 @pytest.mark.parametrize(
-    "target", ["sips:alice@192.0.2.1", "tel:+123", "sip:nowhere.example", TARGET + ";transport=sctp"]
+    "target",
+    ["sips:alice@192.0.2.1", "tel:+123", "sip:nowhere.example", TARGET + ";transport=sctp"],
 )
 async def test_where_no_way_leads_is_no_route(target: str, autojump_clock: MockClock) -> None:
     async with scene() as here:
@@ -265,7 +266,10 @@ async def conversation(
 
 @pytest.mark.parametrize(
     ("status", "header", "name"),
-    [(401, challenge(), "Authorization"), (407, proxy_challenge("example.com"), "Proxy-Authorization")],
+    [
+        (401, challenge(), "Authorization"),
+        (407, proxy_challenge("example.com"), "Proxy-Authorization"),
+    ],
 )
 async def test_a_challenge_is_answered(
     status: int, header: tuple[str, str], name: str, autojump_clock: MockClock
@@ -368,7 +372,7 @@ async def test_a_realm_we_have_no_credentials_for_gets_none(autojump_clock: Mock
         seen.append(request)
         return [answer(request, 401, challenge("evil.example"))]
 
-    with pytest.raises(AuthenticationRejected, match="no credential for realm 'evil.example'"):
+    with pytest.raises(AuthenticationRejected, match=r"no credential for realm 'evil\.example'"):
         await conversation(script, credentials())
 
     assert 1 == len(seen)

@@ -66,12 +66,12 @@ async def test_a_work_that_was_destroyed_takes_nothing(autojump_clock: MockClock
 
 
 async def test_a_full_work_refuses_more(autojump_clock: MockClock) -> None:
-    async with scene(settings=StackSettings(high_water=2)) as here:
-        async with here.stack.create_work() as work:
+    settings = StackSettings(high_water=2)
+    async with scene(settings=settings) as here, here.stack.create_work() as work:
+        here.stack.push_task(work, trio.sleep, 1)
+        here.stack.push_task(work, trio.sleep, 1)
+        with pytest.raises(Overloaded):
             here.stack.push_task(work, trio.sleep, 1)
-            here.stack.push_task(work, trio.sleep, 1)
-            with pytest.raises(Overloaded):
-                here.stack.push_task(work, trio.sleep, 1)
 
 
 async def test_a_task_that_raises_is_contained_and_its_work_goes_on(
@@ -100,10 +100,13 @@ async def test_a_task_that_raises_ends_a_strict_stack(autojump_clock: MockClock)
     def fail() -> None:
         raise ZeroDivisionError("a bug")
 
-    with pytest.raises(ZeroDivisionError):
+    async def push() -> None:
         async with scene() as here:
             here.stack.push_task(None, fail)
             await trio.sleep_forever()
+
+    with pytest.raises(ZeroDivisionError):
+        await push()
 
 
 async def test_the_result_of_a_task_can_be_waited_for(autojump_clock: MockClock) -> None:

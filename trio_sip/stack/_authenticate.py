@@ -5,10 +5,8 @@ from __future__ import annotations
 import enum
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
-
-import trio
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import (
@@ -82,12 +80,14 @@ class Authentication(Service):
         self,
         identification: Identification,
         events: SecurityEvents,
+        now: Callable[[], float],
         *,
         algorithms: Sequence[str],
         nonce_lifetime: float,
     ) -> None:
         self._identification = identification
         self._events = events
+        self._now = now
         self._algorithms = tuple(algorithms)
         self._nonces = Nonces(os.urandom(32), lifetime=nonce_lifetime)
         self._warned = False
@@ -166,7 +166,7 @@ class Authentication(Service):
             source=request.source.host,
             algorithms=self._algorithms,
             stale=stale,
-            now=trio.current_time(),
+            now=self._now(),
         )
         request.respond(status, headers=[(header, challenge) for challenge in challenges])
 
@@ -186,7 +186,7 @@ class Authentication(Service):
             algorithms=self._algorithms,
             nonces=self._nonces,
             source=request.source.host,
-            now=trio.current_time(),
+            now=self._now(),
         )
         return outcome is AuthOutcome.OK
 

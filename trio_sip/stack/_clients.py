@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import trio
-
 from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import Request, Response, create_cancel
 from trio_sip.transaction import ClientTransaction, ServerTransaction, Transaction
@@ -43,7 +41,7 @@ class Clients:
         parts = self._parts
         for service in parts.services.for_sent_requests:
             parts.pipeline.call_hook(service.on_send_request, outgoing.request)
-        transaction = parts.layer.send_request(outgoing.request, flow, trio.current_time())
+        transaction = parts.layer.send_request(outgoing.request, flow, parts.now())
         transaction.owner = outgoing
         self._waiting.add(outgoing)
         parts.driver.flush()
@@ -64,7 +62,7 @@ class Clients:
         if self._parts.state is StackState.CLOSED:
             return
         if transaction.method != "INVITE" or any(not one.is_provisional for one in responses):
-            self._parts.layer.forget(transaction, trio.current_time())
+            self._parts.layer.forget(transaction, self._parts.now())
         elif responses:
             self._cancel(transaction, request)
         else:
@@ -78,7 +76,7 @@ class Clients:
         self._waiting.clear()
 
     def _cancel(self, transaction: ClientTransaction, request: Request) -> None:
-        now = trio.current_time()
+        now = self._parts.now()
         layer = self._parts.layer
         cancel = layer.send_request(create_cancel(request), transaction.flow, now)
         layer.forget(cancel, now)

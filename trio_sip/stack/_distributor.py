@@ -70,7 +70,7 @@ class Distributor:
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         """Tell those who wait for something to come by it."""
         failure = error or TransportFailed(f"{flow} was closed")
-        self._parts.layer.flow_failed(flow, failure, trio.current_time())
+        self._parts.layer.flow_failed(flow, failure, self._parts.now())
         self._parts.driver.flush()
         for service in self._parts.services.for_closed_flows:
             self._parts.pipeline.call_hook(service.on_flow_closed, flow)
@@ -86,7 +86,7 @@ class Distributor:
         if faulty:
             self._counters.faulty_responses += 1
             return
-        self._parts.layer.receive_response(response, flow, trio.current_time())
+        self._parts.layer.receive_response(response, flow, self._parts.now())
 
     # -- requests
 
@@ -96,7 +96,7 @@ class Distributor:
             self._answer_fault(request, fault, flow)
             return
         parts = self._parts
-        now = trio.current_time()
+        now = parts.now()
         verdict = parts.layer.receive_request(request, flow, now)
         if verdict is not _NEW:
             self._receive_special(verdict, request, flow, now)

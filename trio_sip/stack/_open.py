@@ -122,6 +122,7 @@ class _Machine:
             events=SecurityEvents(),
             services=ServiceRegistry(),
             layer=TransactionLayer(settings.timers),
+            now=trio.lowlevel.current_clock().current_time,
         )
 
     async def run(
@@ -169,6 +170,7 @@ class _Machine:
         parts.authentication = Authentication(
             parts.identification,
             parts.events,
+            parts.now,
             algorithms=settings.digest_algorithms,
             nonce_lifetime=settings.nonce_lifetime,
         )

@@ -11,8 +11,6 @@ import logging
 from collections.abc import Callable
 from typing import TypeVarTuple
 
-import trio
-
 from trio_sip._errors import (
     LocalProtocolError,
     NoRoute,
@@ -148,7 +146,7 @@ class Pipeline:
         if transaction is None:
             raise LocalProtocolError(f"{request.method} is not answered")
         status = response.status
-        parts.layer.send_response(transaction, bytes(response), status, trio.current_time())
+        parts.layer.send_response(transaction, bytes(response), status, parts.now())
         if status >= 200:
             # A kept transaction holds the bytes of its answer and nothing else.
             transaction.owner = None

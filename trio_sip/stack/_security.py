@@ -93,10 +93,9 @@ class SecurityEvents:
 
     def wanted(self, kind: SecurityEventKind) -> bool:
         """Whether anybody would notice an ordinary event: making one costs more than counting."""
-        self.counts[kind] += 1
         if self._listeners or _logger.isEnabledFor(logging.DEBUG):
-            self.counts[kind] -= 1
             return True
+        self.counts[kind] += 1
         return False
 
     def tell_if_wanted(

@@ -1,0 +1,107 @@
+"""What a stack leaves behind when everything has been said: nothing."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+
+import trio
+from trio.testing import MockClock
+
+from trio_sip.services import OptionsService
+from trio_sip.stack import Stack, StackSettings, open_stack
+from trio_sip.testing import MemoryNetwork
+from trio_sip.transport import TransportLimits
+
+_SLACK = 200
+"""Objects by which the collector's count may differ: caches of trio and of the interpreter."""
+
+
+class Inventory:
+    """How much there is of everything that could be left behind."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        network.wires.clear()
+        gc.collect()
+        types = Counter(map(type, gc.get_objects()))
+        self.tasks = trio.lowlevel.current_statistics().tasks_living
+        self.sockets = network.open_sockets
+        self.ours = Counter(
+            {
+                kind.__qualname__: count
+                for kind, count in types.items()
+                if kind.__module__.startswith("trio_sip")
+            }
+        )
+        self.total = types.total()
+
+
+async def ask_many(stack: Stack, target: str, times: int) -> None:
+    """So many requests, a hundred at a time."""
+
+    async def ask() -> None:
+        response = await stack.send_request("OPTIONS", target)
+        assert 200 == response.status
+
+    for _ in range(times // 100):
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(ask)
+
+
+async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_left(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        MemoryNetwork.open() as network,
+        open_stack("udp://192.0.2.1:5060", network=network.host("alice"), strict=True) as alice,
+        open_stack(
+            "udp://192.0.2.2:5060",
+            "tcp://192.0.2.2:5060",
+            services=[OptionsService()],
+            network=network.host("bob"),
+            # The way back to who has hung up is remembered, for so many of them.
+            settings=StackSettings(limits=TransportLimits(remembered_returns=1)),
+            strict=True,
+        ) as bob,
+    ):
+        # The first ones fill caches, and make runners that are kept.
+        await ask_many(alice, "sip:192.0.2.2", 200)
+        await ask_many(alice, "sip:192.0.2.2;transport=tcp", 100)
+        async with alice.create_work() as work:
+            work.push(trio.lowlevel.checkpoint)
+        await trio.sleep(700)
+        before = Inventory(network)
+
+        await ask_many(alice, "sip:192.0.2.2", 5000)
+        await ask_many(alice, "sip:192.0.2.2;transport=tcp", 100)
+        for number in range(1000):
+            async with alice.create_work(f"work {number}") as work:
+                work.push(trio.lowlevel.checkpoint)
+        assert 5000 == alice.statistics().transactions.clients
+        assert 5000 == bob.statistics().transactions.servers
+        # 64*T1 for the transactions, and the time after which an idle connection is closed.
+        await trio.sleep(700)
+        after = Inventory(network)
+
+        assert (0, 0) == (len(alice._parts.layer), len(bob._parts.layer))
+        assert (0, 0) == (alice.statistics().works.open, bob.statistics().works.open)
+    assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
+    assert {} == dict(after.ours - before.ours)
+    assert after.total - before.total < _SLACK
+
+
+async def test_a_closed_stack_leaves_neither_tasks_nor_sockets(autojump_clock: MockClock) -> None:
+    async with MemoryNetwork.open() as network:
+        network.host("alice")
+        before = Inventory(network)
+        for _ in range(5):
+            async with open_stack(
+                "udp://192.0.2.1:5060", "tcp://192.0.2.1:5060", network=network.host("alice")
+            ) as stack:
+                await stack.create_work().aclose()
+        del stack
+        after = Inventory(network)
+
+    assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
+    assert {} == dict(after.ours - before.ours)
