@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.services.conversation import authorization
 from trio_sip.message import Response
 from trio_sip.registration import Binding
 from trio_sip.services import MemoryLocation, Registrar
@@ -108,8 +109,6 @@ async def test_r05_no_interval_is_nonsense(
 async def test_r06_only_ones_own_sip_address_is_registered(
     to: str, status: int, autojump_clock: MockClock
 ) -> None:
-    from tests.services.conversation import authorization
-
     async with open_house(guarded=True) as house:
         challenge = await ask(house, cseq=1)
         line = authorization(challenge, "alice", "password of alice", uri="sip:192.0.2.2")
@@ -147,7 +146,7 @@ async def test_r08_other_spellings_are_the_same_contact(autojump_clock: MockCloc
         "<sip:user@example.com?Route=%3Csip:sip.example.com%3E>",
         "<sip:+19725552222@gw1.example.net;unknownparam>",
         "<sip:null-%00-null@example.com>",
-        '"\\"quoted\\" \\\\ name" <sip:a@b;x="y">'.replace(';x="y"', ";x=y"),
+        '"\\"quoted\\" \\\\ name" <sip:a@b;x=y>',
         "<sip:ü@b>",
     ],
 )
@@ -185,10 +184,11 @@ async def test_r10_a_hundred_thousand_registrations_expire_without_a_stall(
     ):
         due = trio.current_time() + 10
         for number in range(100_000):
+            aor = f"sip:{number}@y"
             binding = Binding(
-                contact=f"sip:{number}@x", expires_at=due, updated_at=0, call_id="c", cseq=1
+                aor=aor, contact=f"sip:{number}@x", expires_at=due, call_id="c", cseq=1
             )
-            await location.replace(f"sip:{number}@y", (), (binding,), trio.current_time())
+            await location.replace(aor, (), (binding,), trio.current_time())
         steps = Steps()
         trio.lowlevel.add_instrument(steps)
         await trio.sleep(20)

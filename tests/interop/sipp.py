@@ -7,7 +7,7 @@ import csv
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -21,7 +21,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 _ALWAYS = (
     "-i", "127.0.0.1", "-nostdin", "-skip_rlimit", "-buff_size", "4194304", "-max_socket", "1000",
     "-timeout", "25", "-timeout_error", "-trace_err", "-error_file", "errors.log",
-    "-trace_stat", "-stf", "statistics.csv",
+    "-trace_stat", "-stf", "statistics.csv", "-trace_logs", "-log_file", "log.txt",
 )  # fmt: skip
 
 
@@ -65,6 +65,12 @@ class Sipp:
             retransmissions=int(last["Retransmissions(C)"]),
             errors=errors.read_text(errors="replace") if errors.exists() else "",
         )
+
+    def logged(self) -> dict[str, str]:
+        """What the scenario logged: lines like ``user;what``."""
+        lines = (self.folder / "log.txt").read_text().splitlines()
+        pairs = (line.partition(";") for line in lines if line)
+        return {user.strip(): what.strip() for user, _, what in pairs}
 
     def wait_until_open(self) -> None:
         """Return when its sockets are bound: it writes statistics from then on."""
@@ -115,20 +121,24 @@ def open_answering(
         yield sipp, f"127.0.0.1:{port}"
 
 
-def call(
-    folder: Path, scenario: str, address: str, rows: Iterable[str], *arguments: str, rate: int = 500
-) -> Calls:
-    """Go through a scenario once for each row, so many a second.
+@contextlib.contextmanager
+def open_calling(
+    folder: Path, scenario: str, address: str, rows: Sequence[str], *arguments: str
+) -> Iterator[Sipp]:
+    """SIPp that goes through a scenario once for each row, 500 times a second.
 
     Args:
         folder: does not exist yet; SIPp writes there.
         rows: the fields of each call, separated by semicolons.
     """
-    lines = ["SEQUENTIAL", *rows]
     table = folder.with_suffix(".csv")
-    table.write_text("\n".join(lines) + "\n")
-    with open_sipp(
-        folder, scenario, address, "-inf", str(table), "-m", str(len(lines) - 1),
-        "-r", str(rate), *arguments,
-    ) as sipp:  # fmt: skip
+    table.write_text("\n".join(["SEQUENTIAL", *rows, ""]))
+    pace = ("-m", str(len(rows)), "-r", "500")
+    with open_sipp(folder, scenario, address, "-inf", str(table), *pace, *arguments) as sipp:
+        yield sipp
+
+
+def call(folder: Path, scenario: str, address: str, rows: Sequence[str], *arguments: str) -> Calls:
+    """All that from its beginning to its end."""
+    with open_calling(folder, scenario, address, rows, *arguments) as sipp:
         return sipp.wait()
