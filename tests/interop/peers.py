@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Outcome
+from tests.cli.program import Outcome, Serving
 
 PATIENCE = 30.0
 """Seconds for one program; none needs more than three on an idle machine."""
+
+BOTH = ("--listen", "udp://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0")
+"""For a server, how to listen."""
+
+IN_ORDER = Outcome(0, "", "")
+"""How a server is expected to end."""
 
 _PACKAGES = {"sipp": "sip-tester", "sipsak": "sipsak", "baresip": "baresip-core"}
 
@@ -30,6 +36,12 @@ def find_peer(name: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+def address_of(serving: Serving, transport: str) -> str:
+    """``host:port`` of a server's socket."""
+    scheme = f"{transport}://"
+    return next(one for one in serving.listening if one.startswith(scheme)).removeprefix(scheme)
 
 
 def run_peer(arguments: Sequence[str], folder: Path) -> Outcome:

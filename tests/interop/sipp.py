@@ -7,7 +7,7 @@ import csv
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -68,17 +68,25 @@ class Sipp:
 
     def logged(self) -> dict[str, str]:
         """What the scenario logged: lines like ``user;what``."""
-        lines = (self.folder / "log.txt").read_text().splitlines()
+        path = self.folder / "log.txt"
+        lines = path.read_text().splitlines() if path.exists() else []
         pairs = (line.partition(";") for line in lines if line)
         return {user.strip(): what.strip() for user, _, what in pairs}
 
+    def wait_until_logged(self, count: int) -> None:
+        """Return when the scenario has logged so much."""
+        self._wait_until(lambda: len(self.logged()) == count)
+
     def wait_until_open(self) -> None:
         """Return when its sockets are bound: it writes statistics from then on."""
+        self._wait_until((self.folder / "statistics.csv").exists)
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
         until = time.monotonic() + PATIENCE
-        while not (self.folder / "statistics.csv").exists():
+        while not is_so():
             assert self.process.poll() is None, "SIPp has ended"
-            assert time.monotonic() < until, "SIPp does not start"
-            time.sleep(0.01)
+            assert time.monotonic() < until, "SIPp takes too long"
+            time.sleep(0.02)
 
 
 @contextlib.contextmanager

@@ -217,6 +217,20 @@ def test_check_authentication_has_the_four_results_of_the_page() -> None:
     ]
 
 
+async def test_an_authenticator_that_lets_nobody_pass_unanswered_is_caught(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = Application()
+    async with scene(application, strict=False) as here:
+        here.stack.register_authenticator(Realm())
+        monkeypatch.setattr(
+            here.stack._parts.authentication, "challenge", lambda *args, **changes: None
+        )
+
+        assert [500] == await here.alice.answers(request())
+    assert [] == application.seen
+
+
 async def test_without_an_authenticator_the_questions_have_answers(
     autojump_clock: MockClock,
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_sip._errors import LocalProtocolError
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.stack import (
     AccessList,
@@ -388,6 +388,29 @@ async def test_in_strict_mode_a_forgotten_answer_ends_the_stack(
         )
         with pytest.raises(LocalProtocolError, match="and did not answer it"):
             await run_until_it_ends(alice, bob)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [("Expires: a number is wanted", "Bad Expires"), ("what <you> wrote", "Bad Request")],
+)
+async def test_what_only_a_handler_finds_out_is_the_peers_fault_all_the_same(
+    said: str, reason: str, autojump_clock: MockClock
+) -> None:
+    async def find_out(incoming: IncomingRequest) -> None:
+        raise RemoteProtocolError(said)
+
+    async with scene(Application(find_out)) as here:
+        answer = await here.alice.ask(request())
+
+        assert (400, reason) == (answer.status, answer.reason)
+
+
+async def test_a_require_header_that_cannot_be_read_gets_400(autojump_clock: MockClock) -> None:
+    async with scene(Application()) as here:
+        answer = await here.alice.ask(request(headers=["Require: <what>"]))
+
+        assert (400, "Bad Require header") == (answer.status, answer.reason)
 
 
 async def test_copies_of_a_faulty_request_get_the_same_bytes(autojump_clock: MockClock) -> None:

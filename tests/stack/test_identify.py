@@ -15,10 +15,12 @@ from trio_sip.stack import (
     EndpointKind,
     IncomingRequest,
     SecurityEventKind,
+    open_stack,
 )
+from trio_sip.testing import MemoryNetwork
 
 from .realms import Realm, with_credentials
-from .scene import Application, Knows, Peer, request, scene
+from .scene import UDP_BOB, Application, Knows, Peer, request, scene
 
 
 class Asked:
@@ -232,6 +234,29 @@ async def test_an_access_list_holds_for_anonymous_endpoints_too(
 def test_an_access_list_of_no_networks_is_refused() -> None:
     with pytest.raises(LocalProtocolError, match="not an IP network"):
         AccessList(["example.com"])
+
+
+async def test_a_stack_can_know_its_gate_before_the_first_message(
+    autojump_clock: MockClock,
+) -> None:
+    application = Application()
+    async with MemoryNetwork.open() as network:
+        alice = Peer(network.host("alice"))
+        alice.send(request())
+        async with open_stack(
+            UDP_BOB,
+            services=[application],
+            identifiers=[Knows("alice")],
+            authenticator=Realm(),
+            network=network.host("bob"),
+            strict=True,
+        ) as stack:
+            assert (("knows",), "Realm") == (
+                stack.snapshot().identifiers,
+                stack.snapshot().authenticator,
+            )
+            assert [401] == await alice.answers(request(branch="2", cseq=2))
+    assert [] == application.seen
 
 
 # -- unidentified requests

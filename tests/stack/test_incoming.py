@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+from typing import ClassVar
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError
+from trio_sip.dialog import Dialog
 from trio_sip.message import Response
 from trio_sip.stack import AnswerState, IncomingRequest, StackSettings, Tokens
-from trio_sip.transport import Address
+from trio_sip.transport import Address, Flow
 
 from .scene import ALICE, BOB, Application, Peer, accept, invite, request, scene
 
@@ -260,6 +264,64 @@ async def test_a_cancel_of_a_deferred_invite_answers_it(autojump_clock: MockCloc
         assert [200, 487] == [(await here.alice.response()).status for _ in range(2)]
         with pytest.raises(LocalProtocolError, match="answered already"):
             deferred[0].respond(200)
+
+
+async def test_an_ack_with_the_branch_of_its_invite_reaches_the_dialog(
+    autojump_clock: MockClock,
+) -> None:
+    class Session:
+        seen: ClassVar[list[str]] = []
+
+        async def receive_request(self, request: IncomingRequest) -> None:
+            self.seen.append(request.method)
+            with pytest.raises(LocalProtocolError, match="ACK is not answered"):
+                request.respond(200)
+
+    async def answer(incoming: IncomingRequest) -> None:
+        incoming.stack.add_dialog(Dialog.as_uas(incoming.message, incoming.to_tag), Session())
+        incoming.respond(200)
+
+    async with scene(Application(answer)) as here:
+        ok = await here.alice.ask(invite())
+        here.alice.send(request("ACK", to_tag=ok.to.tag))
+        await trio.sleep(1)
+
+    assert ["ACK"] == Session.seen
+
+
+async def test_an_answer_that_cannot_be_sent_is_counted(autojump_clock: MockClock) -> None:
+    async def say_too_much(incoming: IncomingRequest) -> None:
+        incoming.respond(200, body=bytes(70_000))
+
+    async with scene(Application(say_too_much)) as here:
+        bob = here.network.host("bob").datagrams_at(BOB)
+        assert bob is not None
+        bob.fail(OSError(errno.EPERM, "Operation not permitted"))
+        assert [] == await here.alice.answers(request("WARP"))
+        assert [] == await here.alice.answers(request(branch="2"))
+
+        statistics = here.stack.statistics()
+        assert (1, 2) == (statistics.sends_failed, statistics.transport.sends_failed)
+        assert 0 == statistics.unanswered
+
+
+async def test_a_flow_is_held_and_released(autojump_clock: MockClock) -> None:
+    flows: list[Flow] = []
+
+    async def hold(incoming: IncomingRequest) -> None:
+        flows.append(incoming.flow)
+        incoming.stack.hold_flow(incoming.flow)
+        incoming.respond(200)
+
+    async with scene(Application(hold)) as here:
+        stream = await here.connect()
+        await stream.ask(request(via="SIP/2.0/TCP 192.0.2.1:5060"))
+        await trio.sleep(1000)
+        assert 1 == here.stack.statistics().transport.connections
+        here.stack.release_flow(*flows)
+        await trio.sleep(1000)
+        assert 0 == here.stack.statistics().transport.connections
+        stream.close()
 
 
 async def test_a_cancel_after_the_answer_changes_nothing(autojump_clock: MockClock) -> None:

@@ -216,13 +216,14 @@ async def test_what_has_begun_may_finish_within_the_grace(autojump_clock: MockCl
     assert b"SIP/2.0 200" in here.network.wires[-1].data
 
 
+@pytest.mark.parametrize("seed", range(8))
 async def test_what_takes_longer_than_the_grace_is_cancelled_and_answered_503(
-    autojump_clock: MockClock,
+    seed: int, autojump_clock: MockClock
 ) -> None:
     async def forever(incoming: IncomingRequest) -> None:
         await trio.sleep_forever()
 
-    async with MemoryNetwork.open() as network:
+    async with MemoryNetwork.open(seed=seed) as network:
         alice = Peer(network.host("alice"))
         async with open_stack(
             UDP_BOB, services=[Application(forever)], network=network.host("bob"), grace=2.5
@@ -349,6 +350,26 @@ async def test_in_strict_mode_a_bug_in_a_handler_ends_the_stack_bare(
             await run_until_it_ends(alice, bob)
 
         assert 500 == (await alice.response()).status
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_bug_ends_a_strict_stack_alone_though_others_are_cancelled_with_it(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    async def fail_late(incoming: IncomingRequest) -> None:
+        await trio.sleep(3 if incoming.method == "MESSAGE" else 60)
+        raise ZeroDivisionError("a bug")
+
+    async with MemoryNetwork.open(seed=seed) as network:
+        alice = Peer(network.host("alice"))
+        bob = open_stack(
+            UDP_BOB, services=[Application(fail_late)], network=network.host("bob"), strict=True
+        )
+        for number in range(5):
+            alice.send(request(branch=str(number), call_id=f"c{number}"))
+        alice.send(request("MESSAGE", branch="m", call_id="m"))
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            await run_until_it_ends(alice, bob)
 
 
 async def test_a_contained_bug_leaves_everything_else_alone(autojump_clock: MockClock) -> None:

@@ -192,6 +192,25 @@ async def test_a_connection_that_breaks_fails_what_waits_on_it(
         listener.close()
 
 
+async def test_a_connection_that_is_reset_fails_what_waits_on_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene() as here, trio.open_nursery() as nursery:
+        listener = here.network.host("alice").bind_connections(ALICE)
+
+        @nursery.start_soon
+        async def reset() -> None:
+            stream = await listener.accept()
+            await stream.receive_some()
+            assert 1 == here.network.reset_streams("alice", "bob")
+            stream.close()
+
+        with pytest.raises(TransportFailed) as caught:
+            await here.stack.send_request("OPTIONS", TARGET + ";transport=tcp")
+        assert isinstance(caught.value.__cause__, OSError)
+        listener.close()
+
+
 # -- provisional responses
 
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_sip._errors import LocalProtocolError
+from trio_sip._errors import LocalProtocolError, RequestTimedOut
 from trio_sip.message import Request, Response
 from trio_sip.stack import IncomingRequest, Service, ServicePriority, Stack, Supplement
 from trio_sip.transport import Flow
@@ -310,6 +310,27 @@ async def test_a_supplement_that_returns_a_response_refuses_the_request(
     async with scene(Brand(refuse=True), application) as here:
         assert [403] == await here.alice.answers(request("MESSAGE"))
         assert [] == application.seen
+
+
+async def test_who_answers_and_passes_on_leaves_nothing_to_refuse(
+    autojump_clock: MockClock,
+) -> None:
+    class Hasty(Application):
+        async def on_request(self, request: IncomingRequest) -> bool:
+            request.respond(202)
+            return False
+
+    async with scene(Hasty()) as here:
+        assert [202] == await here.alice.answers(request())
+
+
+async def test_services_and_supplements_that_override_nothing_change_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Supplement(), Service(), Application()) as here:
+        assert [200] == await here.alice.answers(request())
+        with pytest.raises(RequestTimedOut):
+            await here.stack.send_request("OPTIONS", "sip:192.0.2.1")
 
 
 async def test_a_supplement_for_all_methods_names_none(autojump_clock: MockClock) -> None:

@@ -68,7 +68,8 @@ class Driver:
     def _send(self, effect: Send) -> None:
         try:
             self._send_nowait(effect.data, effect.flow)  # type: ignore[arg-type]  # ours are Flows
-        except TransportFailed as error:
+        except (TransportFailed, trio.ClosedResourceError) as error:
+            # The latter while the stack ends: whoever is cancelled then still says so.
             self._user.send_failed()
             self._layer.send_failed(effect.transaction, error, trio.current_time())
 

@@ -185,6 +185,9 @@ class _Machine:
                 with trio.move_on_after(grace):
                     await self._parts.works.drain()
                 self._parts.works.cancel()
+                # Who is cancelled answers 503, while the sockets are there.
+                with trio.move_on_after(_TEARDOWN_SECONDS):
+                    await self._parts.works.drain()
         finally:
             # Also where a warning of a work that nobody closed is an error.
             self._scope.cancel()

@@ -1,7 +1,7 @@
 """Security events: what a ban tool or an operator wants to know, as values and as log lines.
 
 The log lines begin with the source address and port and keep their wording, because tools match
-them.  What a stranger wrote is never part of one.
+them.  What a stranger wrote is never part of one, and each source gets only so many of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import attrs
 import trio
 
 from trio_sip.transport import Address
+
+from ._log_limit import LogLimit
 
 __all__ = ["SecurityEvent", "SecurityEventKind", "SecurityEvents", "Suspects"]
 
@@ -78,18 +80,29 @@ class SecurityEvents:
         self._listeners: set[trio.MemorySendChannel[SecurityEvent]] = set()
         self.counts: collections.Counter[SecurityEventKind] = collections.Counter()
         self.missed = 0
+        self._limit = LogLimit()
 
     def tell(self, event: SecurityEvent) -> None:
         """Note *event*: count it, log it, pass it on."""
         self.counts[event.kind] += 1
-        level = logging.WARNING if event.kind in _SUSPICIOUS else logging.DEBUG
-        if _logger.isEnabledFor(level):
-            _logger.log(level, "%s", event)
+        if event.kind in _SUSPICIOUS:
+            self._warn(event)
+        else:
+            _logger.debug("%s", event)
         for listener in self._listeners:
             try:
                 listener.send_nowait(event)
             except trio.WouldBlock:
                 self.missed += 1
+
+    def _warn(self, event: SecurityEvent) -> None:
+        # Who guesses passwords all day must not fill the disk with it.
+        left_out = self._limit.admit(event.source.host, trio.current_time())
+        if left_out is None:
+            return
+        if left_out:
+            _logger.warning("%s %d more events were not logged", event.source, left_out)
+        _logger.warning("%s", event)
 
     def wanted(self, kind: SecurityEventKind) -> bool:
         """Whether anybody would notice an ordinary event: making one costs more than counting."""
