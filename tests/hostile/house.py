@@ -118,6 +118,13 @@ class House:
         assert self.tasks == _living_tasks() - one.works.parked
 
 
+class Calls(Application):
+    """Takes what it serves, and leaves the rest to nobody."""
+
+    async def on_request(self, request: IncomingRequest) -> bool:
+        return request.method in self.methods and await super().on_request(request)
+
+
 def _living_tasks() -> int:
     return trio.lowlevel.current_statistics().tasks_living
 
@@ -143,7 +150,7 @@ async def open_house(
     async def keep(incoming: IncomingRequest) -> None:
         texts.append(incoming.message.body)
 
-    location, application = MemoryLocation(), Application(handle)
+    location, application = MemoryLocation(), Calls(handle)
     with trio.fail_after(86400):
         async with MemoryNetwork.open() as network:
             alice = Peer(network.host("alice"))

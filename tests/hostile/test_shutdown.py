@@ -11,8 +11,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.cli.program import Outcome, open_serve
-from tests.stack.scene import ALICE, BOB, TCP_BOB, UDP_BOB, Application, Peer, invite, request
+from tests.cli.program import open_serve
+from tests.stack.scene import BOB, TCP_BOB, UDP_BOB, Application, Peer, invite, request
 from trio_sip._errors import TransportFailed
 from trio_sip.services import OptionsService
 from trio_sip.stack import IncomingRequest, StackState, open_stack
@@ -101,9 +101,7 @@ async def test_s06_a_connection_that_breaks_fails_what_was_sent_on_it_and_nothin
         broken: list[type[Exception]] = []
         answered: list[int] = []
         for name in ("frail", "sound"):
-            host = house.network.host(name)
             house.network.alias(f"{name}.example.com", name)
-            host.bind_datagrams  # noqa: B018  (the host exists before its stack does)
 
         async def ask(name: str) -> None:
             try:
@@ -134,17 +132,13 @@ async def test_s06_a_connection_that_breaks_fails_what_was_sent_on_it_and_nothin
                 await trio.sleep(1)
                 assert 1 == house.network.reset_streams("bob", "frail")
             assert ([TransportFailed], [200]) == (broken, answered)
-        # The stack of the other two has gone, and our end of the connections with it.
-        house.tasks = trio.lowlevel.current_statistics().tasks_living - (
-            house.stack.statistics().works.parked
-        )
 
 
 async def test_s08_closing_twice_is_once_and_after_that_nothing_goes(
     autojump_clock: MockClock,
 ) -> None:
     async with MemoryNetwork.open() as network:
-        async with open_stack(UDP_BOB, network=network.host("bob")) as stack:
+        async with open_stack(UDP_BOB, network=network.host("bob", "192.0.2.2")) as stack:
             work = stack.create_work("mine")
             await stack.destroy_work(work)
             await stack.destroy_work(work)
@@ -201,9 +195,9 @@ def test_a_server_that_is_told_to_stop_under_load_keeps_what_it_has_promised(
             telephone.send_options()
             telephone.receive_all(0.01)
         telephone.receive_all(0.01)
-        outcome = serving.end_of(serving.process) if hasattr(serving, "end_of") else None
         assert 0 == serving.process.wait(10)
-        assert outcome is None or Outcome(0, "", "") == outcome
+        assert serving.process.stderr is not None
+        assert "" == serving.process.stderr.read()
         host, _, port = serving.address.rpartition(":")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
             free.bind((host, int(port)))
@@ -212,5 +206,3 @@ def test_a_server_that_is_told_to_stop_under_load_keeps_what_it_has_promised(
         again.learn_nonce(users[0])
         assert telephone.registered <= {user for user in users if again.is_registered(user, "x")}
 
-
-_ = ALICE

@@ -89,6 +89,19 @@ class Sipp:
             time.sleep(0.02)
 
 
+def _free_port() -> str:
+    """A port that is free now, for UDP and TCP.
+
+    SIPp cannot be asked for any; left to itself it begins at 5060, where others are heard.
+    """
+    while True:
+        with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                second.bind(first.getsockname())
+                return str(first.getsockname()[1])
+
+
 @contextlib.contextmanager
 def open_sipp(folder: Path, scenario: str, *arguments: str) -> Iterator[Sipp]:
     """SIPp with a scenario of ours, in a new folder for whatever it writes."""
@@ -117,11 +130,7 @@ def open_answering(
     folder: Path, scenario: str, *arguments: str, transport: str = "udp", calls: int = 1
 ) -> Iterator[tuple[Sipp, str]]:
     """SIPp that waits for calls, and the ``host:port`` at which it does."""
-    kind = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}[transport]
-    with socket.socket(socket.AF_INET, kind) as sock:
-        # SIPp cannot be asked for any port; this one is free now.
-        sock.bind(("127.0.0.1", 0))
-        port = str(sock.getsockname()[1])
+    port = _free_port()
     mode = {"udp": "u1", "tcp": "t1"}[transport]
     where = ("-t", mode, "-p", port, "-bind_local", "-m", str(calls))
     with open_sipp(folder, scenario, *where, *arguments) as sipp:
@@ -141,7 +150,7 @@ def open_calling(
     """
     table = folder.with_suffix(".csv")
     table.write_text("\n".join(["SEQUENTIAL", *rows, ""]))
-    pace = ("-m", str(len(rows)), "-r", "500")
+    pace = ("-p", _free_port(), "-m", str(len(rows)), "-r", "500")
     with open_sipp(folder, scenario, address, "-inf", str(table), *pace, *arguments) as sipp:
         yield sipp
 

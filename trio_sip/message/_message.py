@@ -189,13 +189,16 @@ class Message(MessageBody):
 class Request(Message):
     """A request: a method, the URI it is for, headers and a body."""
 
-    __slots__ = ("_method", "_target", "_uri", "received_via")
+    __slots__ = ("_method", "_target", "_uri", "received_port", "received_via")
 
     received_via: str | None
     """The topmost Via as responses must echo it, with ``received`` and ``rport`` filled in.
 
     RFC 3261 section 18.2.1 and RFC 3581 section 4.  The transport layer sets it.
     """
+
+    received_port: int | None
+    """The source port of the packet it came in, which need not be where answers go (UDP)."""
 
     def __init__(
         self, method: str, target: Uri | str, headers: Headers | None = None, body: bytes = b""
@@ -208,6 +211,7 @@ class Request(Message):
         self._start = None
         self.fault = None
         self.received_via = None
+        self.received_port = None
 
     @property
     def method(self) -> str:

@@ -176,6 +176,7 @@ def _request(line: str, method: str, target: str, fault: Fault | None) -> Reques
     request._start = line
     request.fault = fault
     request.received_via = None
+    request.received_port = None
     return request
 
 

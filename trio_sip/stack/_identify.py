@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 import trio
 
-from trio_sip._errors import LocalProtocolError
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.message import NameAddr
 
 from ._endpoint import ANONYMOUS, ARTIFICIAL, Endpoint, EndpointIdentifier, EndpointKind
@@ -161,5 +161,9 @@ def _is_permitted(endpoint: Endpoint, request: IncomingRequest) -> bool:
         return False
     if endpoint.contact_acl is None:
         return True
-    contacts = (one for one in request.message.contacts if isinstance(one, NameAddr))
-    return all(endpoint.contact_acl.permits(contact.uri.host) for contact in contacts)
+    try:
+        contacts = [one for one in request.message.contacts if isinstance(one, NameAddr)]
+        return all(endpoint.contact_acl.permits(contact.uri.host) for contact in contacts)
+    except RemoteProtocolError:
+        # A 400 of its own would tell that this endpoint exists.
+        return False

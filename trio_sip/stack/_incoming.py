@@ -119,8 +119,9 @@ class IncomingRequest:
 
     @property
     def source(self) -> Address:
-        """Where it came from, as the network says."""
-        return self.flow.remote
+        """Where it came from, as the network says; no header has a say in it."""
+        remote, port = self.flow.remote, self.message.received_port
+        return remote if port is None or port == remote.port else Address(remote.host, port)
 
     @property
     def work(self) -> Work | None:

@@ -112,8 +112,11 @@ class TransportLayer:
             self._start(self._tcp.nursery, one)
 
     def _start(self, nursery: trio.Nursery, one: UdpTransport | ConnectionListener) -> None:
-        scheme = "udp" if isinstance(one, UdpTransport) else "tcp"
-        nursery.start_soon(self._listen, one, name=f"listen {scheme}://{one.local}")
+        if isinstance(one, UdpTransport):
+            nursery.start_soon(self._listen, one, name=f"listen udp://{one.local}")
+            nursery.start_soon(one.send_in_turns, name=f"send udp://{one.local}")
+        else:
+            nursery.start_soon(self._listen, one, name=f"listen tcp://{one.local}")
 
     async def _listen(self, one: UdpTransport | ConnectionListener) -> None:
         with contextlib.suppress(trio.ClosedResourceError):  # `aclose` closed it.

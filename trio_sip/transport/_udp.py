@@ -61,7 +61,8 @@ class UdpTransport:
         self._force_rport = force_rport
         self._flows: dict[Hashable, Flow] = {}
         # Datagrams that wait for the end of the scheduler's turn, and the task that sends them.
-        self._outbox: list[tuple[bytes, Flow]] = []
+        # There is none once the socket is closed.
+        self._outbox: list[tuple[bytes, Flow]] | None = []
         self._sender: trio.lowlevel.Task | None = None
 
     @property
@@ -70,22 +71,20 @@ class UdpTransport:
         return self._socket.local
 
     async def serve(self) -> None:
-        """Read and send datagrams until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._send_in_turns, name=f"send udp://{self.local}")
-            while True:
-                await self._socket.wait_readable()
-                self._drain()
+        """Read datagrams until cancelled."""
+        while True:
+            await self._socket.wait_readable()
+            self._drain()
 
-    async def _send_in_turns(self) -> None:
-        """Send what one turn of the scheduler has put into the outbox, all at once.
+    async def send_in_turns(self) -> None:
+        """Send until closed; `send_nowait` only collects what one turn of the scheduler sends.
 
         A peer that sleeps is woken by the first datagram, which costs the sender ten times the
         sending.  When the answers to one burst of requests go out as a burst, the peer is awake
         for all but the first.
         """
         try:
-            while True:
+            while self._outbox is not None:
                 while self._outbox:
                     outbox, self._outbox = self._outbox, []
                     for data, flow in outbox:
@@ -128,6 +127,7 @@ class UdpTransport:
                 continue
             if isinstance(message, Request):
                 remote = flow.remote
+                message.received_port = remote.port
                 port = stamp_via(message, remote, force_rport)
                 if port is None:
                     counters.without_via += 1
@@ -157,11 +157,13 @@ class UdpTransport:
 
         Raises:
           TransportFailed: it can never be sent, because it is too large.  What else goes wrong
-            is told by `Receiver.flow_closed`.
+            is told by `Receiver.flow_closed`.  Or the socket is closed.
         """
         if len(data) > _LARGEST:
             self._counters.sends_failed += 1
             raise TransportFailed(f"UDP {flow.remote}: {len(data)} bytes do not fit a datagram")
+        if self._outbox is None:
+            raise TransportFailed(f"UDP {flow.remote}: the socket is closed")
         self._outbox.append((data, flow))
         sender = self._sender
         if sender is not None:
@@ -184,8 +186,8 @@ class UdpTransport:
 
     def close(self) -> None:
         """Send what is in the outbox, and close the socket."""
-        outbox, self._outbox = self._outbox, []
-        for data, flow in outbox:
+        outbox, self._outbox = self._outbox, None
+        for data, flow in outbox or ():
             with contextlib.suppress(OSError):
                 self._send(data, flow.local, flow.remote)
         self._socket.close()

@@ -9,7 +9,10 @@ and the backup finds nothing and is parked again.  Backups that find something c
 the one before did, so that a burst of tasks that all wait gets going in a few rounds of the
 scheduler.  A burst of tasks that never wait costs two wake-ups, not one each.
 
-@FIGURES@
+Before, each work had a runner of its own for as long as it had something to do.  Measured on
+CPython 3.11 for bursts of 64 works with one task each, push and run together: tasks that never wait
+cost 9.1 µs each then and 4.1 now, tasks that wait once 12.0 then and 10.4 now.  What is dearer is a
+small burst of tasks that all wait, because of the rounds: 20.9 then and 22.3 now for bursts of 8.
 
 A runner with nothing to do is parked and called again later, because starting a trio task and
 ending it costs more than most SIP tasks do.  Only a bounded number is parked; the others end.  A
@@ -19,7 +22,8 @@ memory channel, which a cancelled `Work.run` needs.
 
 Every task begins with the context variables of the beginning: what one call's handler put into one
 must not show up in the next call's.  Instead of copying a context for each, the runner looks
-whether a task has left its context as it was, and has itself parked with a fresh one if not.
+whether a task has left its context as it was, and ends its turn with a fresh one if not.  (A value
+replaced by an equal one passes for unchanged.)
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Work:
     """Tasks that belong together, for example everything that happens to one dialog.
 
     Made by `Works.create` or `Works.grouped`.  They run in the order pushed and never two at a
-    time, each as part of a trio task that carries the work's name meanwhile; tasks of different works
+    time, each as part of a trio task that carries the work's name; tasks of different works
     interleave.  An exception of a task goes to the error rule of the stack and the work goes on;
     `trio.Cancelled` and `KeyboardInterrupt` always pass.
 

@@ -115,7 +115,8 @@ class Works:
 
         It is entered here by its first task and forgotten when it has nothing left to do, so there
         is nothing to close, and an idle one costs nothing.  A handle kept beyond that stays good:
-        what is pushed to it joins whichever work has the key then.
+        what is pushed to it joins whichever work has the key then.  Without a *name* it is called
+        after the key.
 
         Errors: `trio.ClosedResourceError` after closing began, unless the work is at work now.
         """

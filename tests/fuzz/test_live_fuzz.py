@@ -1,0 +1,169 @@
+"""Damaged messages against running servers: any bytes on any port, and no restart is needed.
+
+What must hold: no exception leaves the stack; everything that came is counted as something; every
+answer can be read, passes the checks, belongs to a request, and goes to its sender; memory is
+bounded; a fresh OPTIONS is answered at the end.
+
+The first part feeds 200,000 mutants and every prefix of every stored message to a server within
+this process, the second one 5,000 mutants to a ``trio-sip serve`` of its own over UDP and TCP.
+Together they take about ninety seconds of one core; run them alone with ``pytest -m fuzz``.  What
+the parser makes of damaged messages is `test_parser_fuzz`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from trio.testing import MockClock
+
+from tests.cli.program import open_serve
+from tests.hostile.telephone import Telephone
+from tools.fuzz.mutate import corpus, mutants
+from trio_sip._errors import RemoteProtocolError
+from trio_sip.message import MessageStream, Response, StreamEvent, parse_message_untrusted
+
+from .live import LiveServer, check_answer, check_balance, open_live_server
+
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(600)]
+
+MESSAGES = corpus()
+SLICES = 20
+# As many as a socket is read for in one go, and fewer than the stored messages have Call-IDs,
+# so that most of them are no copies of each other.
+BATCH = 60
+
+
+def batches(messages: Iterable[bytes]) -> Iterator[list[bytes]]:
+    iterator = iter(messages)
+    while batch := list(itertools.islice(iterator, BATCH)):
+        yield batch
+
+
+async def shoot(server: LiveServer, messages: Iterable[bytes]) -> None:
+    """Feed all of them, and see that it still stands."""
+    for batch in batches(messages):
+        await server.receive(batch)
+    assert await server.is_answered()
+    await server.receive([])
+    one = server.stack.statistics()
+    check_balance(one, one.works.done)
+    assert (0, 0) == (one.transactions.servers, one.transactions.clients)
+    assert (0, 0) == (one.works.open, one.dialogs)
+
+
+@pytest.mark.parametrize("seed", range(SLICES))
+async def test_ten_thousand_damaged_messages_leave_a_server_standing(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    async with open_live_server(guarded=seed % 4 == 3) as server:
+        await shoot(server, mutants(MESSAGES, 10_000, 1000 + seed))
+        # Most damage leaves a request that is answered; otherwise too little would be tested.
+        assert server.answers > 4000
+
+
+@pytest.mark.parametrize("part", range(8))
+async def test_every_prefix_of_every_stored_message_leaves_a_server_standing(
+    part: int, autojump_clock: MockClock
+) -> None:
+    async with open_live_server(guarded=False) as server:
+        prefixes = [data[:end] for data in MESSAGES[part::8] for end in range(len(data))]
+        # Those of one message are copies of each other, so they come far apart.
+        prefixes.sort(key=lambda data: hash(data) % 1009 if False else len(data))
+        await shoot(server, prefixes)
+        assert server.answers > 0
+
+
+def resident_bytes(process: int | str = "self") -> int:
+    pages = Path(f"/proc/{process}/statm").read_text("ascii").split()[1]
+    return int(pages) * 4096
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux says how much is used")
+async def test_damaged_messages_use_up_no_memory(autojump_clock: MockClock) -> None:
+    async with open_live_server(guarded=True) as server:
+        await shoot(server, mutants(MESSAGES, 3000, 2000))
+        before = resident_bytes()
+        for seed in range(3):
+            await shoot(server, mutants(MESSAGES, 3000, 2001 + seed))
+        assert resident_bytes() - before < 16 << 20
+
+
+# -- a process of its own
+
+
+def shoot_datagrams(address: str, messages: Iterable[bytes], telephone: Telephone) -> int:
+    """Send them from one socket; how many answers came back to it."""
+    host, _, port = address.rpartition(":")
+    count = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gun:
+        gun.setblocking(False)
+        gun.connect((host, int(port)))
+        for batch in batches(messages):
+            for data in batch:
+                try:
+                    gun.send(data)
+                except OSError:
+                    continue  # The buffer is full, or the mutant is too large.
+            # Once this is answered, all that came before it has been looked at.
+            assert telephone.is_answered()
+            while True:
+                try:
+                    answer = gun.recv(65536)
+                except BlockingIOError:
+                    break
+                assert isinstance(parse_message_untrusted(answer), Response)
+                count += 1
+    return count
+
+
+def shoot_stream(address: str, data: bytes) -> list[Response]:
+    """Send it on a connection of its own, say that this was all, and read all answers."""
+    host, _, port = address.rpartition(":")
+    stream, answers = MessageStream(), []
+    with socket.create_connection((host, int(port)), timeout=30) as gun:
+        try:
+            gun.sendall(data)
+            gun.shutdown(socket.SHUT_WR)
+            while received := gun.recv(65536):
+                stream.receive_data(received)
+        except ConnectionError:
+            return []
+    while (event := stream.next_event()) is not StreamEvent.NEED_DATA:
+        if event is not StreamEvent.PING:
+            assert isinstance(event, Response)
+            answers.append(event)
+    return answers
+
+
+def is_question(data: bytes) -> bool:
+    try:
+        parse_message_untrusted(data)
+    except RemoteProtocolError:
+        return False
+    return True
+
+
+def test_five_thousand_damaged_messages_leave_the_program_standing() -> None:
+    with open_serve(
+        "--listen", "udp://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0", "--user", "alice:x"
+    ) as serving:
+        tcp = next(one for one in serving.listening if one.startswith("tcp://"))[6:]
+        with Telephone(serving.address) as telephone:
+            shoot_datagrams(serving.address, mutants(MESSAGES, 500, 3000), telephone)
+            before = resident_bytes(serving.process.pid)
+            assert shoot_datagrams(serving.address, mutants(MESSAGES, 3500, 3001), telephone) > 0
+            answered = 0
+            for data in mutants(MESSAGES, 1000, 3002):
+                answers = shoot_stream(tcp, data)
+                answered += len(answers)
+                if len(answers) == 1 and is_question(data):
+                    check_answer(data, bytes(answers[0]))
+            assert answered > 100
+            assert telephone.is_answered()
+            assert resident_bytes(serving.process.pid) - before < 32 << 20
+        outcome = serving.end()
+        assert (0, "") == (outcome.status, outcome.errors)
