@@ -19,10 +19,10 @@ def _private(module: str) -> bool:
     return len(parts) > 2 and parts[0] == ROOT and parts[2].startswith("_")
 
 
-class FacadeContract(Contract):  # type: ignore[misc]  # import-linter ships no types
+class FacadeContract(Contract):
     """Private modules of a package are imported by that package only."""
 
-    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         broken = [
             (importer, imported)
             for importer in sorted(graph.modules)

@@ -88,5 +88,5 @@ class WorkDeadlock(SipError):
 
     def __init__(self, cycle: Sequence[str]) -> None:
         super().__init__(" → ".join(cycle))
-        self.cycle = tuple(cycle)
+        self.cycle: tuple[str, ...] = tuple(cycle)
         """The names of the works in the circle; the first one stands again at the end."""

@@ -24,7 +24,7 @@ def test_a_nonce_is_good_for_its_lifetime_and_stale_afterwards() -> None:
 def test_a_used_nonce_lives_no_longer() -> None:
     nonces = make_nonces()
     nonce = nonces.issue("r", "s", 1000.0)
-    nonces.use(nonce, 1, "r", "s", 1200.0)
+    nonces.use(nonce, 1, 1200.0)
 
     assert NonceState.GOOD is nonces.check(nonce, "r", "s", 1299.0)
     assert NonceState.STALE is nonces.check(nonce, "r", "s", 1301.0)
@@ -48,7 +48,7 @@ def test_a_nonce_is_bound_to_realm_and_source(used: bool) -> None:
     nonces = make_nonces()
     nonce = nonces.issue("r", "192.0.2.1", 5.0)
     if used:
-        nonces.use(nonce, 1, "r", "192.0.2.1", 5.0)
+        nonces.use(nonce, 1, 5.0)
 
     assert NonceState.FOREIGN is nonces.check(nonce, "other", "192.0.2.1", 5.0)
     assert NonceState.FOREIGN is nonces.check(nonce, "r", "192.0.2.2", 5.0)
@@ -59,7 +59,7 @@ def test_the_source_need_not_matter(used: bool) -> None:
     nonces = make_nonces(bind_to_source=False)
     nonce = nonces.issue("r", "192.0.2.1", 5.0)
     if used:
-        nonces.use(nonce, 1, "r", "192.0.2.1", 5.0)
+        nonces.use(nonce, 1, 5.0)
 
     assert NonceState.GOOD is nonces.check(nonce, "r", "192.0.2.2", 5.0)
     assert NonceState.FOREIGN is nonces.check(nonce, "other", "192.0.2.1", 5.0)
@@ -68,7 +68,7 @@ def test_the_source_need_not_matter(used: bool) -> None:
 def test_a_count_must_grow() -> None:
     nonces = make_nonces()
     nonce = nonces.issue("r", "s", 5.0)
-    results = [nonces.use(nonce, count, "r", "s", 5.0) for count in (1, 1, 5, 4, 5, 6)]
+    results = [nonces.use(nonce, count, 5.0) for count in (1, 1, 5, 4, 5, 6)]
 
     good, replayed = NonceState.GOOD, NonceState.REPLAYED
     assert [good, replayed, good, replayed, replayed, good] == results
@@ -94,7 +94,7 @@ def test_a_nonce_whose_count_was_forgotten_is_stale() -> None:
     nonces = make_nonces(capacity=3)
     used = [nonces.issue("r", "s", 5.0 + n) for n in range(5)]
     for nonce in used:
-        nonces.use(nonce, 1, "r", "s", 10.0)
+        nonces.use(nonce, 1, 10.0)
     states = [nonces.check(nonce, "r", "s", 10.0) for nonce in used]
 
     assert states == [NonceState.STALE] * 2 + [NonceState.GOOD] * 3
@@ -105,9 +105,9 @@ def test_a_nonce_whose_count_was_forgotten_is_stale() -> None:
 def test_expired_entries_make_room_and_forbid_nothing() -> None:
     nonces = make_nonces(capacity=3)
     for _ in range(3):
-        nonces.use(nonces.issue("r", "s", 5.0), 1, "r", "s", 5.0)
-    nonces.use(nonces.issue("r", "s", 400.0), 1, "r", "s", 400.0)
-    nonces.use(nonces.issue("r", "s", 400.0), 1, "r", "s", 400.0)
+        nonces.use(nonces.issue("r", "s", 5.0), 1, 5.0)
+    nonces.use(nonces.issue("r", "s", 400.0), 1, 400.0)
+    nonces.use(nonces.issue("r", "s", 400.0), 1, 400.0)
 
     assert NonceStatistics(tracked=2, forgotten=0, replayed=0) == nonces.statistics()
 
@@ -120,7 +120,7 @@ def test_a_provided_nonce_is_counted_too_and_never_moves_the_floor() -> None:
     assert NonceState.REPLAYED is nonces.use_provided("f" * 52, 1, 5.0)
     assert NonceState.GOOD is nonces.use_provided("f" * 52, 2, 5.0)
     assert NonceState.FOREIGN is nonces.check("f" * 52, "r", "s", 5.0)
-    assert NonceState.GOOD is nonces.use(ours, 1, "r", "s", 5.0)
+    assert NonceState.GOOD is nonces.use(ours, 1, 5.0)
     assert NonceState.GOOD is nonces.check(nonces.issue("r", "s", 5.0), "r", "s", 5.0)
 
 

@@ -111,9 +111,7 @@ class Telephone:
         mark = f"r{user}x{next(self._numbers)}x{id(self)}"
         contact = f"Contact: <sip:{user}@192.0.2.9>"
         self._users[mark] = user
-        self._send(
-            self._request("REGISTER", user, self._proof(user, password), contact, mark=mark)
-        )
+        self._send(self._request("REGISTER", user, self._proof(user, password), contact, mark=mark))
 
     def is_registered(self, user: str, password: str) -> bool:
         """Whether a query finds the contact of that user."""

@@ -236,7 +236,7 @@ async def test_a15_no_secret_is_ever_logged_or_shown(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    shown = []
+    shown: list[str] = []
     async with open_house(guarded=True) as house:
         challenge = await ask(house)
         line = proof(challenge)

@@ -83,11 +83,11 @@ class Guesser:
         self.cost = self.hashes.copy()
         return answer
 
-    async def guess(self, user: str, password: str, **changes: str) -> list[bytes | object]:
+    async def guess(self, user: str, password: str, nonce: str | None = None) -> list[object]:
         """All that can be seen of two tries, without what differs from one to the next."""
         challenge = await self.ask(user)
         line = authorization(
-            challenge, user, password, method=self.method, uri=METHODS[self.method], **changes
+            challenge, user, password, nonce=nonce, method=self.method, uri=METHODS[self.method]
         )
         costs = self.cost
         failure = await self.ask(user, line)

@@ -117,9 +117,7 @@ async def test_z06_a_slow_handler_holds_up_its_own_conversation_and_no_other(
 
     async with open_house(handle=slow) as house:
         for number in (1, 2, 3):
-            house.alice.send(
-                request("INFO", branch=f"s{number}", call_id="slow", cseq=number)
-            )
+            house.alice.send(request("INFO", branch=f"s{number}", call_id="slow", cseq=number))
         await trio.sleep(0.1)
         assert [200] == await house.statuses(request("INFO", branch="q", call_id="quick"))
         await trio.sleep(40)

@@ -139,9 +139,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-async def test_f09_other_protocols_are_shown_the_door(
-    name: str, autojump_clock: MockClock
-) -> None:
+async def test_f09_other_protocols_are_shown_the_door(name: str, autojump_clock: MockClock) -> None:
     async with open_house() as house:
         stream = await house.connect()
         stream.send(OTHERS[name])

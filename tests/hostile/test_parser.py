@@ -313,6 +313,8 @@ async def test_p18_odd_request_uris_are_the_senders_fault(
         ("Via", "", []),
         ("From", "<sip:a@b>;tag=", [400]),
         ("To", "<sip:a@b>;tag=", [400]),
+        ("To", "<sip:a@b>;tag", [400]),
+        ("To", "<sip:a@b>;tag;x=y;tag=a", [400]),
         ("From", "<>;tag=a", [400]),
         ("From", "<sip:a@b", [400]),
         ("From", '"a <sip:a@b>;tag=a', [400]),
@@ -341,8 +343,7 @@ async def test_p19_empty_values_are_refused_and_long_ones_are_not(
         'Digest username="alice", realm="example.com", nonce="x", uri="sip:b", response="1"',
         'Digest username="alice", username="bob", realm="example.com"', "\0", "Digest \\",
         'Digest username="alice", realm="example.com", nonce="' + "n" * 20_000 + '"',
-        'Digest username="alice", realm="example.com", nonce="x", uri="sip:b", qop=auth, '
-        f'nc={"f" * 3000}, cnonce="c", response="{"0" * 32}"',
+        'Digest username="alice", realm="example.com", uri="sip:b", qop=auth, nc=' + "f" * 3000,
     ],
 )  # fmt: skip
 async def test_p20_credentials_that_are_none_are_asked_for_again(

@@ -54,9 +54,7 @@ async def test_n03_a_refusal_is_repeated_until_the_ack_comes_or_32_seconds_have_
     async with open_house(handle=refuse) as house:
         begun = trio.current_time()
         await house.exchange(invite(), 40)
-        times = [
-            round(wire.time - begun, 1) for wire in house.network.wires if wire.source == BOB
-        ]
+        times = [round(wire.time - begun, 1) for wire in house.network.wires if wire.source == BOB]
         assert [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5] == times
         await house.exchange(invite(branch="2", call_id="c2"), 1)
         house.alice.send(ack("2", call_id="c2"))
@@ -162,32 +160,32 @@ async def test_n14_requests_survive_loss_duplication_and_disorder(
         calls.append(incoming.message.call_id)
         incoming.respond(200)
 
-    async with MemoryNetwork.open(
-        seed=5, loss=loss, duplication=0.2, reordering=0.3, jitter=0.2
-    ) as network:
-        async with (
-            open_stack(
-                "udp://192.0.2.2:5060",
-                services=[OptionsService(), Application(count)],
-                network=network.host("bob", "192.0.2.2"),
-                strict=True,
-            ) as bob,
-            open_stack(
-                "udp://192.0.2.1:5060", network=network.host("alice", "192.0.2.1"), strict=True
-            ) as alice,
-        ):
-            for _ in range(20):
-                with contextlib.suppress(RequestTimedOut):
-                    response = await alice.send_request("INFO", "sip:192.0.2.2")
-                    answered += response.status == 200
-            # Eleven tries: with half of all datagrams lost, one in 24 requests gets no answer.
-            assert answered == 20 if loss < 0.5 else answered >= 17
-            assert answered <= len(calls) == len(set(calls))
-            await trio.sleep(40)
-            for stack in (alice, bob):
-                one = stack.statistics()
-                assert (0, 0) == (one.transactions.clients, one.transactions.servers)
-                assert (0, 0) == (one.works.open, one.unanswered)
+    async with (
+        MemoryNetwork.open(
+            seed=5, loss=loss, duplication=0.2, reordering=0.3, jitter=0.2
+        ) as network,
+        open_stack(
+            "udp://192.0.2.2:5060",
+            services=[OptionsService(), Application(count)],
+            network=network.host("bob", "192.0.2.2"),
+            strict=True,
+        ) as bob,
+        open_stack(
+            "udp://192.0.2.1:5060", network=network.host("alice", "192.0.2.1"), strict=True
+        ) as alice,
+    ):
+        for _ in range(20):
+            with contextlib.suppress(RequestTimedOut):
+                response = await alice.send_request("INFO", "sip:192.0.2.2")
+                answered += response.status == 200
+        # Eleven tries: with half of all datagrams lost, one in 24 requests gets no answer.
+        assert answered == 20 if loss < 0.5 else answered >= 17
+        assert answered <= len(calls) == len(set(calls))
+        await trio.sleep(40)
+        for stack in (alice, bob):
+            one = stack.statistics()
+            assert (0, 0) == (one.transactions.clients, one.transactions.servers)
+            assert (0, 0) == (one.works.open, one.unanswered)
 
 
 async def test_n14_a_delay_of_five_seconds_is_only_a_delay(autojump_clock: MockClock) -> None:
@@ -201,4 +199,3 @@ async def test_n14_a_delay_of_five_seconds_is_only_a_delay(autojump_clock: MockC
         assert [200] * 5 == await far.statuses(30)
         far.close()
         assert 1 == len(house.application.seen)
-

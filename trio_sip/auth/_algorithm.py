@@ -17,6 +17,9 @@ class Algorithm(enum.StrEnum):
     behind it is that of the plain one, see `base`.
     """
 
+    # CPython 3.11 would hash members in Python, by name; these are equal to their texts.
+    __hash__ = str.__hash__
+
     MD5 = "MD5"
     MD5_SESS = "MD5-sess"
     SHA_256 = "SHA-256"
@@ -50,6 +53,8 @@ _SESSIONS = frozenset(a for a in Algorithm if _BASES[a] is not a)
 
 class Qop(enum.StrEnum):
     """The quality of protection: what a digest covers besides method and URI."""
+
+    __hash__ = str.__hash__
 
     AUTH = "auth"
     AUTH_INT = "auth-int"
@@ -96,7 +101,8 @@ def _functions() -> dict[Algorithm, HashFunction]:
 
 
 _FUNCTIONS = _functions()
-_BY_NAME = {algorithm.value.lower(): algorithm for algorithm in Algorithm}
+_MD5 = Algorithm.MD5
+_BY_NAME = {a.value: a for a in Algorithm} | {a.value.lower(): a for a in Algorithm}
 
 AVAILABLE_ALGORITHMS = frozenset(_FUNCTIONS)
 """What can be computed here: all of `Algorithm`, except where OpenSSL has no SHA-512/256."""
@@ -116,6 +122,6 @@ def find_algorithm(name: str | None) -> Algorithm | None:
     A peer that names none means MD5: RFC 7616 section 3.3.
     """
     if name is None:
-        return Algorithm.MD5
-    algorithm = _BY_NAME.get(name.lower())
+        return _MD5
+    algorithm = _BY_NAME.get(name) or _BY_NAME.get(name.lower())
     return algorithm if algorithm in _FUNCTIONS else None

@@ -1,8 +1,8 @@
 """Nonces that cost nothing to hand out, and the counts of those that came back.
 
-A nonce is ``time | sequence | HMAC-SHA-256(secret, time, sequence, source, realm)``.  We know
-our own again by computing the HMAC once more, so a flood of requests without credentials leaves
-nothing behind.  Only a nonce that came back *with a right digest* gets an entry, which holds the
+A nonce is ``time | sequence | MAC(secret, time, sequence, source, realm)``.  We know our own
+again by computing the MAC once more, so a flood of requests without credentials leaves nothing
+behind.  Only a nonce that came back *with a right digest* gets an entry, which holds the
 highest nonce count seen; anybody who can make us remember something has proved who they are.
 
 The table of counts is bounded.  Losing an entry would allow a replay, so when one is lost, the
@@ -13,15 +13,17 @@ table counts as stale.  A client answers a stale nonce by itself, with a new one
 from __future__ import annotations
 
 import enum
+import hashlib
 import hmac
-from collections.abc import Callable
+from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 import attrs
 
 from trio_sip._errors import LocalProtocolError
 
 # Hexadecimal digits: 12 for milliseconds (8900 years), 8 for the sequence, 32 for 128 bits of
-# the HMAC.  Nothing but such digits, because some clients do not expect anything else.
+# the MAC.  Nothing but such digits, because some clients do not expect anything else.
 _TIME = 12
 _STAMP = 20
 _LENGTH = 52
@@ -31,7 +33,8 @@ class NonceState(enum.Enum):
     """What a nonce turned out to be."""
 
     # CPython 3.11 hashes members in Python, by name; they are singletons.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
     GOOD = "good"
     STALE = "stale"
@@ -58,13 +61,8 @@ class NonceStatistics:
     """How many uses were refused because the count was not higher than the last."""
 
 
-@attrs.define(eq=False)
-class _Seen:
-    count: int
-    stamp: str
-    expires: float
-    realm: str
-    source: str
+# An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
+_GOOD, _STALE, _FOREIGN = NonceState.GOOD, NonceState.STALE, NonceState.FOREIGN
 
 
 class Nonces:
@@ -76,7 +74,7 @@ class Nonces:
         lifetime: seconds.  300 is Kamailio's default; Asterisk has 32, but it does not look at
             nonce counts, so its nonces can be replayed for as long as they live.  Ours cannot,
             and a longer life saves the second round trip of each refresh within it.
-        capacity: how many used nonces to remember, some 400 bytes each.
+        capacity: how many used nonces to remember, some 350 bytes each.
         bind_to_source: whether a nonce is good only from the address it was made for.  The
             port never matters: a client that connects again has another one.  Turn it off for
             clients whose address changes, behind certain NATs.
@@ -94,13 +92,16 @@ class Nonces:
             raise LocalProtocolError("the secret of nonces must have 16 bytes at least")
         if lifetime <= 0 or capacity < 1:
             raise LocalProtocolError("nonces need a lifetime and a capacity above zero")
-        # A keyed state is copied for each use: a quarter faster than starting from the key.
-        self._keyed: Callable[[], hmac.HMAC] = hmac.new(secret, digestmod="sha256").copy
+        # Keyed BLAKE2 is a MAC by its own design (RFC 7693 section 2.9) and takes a third of the
+        # time of HMAC-SHA-256; a keyed state that is copied spares looking at the key again.
+        self._keyed = hashlib.blake2b(key=hashlib.blake2b(secret).digest(), digest_size=16)
         self._lifetime = lifetime
         self._capacity = capacity
         self._bind_to_source = bind_to_source
         self._sequence = 0
-        self._seen: dict[str, _Seen] = {}
+        # The highest count of each used nonce, and when it expires, in the order of first use.
+        # A plain dict would take long to find its first entry once many have been deleted there.
+        self._seen: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._opaques: dict[str, str] = {}
         self._floor = ""
         self._forgotten = 0
@@ -129,36 +130,23 @@ class Nonces:
 
         Never REPLAYED: the count is looked at by `use`, after the digest has been found right.
         """
-        seen = self._seen.get(nonce)
-        if (
-            seen is not None
-            and seen.realm == realm
-            and (seen.source == source or not self._bind_to_source)
-        ):
-            # The HMAC was computed when the entry was made.
-            return NonceState.GOOD if now < seen.expires else NonceState.STALE
         if len(nonce) != _LENGTH or not nonce.isascii():
-            return NonceState.FOREIGN
+            return _FOREIGN
         stamp = nonce[:_STAMP]
         if not hmac.compare_digest(self._mac(stamp, realm, source), nonce[_STAMP:]):
-            return NonceState.FOREIGN
-        # Whatever is behind a right HMAC was written by us, and is a number.
-        if now >= self._expires(stamp) or stamp <= self._floor:
-            return NonceState.STALE
-        return NonceState.GOOD
+            return _FOREIGN
+        # Whatever is behind a right MAC was written by us, and is a number.
+        if now >= self._expires(nonce) or (stamp <= self._floor and nonce not in self._seen):
+            return _STALE
+        return _GOOD
 
-    def use(self, nonce: str, count: int, realm: str, source: str, now: float) -> NonceState:
+    def use(self, nonce: str, count: int, now: float) -> NonceState:
         """Count a nonce that `check` found good and whose digest was right.
 
         ``count`` is the nonce count (``nc``), which must grow with each use.  The result is
         GOOD, or REPLAYED: RFC 7616 section 3.4.
         """
-        seen = self._seen.get(nonce)
-        if seen is None:
-            stamp = nonce[:_STAMP]
-            self._remember(nonce, _Seen(count, stamp, self._expires(stamp), realm, source), now)
-            return NonceState.GOOD
-        return self._count(seen, count)
+        return self._count(nonce, count, self._expires(nonce), now)
 
     def use_provided(self, nonce: str, count: int, now: float) -> NonceState:
         """`use` for a nonce that was not made here; see `DigestChallengeData.nonce`.
@@ -166,13 +154,9 @@ class Nonces:
         Nothing can be read from it, so its count is kept for one lifetime after the first use
         if there is room.  Who provides a nonce for longer than that permits replays.
         """
-        seen = self._seen.get(nonce)
-        if seen is None:
-            # No realm is empty, so `check` cannot take it for one of ours; and without a
-            # stamp it does not move the floor.
-            self._remember(nonce, _Seen(count, "", now + self._lifetime, "", ""), now)
-            return NonceState.GOOD
-        return self._count(seen, count)
+        # No nonce has a NUL, so `check` cannot take this for one of ours; and it is less than
+        # any stamp, so it does not move the floor.
+        return self._count("\0" + nonce, count, now + self._lifetime, now)
 
     def statistics(self) -> NonceStatistics:
         """How many nonces are remembered, forgotten, replayed."""
@@ -180,33 +164,40 @@ class Nonces:
             tracked=len(self._seen), forgotten=self._forgotten, replayed=self._replayed
         )
 
-    def _count(self, seen: _Seen, count: int) -> NonceState:
-        if count <= seen.count:
+    def _count(self, nonce: str, count: int, expires: float, now: float) -> NonceState:
+        seen = self._seen.get(nonce)
+        if seen is None:
+            self._make_room(now)
+        elif count > seen[0]:
+            expires = seen[1]
+        else:
             self._replayed += 1
             return NonceState.REPLAYED
-        seen.count = count
-        return NonceState.GOOD
+        self._seen[nonce] = count, expires
+        return _GOOD
 
-    def _remember(self, nonce: str, entry: _Seen, now: float) -> None:
-        # The table is in the order of first use, which is nearly the order of expiry.  At most
-        # two go for one that comes: no burst of work, and the expired ones run out in time.
+    def _make_room(self, now: float) -> None:
+        # The order of first use is nearly the order of expiry.  At most two go for one that
+        # comes: no burst of work, and the expired ones run out in time.
         seen = self._seen
         for _ in range(2):
-            oldest = next(iter(seen), None)
-            if oldest is None or now < seen[oldest].expires:
+            if not seen:
+                return
+            oldest = next(iter(seen))
+            if now < seen[oldest][1]:
                 break
             del seen[oldest]
         if len(seen) >= self._capacity:
-            self._floor = max(self._floor, seen.pop(next(iter(seen))).stamp)
+            oldest, _ = seen.popitem(last=False)
+            self._floor = max(self._floor, oldest[:_STAMP])
             self._forgotten += 1
-        seen[nonce] = entry
 
-    def _expires(self, stamp: str) -> float:
-        return int(stamp[:_TIME], 16) / 1000 + self._lifetime
+    def _expires(self, nonce: str) -> float:
+        return int(nonce[:_TIME], 16) / 1000 + self._lifetime
 
     def _mac(self, stamp: str, realm: str, source: str) -> str:
-        keyed = self._keyed()
+        keyed = self._keyed.copy()
         # A NUL cannot be part of any of the three, so no two triples run together.
         bound = source if self._bind_to_source else ""
         keyed.update(f"{stamp}\0{bound}\0{realm}".encode("utf-8", "surrogateescape"))
-        return keyed.hexdigest()[:32]
+        return keyed.hexdigest()

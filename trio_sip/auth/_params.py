@@ -30,6 +30,12 @@ _ITEM = re.compile(
     rf"{_LWS}*+(?:,[ \t\r\n,]*+|\Z)"
     r"|[\s\S]++"
 )
+_USUAL_NAMES = frozenset(
+    {
+        "username", "realm", "nonce", "uri", "response", "algorithm", "qop", "nc", "cnonce",
+        "opaque", "stale", "domain", "charset",
+    }
+)  # fmt: skip
 _SCHEME = re.compile(rf"{_LWS}*+({_TOKEN}++){_LWS}*+")
 _ESCAPED = re.compile(r"\\([\s\S])")
 _UNQUOTABLE = re.compile(rf"[{_CONTROL}]")
@@ -71,11 +77,11 @@ def parse_digest_untrusted(text: str) -> dict[str, str]:
             raise RemoteProtocolError(f"the scheme is {scheme[:40]!r}, not Digest")
     items = _ITEM.findall(rest)
     params = dict(items)
-    # Nearly everybody writes the names in lower case, so ask once for all of them.
-    if not "".join(params).islower():
+    # Nearly everybody sends these and writes them in lower case, so ask once for all of them.
+    if not _USUAL_NAMES.issuperset(params):
         params = {name.lower(): value for name, value in items}
-    if "" in params:
-        raise RemoteProtocolError("the Digest parameters are not a list of name=value")
+        if "" in params:
+            raise RemoteProtocolError("the Digest parameters are not a list of name=value")
     if len(params) != len(items):
         raise RemoteProtocolError("a Digest parameter is given twice")
     if "\\" in rest:
@@ -85,6 +91,9 @@ def parse_digest_untrusted(text: str) -> dict[str, str]:
 
 def quote(text: str) -> str:
     """``text`` as a quoted-string; control characters cannot be written and are refused."""
+    # Nearly every text, and the faster way to tell.
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     if _UNQUOTABLE.search(text) is not None:
         raise LocalProtocolError("a control character cannot be part of a header value")
     return '"' + _NEEDS_ESCAPE.sub(r"\\\1", text) + '"'

@@ -5,8 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Sequence
-
-import attrs
+from typing import TYPE_CHECKING
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
@@ -27,7 +26,8 @@ class AuthOutcome(enum.Enum):
     """What verification found.  For logs and security events: never tell it to the sender."""
 
     # CPython 3.11 hashes members in Python, by name; they are singletons.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
     OK = "ok"
     NO_CREDENTIALS = "no credentials"
@@ -50,6 +50,15 @@ class AuthOutcome(enum.Enum):
         """
         return self in _SECRET_WAS_RIGHT
 
+
+# An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
+_OK, _NO_CREDENTIALS, _MALFORMED = (
+    AuthOutcome.OK,
+    AuthOutcome.NO_CREDENTIALS,
+    AuthOutcome.MALFORMED,
+)
+_GOOD = NonceState.GOOD
+_AUTH_ONLY = (Qop.AUTH,)
 
 _SECRET_WAS_RIGHT = frozenset({AuthOutcome.STALE, AuthOutcome.BAD_NONCE, AuthOutcome.REPLAYED})
 
@@ -85,21 +94,7 @@ class UriCheck(enum.Enum):
     """Scheme, user, host and port must be the same; parameters may differ."""
 
 
-# Not frozen: one is made for each request that carries credentials.
-@attrs.define(eq=False)
-class _Asked:
-    """The request, and what it is measured against."""
-
-    method: str
-    uri: str
-    body: bytes
-    data: Sequence[DigestChallengeData]
-    algorithms: Sequence[str]
-    qop: Sequence[str]
-    nonces: Nonces
-    source: str
-    uri_check: UriCheck
-    now: float
+_IGNORE = UriCheck.IGNORE
 
 
 def verify_credentials(
@@ -110,10 +105,10 @@ def verify_credentials(
     body: bytes,
     data: Sequence[DigestChallengeData],
     algorithms: Sequence[str],
-    qop: Sequence[str] = (Qop.AUTH,),
+    qop: Sequence[str] = _AUTH_ONLY,
     nonces: Nonces,
     source: str,
-    uri_check: UriCheck = UriCheck.IGNORE,
+    uri_check: UriCheck = _IGNORE,
     now: float,
 ) -> AuthOutcome:
     """Whether one of the Authorization (or Proxy-Authorization) values proves one of the secrets.
@@ -133,13 +128,26 @@ def verify_credentials(
     Returns:
         OK, or what went wrong with the value that came closest.  Only OK uses up a nonce count.
     """
-    asked = _Asked(method, uri, body, data, algorithms, qop, nonces, source, uri_check, now)
-    closest = AuthOutcome.NO_CREDENTIALS
+    closest = _NO_CREDENTIALS
     costly = 0
     for value in values:
-        outcome = _verify_one(value, asked)
-        if outcome is AuthOutcome.OK:
-            return outcome
+        try:
+            given = Credentials.parse(value)
+        except RemoteProtocolError:
+            outcome = _MALFORMED if is_digest(value) else _NO_CREDENTIALS
+        else:
+            chosen = _choose(given, data, algorithms, qop)
+            if isinstance(chosen, AuthOutcome):
+                outcome = chosen
+            else:
+                secret, algorithm = chosen
+                outcome = _prove(given, secret, algorithm, method, body)
+                if outcome is _OK and uri_check is not _IGNORE:
+                    outcome = _OK if is_same_target(given.uri, uri) else AuthOutcome.BAD_URI
+                if outcome is _OK:
+                    outcome = _check_use(given, secret, nonces, source, now)
+                if outcome is _OK:
+                    return outcome
         closest = min(closest, outcome, key=_CLOSEST.index)
         costly += outcome in _COSTLY
         if costly == _MAX_COSTLY:
@@ -147,78 +155,86 @@ def verify_credentials(
     return closest
 
 
-def _verify_one(value: str, asked: _Asked) -> AuthOutcome:
-    try:
-        given = Credentials.parse(value)
-    except RemoteProtocolError:
-        return AuthOutcome.MALFORMED if is_digest(value) else AuthOutcome.NO_CREDENTIALS
+def _choose(
+    given: Credentials,
+    data: Sequence[DigestChallengeData],
+    algorithms: Sequence[str],
+    qop: Sequence[str],
+) -> tuple[DigestChallengeData, Algorithm] | AuthOutcome:
+    """The secret and the algorithm to measure the credentials with, or why there are none."""
     algorithm = find_algorithm(given.algorithm)
-    known, chosen, in_realm = False, None, False
-    for one in asked.data:
-        if one.realm != given.realm:
+    realm = given.realm
+    chosen, in_realm = None, False
+    for one in data:
+        if one.realm != realm:
             continue
         in_realm = True
         if algorithm is None or not one.auth.can_answer(algorithm):
             continue
         if one.auth.username == given.username != "":
-            known, chosen = True, one
+            chosen = one
             break
         # An unknown user is measured against somebody else's secret, and refused afterwards.
         chosen = chosen or one
     if not in_realm:
         return AuthOutcome.WRONG_REALM
-    if algorithm is None or chosen is None or algorithm not in asked.algorithms:
+    if algorithm is None or chosen is None or algorithm not in algorithms:
         return AuthOutcome.UNSUPPORTED_ALGORITHM
-    if given.qop not in asked.qop and (given.qop is not None or asked.qop):
+    if given.qop not in qop and (given.qop is not None or qop):
         return AuthOutcome.BAD_QOP
-    right = _is_right(given, algorithm, chosen, asked)
-    if not known:
-        return AuthOutcome.UNKNOWN_USER
-    return _check_use(given, chosen, asked) if right else AuthOutcome.BAD_RESPONSE
+    return chosen, algorithm
 
 
-def _is_right(
-    given: Credentials, algorithm: Algorithm, data: DigestChallengeData, asked: _Asked
-) -> bool:
+def _prove(
+    given: Credentials,
+    data: DigestChallengeData,
+    algorithm: Algorithm,
+    method: str,
+    body: bytes,
+) -> AuthOutcome:
+    """Whether the digest is right, and the user the one whose secret it was measured against."""
+    secret = data.auth
     try:
         expected = compute_response(
-            data.auth.ha1(data.realm, algorithm),
+            secret.ha1(data.realm, algorithm),
             algorithm,
-            method=asked.method,
+            method=method,
             uri=given.uri,
             nonce=given.nonce,
             qop=given.qop,
             nc=given.nc or "",
             cnonce=given.cnonce or "",
-            body=asked.body,
+            body=body,
         )
+        right = is_same_response(given.response, expected)
     except UnicodeEncodeError:
         # Half of a surrogate pair: no bytes from the network decode to it.
-        return False
-    return is_same_response(given.response, expected)
+        right = False
+    if not (secret.username == given.username != ""):
+        return AuthOutcome.UNKNOWN_USER
+    return _OK if right else AuthOutcome.BAD_RESPONSE
 
 
-def _check_use(given: Credentials, data: DigestChallengeData, asked: _Asked) -> AuthOutcome:
-    """What is left to find out once the digest is right: target, opaque, nonce and count."""
-    if asked.uri_check is UriCheck.SAME_TARGET and not is_same_target(given.uri, asked.uri):
-        return AuthOutcome.BAD_URI
-    nonces, source, now = asked.nonces, asked.source, asked.now
+def _check_use(
+    given: Credentials, data: DigestChallengeData, nonces: Nonces, source: str, now: float
+) -> AuthOutcome:
+    """What is left to find out once the digest is right: opaque, nonce and count."""
+    nonce = given.nonce
     if given.opaque != (nonces.opaque(data.realm) if data.opaque is None else data.opaque):
         return AuthOutcome.BAD_NONCE
     # Without qop there is no count, so the nonce is good for one use.
     count = given.count if given.qop is not None else 1
     # The nonce is no secret to one who has just hashed it, so plain comparison will do.
-    if data.nonce is not None and given.nonce == data.nonce:
-        state = nonces.use_provided(given.nonce, count, now)
+    if data.nonce is not None and nonce == data.nonce:
+        state = nonces.use_provided(nonce, count, now)
     else:
-        state = nonces.check(given.nonce, data.realm, source, now)
-        if state is NonceState.GOOD:
-            state = nonces.use(given.nonce, count, data.realm, source, now)
-    return _BY_STATE[state]
+        state = nonces.check(nonce, data.realm, source, now)
+        if state is _GOOD:
+            state = nonces.use(nonce, count, now)
+    return _OK if state is _GOOD else _BY_STATE[state]
 
 
 _BY_STATE = {
-    NonceState.GOOD: AuthOutcome.OK,
     NonceState.STALE: AuthOutcome.STALE,
     NonceState.FOREIGN: AuthOutcome.BAD_NONCE,
     NonceState.REPLAYED: AuthOutcome.REPLAYED,
@@ -236,7 +252,7 @@ def make_challenges(
     data: Sequence[DigestChallengeData],
     *,
     algorithms: Sequence[str],
-    qop: Sequence[str] = (Qop.AUTH,),
+    qop: Sequence[str] = _AUTH_ONLY,
     stale: bool = False,
     nonces: Nonces,
     source: str,
@@ -255,16 +271,13 @@ def make_challenges(
     Raises:
         LocalProtocolError: none of the secrets can answer any of the algorithms.
     """
-    by_realm: dict[str, list[DigestChallengeData]] = {}
-    for one in data:
-        by_realm.setdefault(one.realm, []).append(one)
+    offered = _offered(tuple(algorithms))
     challenges: list[Challenge] = []
-    for realm, candidates in by_realm.items():
+    for realm in dict.fromkeys([one.realm for one in data]):
         nonce = nonces.issue(realm, source, now)
-        for algorithm in _offered(tuple(algorithms)):
-            able = [one for one in candidates if one.auth.can_answer(algorithm)]
-            if able:
-                chosen = able[0]
+        for algorithm in offered:
+            chosen = _first_able(data, realm, algorithm)
+            if chosen is not None:
                 challenges.append(
                     Challenge(
                         realm=realm,
@@ -279,3 +292,12 @@ def make_challenges(
     if not challenges:
         raise LocalProtocolError("no secret can answer any of the algorithms to be offered")
     return challenges
+
+
+def _first_able(
+    data: Sequence[DigestChallengeData], realm: str, algorithm: Algorithm
+) -> DigestChallengeData | None:
+    for one in data:
+        if one.realm == realm and one.auth.can_answer(algorithm):
+            return one
+    return None

@@ -71,7 +71,8 @@ def create_response(
 def _has_to_tag(request: Request) -> bool:
     """Whether To has a tag; a To that cannot be read is echoed as it is."""
     try:
-        return request.headers[TO].tag is not None
+        to = request.headers[TO]
+        return to.tag is not None or "tag" in to.params
     except RemoteProtocolError:
         return True
 

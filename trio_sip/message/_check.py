@@ -78,8 +78,9 @@ def _check_headers(message: Message) -> Fault | None:
                 return Fault(400, f"Missing {field.name} header")
             typed[key] = field.parse(values[0])
         for field in (FROM, TO):
-            if typed[field.key].tag == "":
-                # No token, and what it would identify could be anything.
+            address = typed[field.key]
+            if not address.tag and "tag" in address.params:
+                # It has no value, so what it would identify could be anything.
                 return Fault(400, f"Bad {field.name} header")
         field = MAX_FORWARDS
         values = index.get("max-forwards")

@@ -20,11 +20,11 @@ class _Named:
     __slots__ = ("cache_key", "key", "name")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
         key = header_key(name)
         assert key is not None
-        self.key = key
-        self.cache_key = key
+        self.key: str = key
+        self.cache_key: str = key
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -37,7 +37,7 @@ class Field(_Named, Generic[T]):
 
     def __init__(self, name: str, parse: Callable[[str], T]) -> None:
         super().__init__(name)
-        self.parse = parse
+        self.parse: Callable[[str], T] = parse
         """From the text of one value to what it means."""
 
     def read(self, values: list[str]) -> T:

@@ -8,7 +8,7 @@ typed values are made from those on first access and kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn, TypeVar, overload
+from typing import Any, ClassVar, NoReturn, TypeVar, overload
 
 from trio_sip._errors import LocalProtocolError
 
@@ -147,7 +147,7 @@ class Headers:
             return NotImplemented
         return self._indexed() == other._indexed()
 
-    __hash__ = None  # type: ignore[assignment]  # headers change
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # headers change
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(name for name, _ in self)}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar, overload
+from typing import ClassVar, TypeVar, overload
 
 import attrs
 
@@ -179,7 +179,7 @@ class Message(MessageBody):
             and self.body == other.body
         )
 
-    __hash__ = None  # type: ignore[assignment]  # messages change
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # messages change
 
     def _summary(self, what: str) -> str:
         cseq = self.headers.get("CSeq", "?").partition(" ")[0]
@@ -206,10 +206,10 @@ class Request(Message):
         self._method = checked_token(method, "a method")
         self._target = _checked_target(target)
         self._uri = target if isinstance(target, Uri) else None
-        self.headers = Headers() if headers is None else headers
+        self.headers: Headers = Headers() if headers is None else headers
         self._body = body
         self._start = None
-        self.fault = None
+        self.fault: Fault | None = None
         self.received_via = None
         self.received_port = None
 
@@ -276,10 +276,10 @@ class Response(Message):
         self._reason = (
             reason_phrase(status) if reason is None else checked_text(reason, "a reason phrase")
         )
-        self.headers = Headers() if headers is None else headers
+        self.headers: Headers = Headers() if headers is None else headers
         self._body = body
         self._start = None
-        self.fault = None
+        self.fault: Fault | None = None
 
     @property
     def status(self) -> int:

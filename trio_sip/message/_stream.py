@@ -67,6 +67,11 @@ class MessageStream:
         """Bytes waiting."""
         return len(self._buffer)
 
+    @property
+    def unread(self) -> bytes:
+        """The bytes waiting.  After an error they begin with the message at fault."""
+        return bytes(self._buffer)
+
     def next_event(self) -> Request | Response | StreamEvent:
         """The next message or ping, or that more bytes are needed.
 

@@ -40,7 +40,9 @@ _PLAIN_LENGTH = 512
 _LARGEST = 2**32 - 1
 
 
-@attrs.frozen
+# Not frozen, although it is a value: one is made for each REGISTER, and a frozen one takes twice
+# as long to fill.
+@attrs.define
 class Contact:
     """One contact of a REGISTER, every part of it the text that was sent."""
 

@@ -28,7 +28,9 @@ _AN_HOUR = 3600
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen, although it is a value: one is made for each REGISTER, and a frozen one takes twice
+# as long to fill.
+@attrs.define(kw_only=True)
 class RegisterRequest:
     """What one REGISTER asks for, and where it came from."""
 

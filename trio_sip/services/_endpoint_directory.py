@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from trio_sip.message import Uri
@@ -24,10 +24,10 @@ class EndpointDirectory(Protocol):
 
 class _Table:
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self._endpoints = endpoints
+        self.endpoints = endpoints
 
     async def find_endpoint(self, name: str) -> Endpoint | None:
-        return self._endpoints.get(name)
+        return self.endpoints.get(name)
 
 
 def as_directory(endpoints: Mapping[str, Endpoint] | EndpointDirectory) -> EndpointDirectory:
@@ -64,8 +64,20 @@ async def find_by_uri(
         return None
     if cut_user_options:
         user = user.partition(";")[0]
-    for name in possible_names(user, host, aliases):
+    names = possible_names(user, host, aliases)
+    # Every request comes by here, and a mapping need not be waited for.
+    if isinstance(directory, _Table):
+        return _first_in(directory.endpoints, names)
+    for name in names:
         endpoint = await directory.find_endpoint(name)
+        if endpoint is not None:
+            return endpoint
+    return None
+
+
+def _first_in(endpoints: Mapping[str, Endpoint], names: Sequence[str]) -> Endpoint | None:
+    for name in names:
+        endpoint = endpoints.get(name)
         if endpoint is not None:
             return endpoint
     return None

@@ -28,7 +28,7 @@ class MessageService(Service):
     """
 
     name = "message"
-    methods = frozenset({"MESSAGE"})
+    methods: frozenset[str] = frozenset({"MESSAGE"})
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class MessageService(Service):
     ) -> None:
         self._handler = handler
         self._ranges = tuple(MediaType.parse(one) for one in body_types)
-        self.body_types = frozenset(map(str, self._ranges))
+        self.body_types: frozenset[str] = frozenset(map(str, self._ranges))
         """What it takes, for the Accept of others."""
 
     async def on_request(self, request: IncomingRequest) -> bool:

@@ -24,8 +24,8 @@ class OptionsService(Service):
     """
 
     name = "options"
-    priority = ServicePriority.AUTHENTICATE - 1
-    methods = frozenset({"OPTIONS"})
+    priority: int = ServicePriority.AUTHENTICATE - 1
+    methods: frozenset[str] = frozenset({"OPTIONS"})
 
     def __init__(self) -> None:
         self._capabilities = Capabilities()
@@ -63,7 +63,7 @@ class UserOptionsService(Service):
     """
 
     name = "user options"
-    methods = frozenset({"OPTIONS"})
+    methods: frozenset[str] = frozenset({"OPTIONS"})
 
     def __init__(self, users: Container[str] | UserDirectory) -> None:
         self._users: UserDirectory = _Names(users) if isinstance(users, Container) else users

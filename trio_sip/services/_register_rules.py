@@ -22,6 +22,9 @@ _UNSENDABLE = re.compile(r"[\r\n\0]")
 # Kept with each binding, so not at whatever length a stranger likes.
 _AGENT_LENGTH = 200
 
+# An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
+_KNOWN, _ANONYMOUS = EndpointKind.KNOWN, EndpointKind.ANONYMOUS
+
 _NOT_OURS = Refused(404, "Not Found")
 _NOT_YOURS = Refused(403, "Forbidden")
 _NOT_SIP = Refused(400, "Address-Of-Record Is Not A SIP URI")
@@ -37,20 +40,25 @@ def check_register(request: IncomingRequest, domains: frozenset[str]) -> Refused
     if not to.is_sip:
         # RFC 4475 section 3.3.3
         return _NOT_SIP
-    if domains and not (request.uri.host.lower() in domains and to.host.lower() in domains):
+    if domains and not (_is_in(domains, request.uri.host) and _is_in(domains, to.host)):
         return _NOT_OURS
     return None if _may_register(request, to) else _NOT_YOURS
+
+
+def _is_in(domains: frozenset[str], host: str) -> bool:
+    # Nearly every host comes in the letters it was configured in.
+    return host in domains or host.lower() in domains
 
 
 def _may_register(request: IncomingRequest, to: Uri) -> bool:
     """RFC 3261 section 10.3 step 4: everybody registers themselves."""
     endpoint = request.endpoint
-    if endpoint.kind is EndpointKind.ANONYMOUS:
+    if endpoint.kind is _ANONYMOUS:
         # Nobody is asked who they are: a registrar for tests.  Where somebody is, a stranger
         # who was let in is still nobody.
         return request.identified_by is None
     user = to.user
-    if endpoint.kind is not EndpointKind.KNOWN or user is None:
+    if endpoint.kind is not _KNOWN or user is None:
         return False
     return endpoint.name == user or endpoint.name == f"{user}@{to.host.lower()}"
 
@@ -104,6 +112,10 @@ def _received_from(request: IncomingRequest, contacts: tuple[Contact, ...]) -> s
     if not contacts:
         return None
     source = str(request.source)
-    before, at, after = contacts[0].uri.partition("@")
+    uri = contacts[0].uri
+    # The plain contact of a plain phone, with all that follows its "@".
+    if uri.endswith(source) and uri[-len(source) - 1] == "@":
+        return None
+    before, at, after = uri.partition("@")
     named = (after if at else before.partition(":")[2]).partition(";")[0]
     return None if named in (source, source.removesuffix(":5060")) else source

@@ -88,8 +88,8 @@ class Registrar(Service):
     """
 
     name = "registrar"
-    methods = frozenset({"REGISTER"})
-    extensions = frozenset({"path"})
+    methods: frozenset[str] = frozenset({"REGISTER"})
+    extensions: frozenset[str] = frozenset({"path"})
 
     def __init__(
         self,

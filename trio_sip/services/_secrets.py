@@ -27,6 +27,10 @@ Secrets = PlainSecret | HashedSecret | Sequence[PlainSecret | HashedSecret]
 SecretMapping = Mapping[str, Secrets]
 
 
+# Made here once: "|" makes a new object each time.
+_ONE_SECRET = (PlainSecret, HashedSecret)
+
+
 class SecretStore(Protocol):
     """The secrets of endpoints, wherever they are kept."""
 
@@ -52,7 +56,7 @@ def as_secret_store(secrets: SecretMapping | SecretStore) -> SecretStore:
 
 def as_secrets(found: Secrets | None) -> tuple[PlainSecret | HashedSecret, ...]:
     """Whatever a store gave, as a tuple."""
-    if isinstance(found, PlainSecret | HashedSecret):
+    if isinstance(found, _ONE_SECRET):
         return (found,)
     return () if found is None else tuple(found)
 

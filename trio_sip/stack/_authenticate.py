@@ -74,7 +74,7 @@ class Authentication(Service):
     """The stage behind which every request has proved what it had to prove."""
 
     name = "authenticate"
-    priority = ServicePriority.AUTHENTICATE
+    priority: int = ServicePriority.AUTHENTICATE
 
     def __init__(
         self,

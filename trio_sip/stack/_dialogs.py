@@ -46,7 +46,7 @@ class Dialogs(Service):
     """
 
     name = "dialogs"
-    priority = ServicePriority.DIALOGS
+    priority: int = ServicePriority.DIALOGS
 
     def __init__(self) -> None:
         self._entries: dict[DialogId, DialogEntry] = {}

@@ -147,6 +147,7 @@ class Distributor:
     def _receive_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
         """RFC 3261 section 9.2: 200 to the CANCEL, 487 to the INVITE if it still waits."""
         layer = self._parts.layer
+        self._counters.cancels += 1
         invite = layer.cancelled(cancel)
         incoming = invite.owner if invite is not None else None
         answer = IncomingRequest(self._parts, cancel, flow, layer.open_server(cancel, flow, now))
@@ -168,6 +169,8 @@ class Distributor:
             except trio.ClosedResourceError:
                 # The dialog is going away, and nobody is owed an answer to an ACK.
                 self._counters.unanswerable += 1
+        else:
+            self._counters.stray_acks += 1
 
     # -- answers without state
 

@@ -35,7 +35,7 @@ class Identification(Service):
     """
 
     name = "identify"
-    priority = ServicePriority.IDENTIFY
+    priority: int = ServicePriority.IDENTIFY
 
     def __init__(self, events: SecurityEvents, order: Sequence[str] = ()) -> None:
         self._events = events

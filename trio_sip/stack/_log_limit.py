@@ -32,6 +32,9 @@ class LogLimit:
 
     _sources: OrderedDict[str, _Source] = attrs.field(factory=OrderedDict, init=False)
 
+    def __len__(self) -> int:
+        return len(self._sources)
+
     def admit(self, host: str, now: float) -> int | None:
         """Whether *host* may have one more line.
 

@@ -53,7 +53,7 @@ class Pipeline:
     def __init__(self, parts: Parts, rule: ErrorRule) -> None:
         self._parts = parts
         self._rule = rule
-        self.unanswered = 0
+        self.unanswered: int = 0
 
     async def serve(self, request: IncomingRequest) -> None:
         """Handle one request to its end."""

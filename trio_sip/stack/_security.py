@@ -11,6 +11,7 @@ import enum
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
@@ -29,7 +30,8 @@ class SecurityEventKind(enum.Enum):
     """What happened."""
 
     # CPython 3.11 hashes members in Python, by name; they are singletons.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
     UNIDENTIFIED = "no matching endpoint"
     ACCESS_DENIED = "address not permitted"
@@ -79,7 +81,7 @@ class SecurityEvents:
     def __init__(self) -> None:
         self._listeners: set[trio.MemorySendChannel[SecurityEvent]] = set()
         self.counts: collections.Counter[SecurityEventKind] = collections.Counter()
-        self.missed = 0
+        self.missed: int = 0
         self._limit = LogLimit()
 
     def tell(self, event: SecurityEvent) -> None:

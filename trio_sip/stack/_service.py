@@ -93,7 +93,7 @@ class Supplement(Service):
     `methods` says which.  Supplements come after authentication and before the applications.
     """
 
-    priority = ServicePriority.SUPPLEMENT
+    priority: int = ServicePriority.SUPPLEMENT
     supplements: ClassVar[frozenset[str]] = frozenset()
     """The methods it looks at; empty for all of them.  It serves none of them itself."""
 
@@ -153,14 +153,18 @@ class ServiceRegistry:
     def _arrange(self) -> None:
         # sorted() is stable: equal priorities keep the order of registration.
         ordered = self._services = sorted(self._services, key=lambda service: service.priority)
-        self.for_requests = tuple(s for s in ordered if _overrides(s, "on_request"))
-        self.for_responses = tuple(s for s in ordered if _overrides(s, "on_response"))
-        self.for_sent_requests = tuple(s for s in ordered if _overrides(s, "on_send_request"))
-        self.for_sent_responses = tuple(s for s in ordered if _overrides(s, "on_send_response"))
-        self.for_closed_flows = tuple(s for s in ordered if _overrides(s, "on_flow_closed"))
-        self.methods = frozenset[str]().union(*(s.methods for s in ordered))
-        self.extensions = frozenset[str]().union(*(s.extensions for s in ordered))
-        self.allow = ", ".join(sorted(self.methods))
+
+        def having(hook: str) -> tuple[Service, ...]:
+            return tuple(service for service in ordered if _overrides(service, hook))
+
+        self.for_requests: tuple[Service, ...] = having("on_request")
+        self.for_responses: tuple[Service, ...] = having("on_response")
+        self.for_sent_requests: tuple[Service, ...] = having("on_send_request")
+        self.for_sent_responses: tuple[Service, ...] = having("on_send_response")
+        self.for_closed_flows: tuple[Service, ...] = having("on_flow_closed")
+        self.methods: frozenset[str] = frozenset().union(*(s.methods for s in ordered))
+        self.extensions: frozenset[str] = frozenset().union(*(s.extensions for s in ordered))
+        self.allow: str = ", ".join(sorted(self.methods))
 
     def check_name(self, service: Service) -> None:
         """Raise LocalProtocolError if there is a service of its name."""

@@ -15,6 +15,7 @@ class Counters:
 
     requests_received: int = 0
     responses_received: int = 0
+    cancels: int = 0
     faulty_requests: int = 0
     faulty_responses: int = 0
     garbage: int = 0
@@ -24,6 +25,7 @@ class Counters:
     handler_errors: int = 0
     sends_failed: int = 0
     stray_responses: int = 0
+    stray_acks: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +36,9 @@ class StackStatistics:
     """Requests that could be framed, copies included."""
 
     responses_received: int
+    cancels: int
+    """CANCELs of an INVITE that is known: answered 200."""
+
     faulty_requests: int
     """Answered 400, 416, 420, 505, … for their form alone."""
 
@@ -60,6 +65,9 @@ class StackStatistics:
 
     stray_responses: int
     """Responses nobody waited for."""
+
+    stray_acks: int
+    """ACKs of no dialog, which are dropped."""
 
     unanswered: int
     """Requests that are being handled now."""

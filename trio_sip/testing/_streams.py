@@ -42,7 +42,7 @@ class MemoryConnection(trio.abc.HalfCloseableStream):
         self.remote = remote
         self.peer_name = peer
         self.other: MemoryConnection
-        self.last_due = 0.0
+        self.last_due: float = 0.0
         """When the latest segment arrives: none overtakes it."""
 
         self._inbox = bytearray()

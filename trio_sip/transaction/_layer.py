@@ -52,7 +52,7 @@ class TransactionLayer:
     """
 
     def __init__(self, settings: TimerSettings | None = None) -> None:
-        self.settings = TimerSettings() if settings is None else settings
+        self.settings: TimerSettings = TimerSettings() if settings is None else settings
         """The timers of every transaction that brings none of its own."""
         self._index = Index()
         self._deadlines: Deadlines[Transaction] = Deadlines()

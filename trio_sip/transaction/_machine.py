@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -20,7 +21,8 @@ __all__ = ["Do", "Machine", "On", "Repeat", "State", "Step"]
 class State(enum.Enum):
     """Where a transaction is (RFC 3261 section 17, RFC 6026 section 7)."""
 
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
     CALLING = "Calling"
     TRYING = "Trying"
@@ -34,7 +36,8 @@ class State(enum.Enum):
 class On(enum.Enum):
     """What can happen to a transaction: a timer, a message, its user, its transport."""
 
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
     A = "Timer A"
     B = "Timer B"
@@ -72,7 +75,8 @@ class On(enum.Enum):
 class Do(enum.Enum):
     """What a step does besides changing the state."""
 
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
     SEND = "send response"
     """Send what the user gave, and keep its bytes for the copies of the request to come."""

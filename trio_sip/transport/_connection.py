@@ -100,7 +100,7 @@ class MessageConnection:
             except RemoteProtocolError as error:
                 self._counters.unparsable += 1
                 self.phase = Phase.ENDING
-                refuse(error, self._unread(data), self.flow)
+                refuse(error, self._stream.unread, self.flow)
                 await self._linger()
                 return
         if self._stream.partial:
@@ -142,16 +142,12 @@ class MessageConnection:
             self._began = now
             self._watch.deadline = self._deadline()
 
-    def _unread(self, data: bytes) -> bytes:
-        """The part of *data* that the refused message begins with, if it begins there."""
-        left = self._stream.buffered
-        return data[len(data) - left :] if left <= len(data) else data
-
     async def _linger(self) -> None:
         """Let the last answers arrive.
 
         Closing a socket with unread input resets the connection, and a reset destroys what the
-        other side has not read yet; so wait for its end, but not for long.
+        other side has not read yet; so wait for its end, but not for long.  Requests that came
+        before what cannot be followed may be answered meanwhile.
         """
         self._watch.deadline = trio.current_time() + self._limits.linger_seconds
         self._finish_if_flushed()
@@ -235,7 +231,7 @@ class MessageConnection:
         self._finish_if_flushed()
 
     def _finish_if_flushed(self) -> None:
-        if self.phase is Phase.ENDING and not self._queue:
+        if self.phase is Phase.ENDING and not self._queue and not self.return_port:
             try:
                 self._pipe.send_eof()
             except OSError as error:

@@ -73,7 +73,7 @@ class Works:
         parked: int = 64,
     ) -> None:
         self.high_water = high_water
-        self.low_water = high_water * 9 // 10 if low_water is None else low_water
+        self.low_water: int = high_water * 9 // 10 if low_water is None else low_water
         if not 0 <= self.low_water < self.high_water:
             raise LocalProtocolError(
                 f"water marks {self.low_water} and {self.high_water}: the low one must be lower"
