@@ -159,3 +159,7 @@ def test_responses_are_compared_whatever_their_case_and_characters() -> None:
     assert not is_same_response("ab1", "ab12")
     assert not is_same_response("", "ab12")
     assert not is_same_response("äb12\ud800", "ab12")
+
+
+def test_an_algorithm_and_its_name_are_one_key() -> None:
+    assert dict.fromkeys(Algorithm, 1) == {str(name): 1 for name in Algorithm}

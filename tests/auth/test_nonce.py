@@ -151,3 +151,10 @@ def test_the_secret_is_long_and_the_numbers_make_sense() -> None:
         Nonces(SECRET, lifetime=0.0)
     with pytest.raises(LocalProtocolError):
         Nonces(SECRET, capacity=0)
+
+
+def test_a_secret_may_be_of_any_length_from_16_bytes_on() -> None:
+    for length in (16, 64, 65, 1000):
+        nonces = Nonces(b"x" * length)
+
+        assert NonceState.GOOD is nonces.check(nonces.issue("r", "s", 5.0), "r", "s", 5.0)

@@ -177,3 +177,28 @@ def test_a_domain_is_a_host_and_nothing_else(text: str) -> None:
 def test_a_digest_is_one_of_three(text: str) -> None:
     with pytest.raises(UsageError, match="there are MD5, SHA-256, SHA-512-256"):
         parse_algorithm(text)
+
+
+@pytest.mark.parametrize(
+    ("domains", "names", "complaint"),
+    [
+        ((), ("alice", "alice@a.example"), "users.alice: is alice@a.example, too"),
+        (("a.example",), ("bob@b.example",), "no domain 'b.example' here"),
+        ((), ("bob@B.example",), "users.bob@B.example: want its domain in lower case"),
+    ],
+)
+def test_a_user_who_could_not_come_or_be_told_from_another_is_refused(
+    domains: tuple[str, ...], names: tuple[str, ...], complaint: str
+) -> None:
+    config = ServeConfig(domains=domains, users={name: PlainSecret(name, "x") for name in names})
+
+    with pytest.raises(UsageError, match=complaint):
+        config.check()
+
+
+def test_one_name_may_be_of_two_domains() -> None:
+    names = ("alice@a.example", "alice@b.example", "bob")
+    ServeConfig(
+        domains=("a.example", "b.example"),
+        users={name: PlainSecret(name, "x") for name in names},
+    ).check()

@@ -17,7 +17,7 @@ from trio_sip.cli._config import ServeConfig
 from trio_sip.cli._printer import Printer
 from trio_sip.cli._serve import serve
 from trio_sip.cli._server import open_server
-from trio_sip.stack import open_stack
+from trio_sip.stack import Stack, open_stack
 from trio_sip.transport import Listen
 
 
@@ -113,3 +113,36 @@ async def test_a_user_is_told_who_else_is_a_user() -> None:
                 statuses.append(response.status)
 
     assert [200, 404] == statuses
+
+
+@pytest.mark.parametrize("username", ["alice", "alice@b.example"])
+async def test_a_user_of_one_domain_may_leave_the_domain_out_of_the_credentials(
+    username: str,
+) -> None:
+    send, _ = trio.open_memory_channel[str](10)
+    config = ServeConfig(
+        listen=(Listen("udp", "127.0.0.1", 0),),
+        domains=("a.example", "b.example", "127.0.0.1"),
+        users={
+            "alice@a.example": PlainSecret("alice@a.example", "wonderland"),
+            "alice@b.example": PlainSecret("alice@b.example", "looking-glass"),
+        },
+    )
+
+    async def register(phone: Stack, password: str) -> int:
+        response = await phone.send_request(
+            "REGISTER",
+            f"sip:127.0.0.1:{server.listening[0].port}",
+            from_="<sip:alice@b.example>",
+            to="<sip:alice@b.example>",
+            credentials=OutboundCredential(PlainSecret(username, password), realm="a.example"),
+        )
+        return response.status
+
+    async with (
+        open_server(config, Printer(send)) as server,
+        open_stack("udp://127.0.0.1:0", grace=0) as phone,
+    ):
+        assert 200 == await register(phone, "looking-glass")
+        with pytest.raises(AuthenticationRejected):
+            await register(phone, "wonderland")

@@ -196,8 +196,7 @@ def call_ids(data: bytes) -> set[str | None]:
                 found.add(event.headers.get("Call-ID"))
     except RemoteProtocolError:
         with contextlib.suppress(RemoteProtocolError):
-            rest = parse_message_untrusted(data[len(data) - stream.buffered :])
-            found.add(rest.headers.get("Call-ID"))
+            found.add(parse_message_untrusted(stream.refused).headers.get("Call-ID"))
     return found
 
 

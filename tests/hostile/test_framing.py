@@ -81,6 +81,11 @@ async def test_f03_blank_lines_between_messages_are_ignored_and_pings_answered(
         assert 200 == await following(house, stream, 2)
 
 
+async def slowly(incoming: IncomingRequest) -> None:
+    await trio.sleep(1)
+    incoming.respond(200)
+
+
 SMUGGLED = request("MESSAGE", via=VIA, call_id="smuggled", headers=["Content-Type: text/plain"])
 
 
@@ -102,6 +107,20 @@ async def test_f04_f05_f06_without_a_length_to_trust_nothing_after_it_is_read(
         assert status in {400, 413}
         assert [] == house.texts
         assert 1 == house.stack.statistics().requests_received + house.stack.statistics().garbage
+
+
+async def test_f05_what_came_before_it_is_answered_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house(handle=slowly) as house:
+        stream = await house.connect()
+        good = request("INFO", via=VIA, call_id="good")
+        bad = options().replace(b"Content-Length: 0", b"l: x")
+        stream.send(good + bad[:100])
+        await trio.sleep(0.2)
+        stream.send(bad[100:] + SMUGGLED)
+        assert [400, 200] == await until_closed(stream)
+        assert [] == house.texts
 
 
 async def test_f07_a_body_beyond_the_limit_is_refused_before_it_comes(

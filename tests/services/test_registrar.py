@@ -602,6 +602,40 @@ async def test_what_another_register_stored_meanwhile_is_kept(
     assert 2 == registrar.statistics().overtaken
 
 
+class Slow(MemoryLocation):
+    """A location service on a disk."""
+
+    async def replace(
+        self, aor: str, expected: tuple[Binding, ...], new: tuple[Binding, ...], now: float
+    ) -> bool:
+        await trio.sleep(0.002)
+        return await super().replace(aor, expected, new, now)
+
+
+async def test_forty_who_register_one_user_at_the_same_moment_take_turns(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    registrar = Registrar(Slow())
+    statuses: list[int] = []
+
+    async def one_of_forty(number: int) -> None:
+        response = await register(client, f"<sip:alice@192.0.2.{number % 5}>")
+        statuses.append(response.status)
+
+    async with (
+        MemoryNetwork.open() as network,
+        open_server(network, registrar),
+        open_client(network) as client,
+    ):
+        async with trio.open_nursery() as nursery:
+            for number in range(40):
+                nursery.start_soon(one_of_forty, number)
+
+        assert 40 * [200] == statuses
+        assert 5 == len(await registrar.bindings(ALICE))
+        assert 0 == registrar.statistics().waiting
+
+
 async def test_whoever_is_always_overtaken_is_told_to_try_later(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -287,6 +287,50 @@ async def test_challenge_request_fills_in_what_is_left_out(autojump_clock: MockC
         assert "secret" not in header
 
 
+async def test_the_challenge_to_an_invite_by_datagram_is_sent_once_and_leaves_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    # RFC 3261 section 26.3.2.4: whoever forges a source must not have it answered eleven times.
+    async with scene(Application()) as here:
+        here.stack.register_authenticator(Realm())
+        here.stack.register_endpoint_identifier(Knows("alice"))
+
+        assert [401] == await here.alice.answers(invite(), wait=60)
+        here.alice.send(invite(branch="2", call_id="c2"))
+        await here.alice.response()
+        assert 0 == here.stack.statistics().transactions.servers
+        assert 0 == here.stack.statistics().unanswered
+
+
+async def test_a_copy_of_a_challenged_invite_is_challenged_and_credentials_let_the_next_pass(
+    autojump_clock: MockClock,
+) -> None:
+    application = Application()
+    async with scene(application) as here:
+        here.stack.register_authenticator(Realm())
+        here.stack.register_endpoint_identifier(Knows("alice"))
+        first = await here.alice.ask(invite())
+        second = await here.alice.ask(invite())
+
+        assert [401, 401] == [first.status, second.status]
+        assert [200] == await here.alice.answers(with_credentials(invite(), first))
+        assert 1 == len(application.seen)
+
+
+async def test_the_challenge_to_an_invite_on_a_connection_needs_its_ack_as_ever(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Application()) as here:
+        here.stack.register_authenticator(Realm())
+        here.stack.register_endpoint_identifier(Knows("alice"))
+        stream = await here.connect()
+        answer = await stream.ask(invite(via="SIP/2.0/TCP 192.0.2.1:5060"))
+
+        assert 401 == answer.status
+        assert 1 == here.stack.statistics().transactions.servers
+        stream.close()
+
+
 async def test_challenge_request_can_challenge_as_a_proxy_does(autojump_clock: MockClock) -> None:
     async def challenge(incoming: IncomingRequest) -> None:
         with pytest.raises(LocalProtocolError, match="401 or a 407"):
@@ -341,3 +385,20 @@ async def test_an_ack_is_not_challenged(autojump_clock: MockClock) -> None:
 def test_secrets_are_never_shown() -> None:
     assert "hunter2" not in repr(credentials(password="hunter2"))
     assert "hunter2" not in repr(Realm("hunter2").data(Endpoint(name="alice")))
+
+
+async def test_who_had_to_prove_it_still_has_to_when_the_authenticator_goes_meanwhile(
+    autojump_clock: MockClock,
+) -> None:
+    class LooksItUp(Realm):
+        async def requires_authentication(
+            self, endpoint: Endpoint, request: IncomingRequest
+        ) -> bool:
+            here.stack.unregister_authenticator(self)
+            return await super().requires_authentication(endpoint, request)
+
+    async with scene(Application()) as here:
+        here.stack.register_endpoint_identifier(Knows("alice"))
+        here.stack.register_authenticator(LooksItUp())
+
+        assert [401] == await here.alice.answers(request())

@@ -12,6 +12,7 @@ from ._challenge import Challenge, DigestChallengeData, OtherChallenge, parse_ch
 from ._credentials import Credentials
 from ._digest import compute_ha1, compute_response
 from ._nonce import Nonces, NonceState, NonceStatistics
+from ._offer import make_challenges
 from ._outbound import (
     AuthenticationAttempt,
     AuthenticationHeader,
@@ -20,7 +21,7 @@ from ._outbound import (
     OutboundCredential,
 )
 from ._secret import NOBODY, HashedSecret, PlainSecret
-from ._verify import AuthOutcome, UriCheck, make_challenges, verify_credentials
+from ._verify import AuthOutcome, UriCheck, verify_credentials
 
 __all__ = [
     "AVAILABLE_ALGORITHMS",

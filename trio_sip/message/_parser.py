@@ -45,7 +45,8 @@ def parse_message_untrusted(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Req
         end = data.find(b"\r\n\r\n")
     if end < 0:
         # The end of the datagram is the end of the head as well.
-        data, end = data.strip(b"\r\n"), len(data)
+        data = data.lstrip(b"\r\n") if data[:2] == b"\r\n" else data
+        data, end = data.rstrip(b"\r\n"), len(data)
         message = parse_head(data, limits)
         body = b""
     else:

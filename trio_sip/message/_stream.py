@@ -51,6 +51,7 @@ class MessageStream:
         self._searched = 0
         self._head: Request | Response | None = None
         self._body_length = 0
+        self._refused = b""
 
     def receive_data(self, data: bytes) -> None:
         """Append what arrived."""
@@ -68,9 +69,12 @@ class MessageStream:
         return len(self._buffer)
 
     @property
-    def unread(self) -> bytes:
-        """The bytes waiting.  After an error they begin with the message at fault."""
-        return bytes(self._buffer)
+    def refused(self) -> bytes:
+        """The head that could be read and, for its length, not be followed: worth an answer.
+
+        Empty if there is none.  It does not depend on where the stream was cut.
+        """
+        return self._refused
 
     def next_event(self) -> Request | Response | StreamEvent:
         """The next message or ping, or that more bytes are needed.
@@ -113,8 +117,13 @@ class MessageStream:
                 raise RemoteProtocolError("head too large", 513)
             return StreamEvent.NEED_DATA
         self._searched = 0
-        message = parse_head(bytes(buffer[:end]), self._limits)
-        self._body_length = self._length(message)
+        head = bytes(buffer[:end])
+        message = parse_head(head, self._limits)
+        try:
+            self._body_length = self._length(message)
+        except RemoteProtocolError:
+            self._refused = head
+            raise
         self._head = message
         del buffer[: end + 4]
         return None

@@ -12,6 +12,7 @@ from ._secrets import (
     RememberingSecret,
     SecretMapping,
     SecretStore,
+    SecretTable,
     as_secret_store,
     as_secrets,
     stand_in_for,
@@ -97,7 +98,12 @@ class DigestAuthenticator:
         """The secrets of *endpoint* in the realm; nobody's for those who have none."""
         if endpoint.kind is not _KNOWN:
             return self._stand_in
-        secrets = as_secrets(await self._store.secrets(endpoint))
+        store = self._store
+        # Asked once or twice for each request, so nothing is awaited that is there already.
+        if isinstance(store, SecretTable):
+            secrets = as_secrets(store.mapping.get(endpoint.name))
+        else:
+            secrets = as_secrets(await store.secrets(endpoint))
         if not secrets:
             return self._stand_in
         known = self._known.get(endpoint.name)
@@ -105,9 +111,7 @@ class DigestAuthenticator:
             return known[1]
         return self._learn(endpoint.name, secrets)
 
-    def _learn(
-        self, name: str, secrets: _SecretTuple
-    ) -> tuple[DigestChallengeData, ...]:
+    def _learn(self, name: str, secrets: _SecretTuple) -> tuple[DigestChallengeData, ...]:
         if len(self._known) >= _CAPACITY:
             self._known.popitem(last=False)
         data = self._data_of(secrets)

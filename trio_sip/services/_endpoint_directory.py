@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from trio_sip.message import Uri
 from trio_sip.stack import Endpoint
 
-__all__ = ["EndpointDirectory", "as_directory", "find_by_uri", "possible_names"]
+__all__ = ["EndpointDirectory", "as_directory", "find_first", "possible_names"]
 
 
 class EndpointDirectory(Protocol):
@@ -46,25 +45,8 @@ def possible_names(user: str, host: str, aliases: Mapping[str, str]) -> tuple[st
     return f"{user}@{host}", user
 
 
-async def find_by_uri(
-    directory: EndpointDirectory,
-    uri: Uri,
-    *,
-    domains: frozenset[str],
-    aliases: Mapping[str, str],
-    cut_user_options: bool,
-) -> Endpoint | None:
-    """The endpoint that a SIP or SIPS URI names; ``None`` for other schemes and domains."""
-    if not uri.is_sip:
-        return None
-    # Without its escapes: ``%61lice`` is alice (RFC 3261 section 19.1.4).
-    user = uri.user
-    host = uri.host.lower()
-    if user is None or (domains and host not in domains and host not in aliases):
-        return None
-    if cut_user_options:
-        user = user.partition(";")[0]
-    names = possible_names(user, host, aliases)
+async def find_first(directory: EndpointDirectory, names: Sequence[str]) -> Endpoint | None:
+    """The endpoint that goes by the first of *names* that anybody has."""
     # Every request comes by here, and a mapping need not be waited for.
     if isinstance(directory, _Table):
         return _first_in(directory.endpoints, names)

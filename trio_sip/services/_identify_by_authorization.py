@@ -8,7 +8,7 @@ from trio_sip._errors import RemoteProtocolError
 from trio_sip.auth import Credentials
 from trio_sip.stack import Endpoint, IncomingRequest
 
-from ._endpoint_directory import EndpointDirectory, as_directory
+from ._endpoint_directory import EndpointDirectory, as_directory, find_first
 
 __all__ = ["IdentifyByAuthorization"]
 
@@ -49,8 +49,8 @@ class IdentifyByAuthorization:
                 continue
             if self._realms and given.realm not in self._realms:
                 continue
-            find = self._directory.find_endpoint
-            endpoint = await find(f"{given.username}@{given.realm}") or await find(given.username)
+            names = f"{given.username}@{given.realm}", given.username
+            endpoint = await find_first(self._directory, names)
             if endpoint is not None:
                 return endpoint
         return None

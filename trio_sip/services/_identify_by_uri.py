@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from trio_sip.message import Uri
 from trio_sip.stack import Endpoint, IncomingRequest
 
-from ._endpoint_directory import EndpointDirectory, as_directory, find_by_uri
+from ._endpoint_directory import EndpointDirectory, as_directory, find_first, possible_names
 
 __all__ = ["IdentifyByRequestUri", "IdentifyByUser"]
 
@@ -26,14 +26,20 @@ class _IdentifyByUri:
         self._aliases = {alias.lower(): domain.lower() for alias, domain in (aliases or {}).items()}
         self._cut_user_options = cut_user_options
 
-    async def _find(self, uri: Uri) -> Endpoint | None:
-        return await find_by_uri(
-            self._directory,
-            uri,
-            domains=self._domains,
-            aliases=self._aliases,
-            cut_user_options=self._cut_user_options,
-        )
+    def _names(self, uri: Uri) -> tuple[str, ...]:
+        """What to look up; nothing for other schemes and other domains."""
+        if not uri.is_sip:
+            return ()
+        # Without its escapes: ``%61lice`` is alice (RFC 3261 section 19.1.4).
+        user = uri.user
+        host = uri.host.lower()
+        if user is None or (
+            self._domains and host not in self._domains and host not in self._aliases
+        ):
+            return ()
+        if self._cut_user_options:
+            user = user.partition(";")[0]
+        return possible_names(user, host, self._aliases)
 
 
 class IdentifyByUser(_IdentifyByUri):
@@ -55,7 +61,7 @@ class IdentifyByUser(_IdentifyByUri):
 
     async def identify_endpoint(self, request: IncomingRequest) -> Endpoint | None:
         """Look the From up."""
-        return await self._find(request.message.from_.uri)
+        return await find_first(self._directory, self._names(request.message.from_.uri))
 
 
 class IdentifyByRequestUri(_IdentifyByUri):
@@ -68,4 +74,4 @@ class IdentifyByRequestUri(_IdentifyByUri):
 
     async def identify_endpoint(self, request: IncomingRequest) -> Endpoint | None:
         """Look the Request-URI up."""
-        return await self._find(request.uri)
+        return await find_first(self._directory, self._names(request.uri))

@@ -112,10 +112,8 @@ def _received_from(request: IncomingRequest, contacts: tuple[Contact, ...]) -> s
     if not contacts:
         return None
     source = str(request.source)
-    uri = contacts[0].uri
-    # The plain contact of a plain phone, with all that follows its "@".
-    if uri.endswith(source) and uri[-len(source) - 1] == "@":
+    before, at, after = contacts[0].uri.partition("@")
+    if after == source:
         return None
-    before, at, after = uri.partition("@")
     named = (after if at else before.partition(":")[2]).partition(";")[0]
     return None if named in (source, source.removesuffix(":5060")) else source

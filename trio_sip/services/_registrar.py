@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 
 import attrs
 import trio
@@ -57,6 +58,9 @@ class RegistrarStatistics:
     store_failures: int
     """Times that the location service failed.  Nothing was acknowledged then."""
 
+    waiting: int
+    """Addresses for which REGISTERs take turns now, because one overtook another."""
+
     flows_lost: int
     """Connections that ended and took their bindings with them."""
 
@@ -107,6 +111,7 @@ class Registrar(Service):
         self._date = DateText(wall_clock)
         self._flows = RegisteredFlows()
         self._alarm = trio.CancelScope()
+        self._turns: dict[str, trio.Lock] = {}
         self._accepted = 0
         self._refused = 0
         self._overtaken = 0
@@ -138,6 +143,7 @@ class Registrar(Service):
             refused=self._refused,
             overtaken=self._overtaken,
             store_failures=self._store_failures,
+            waiting=len(self._turns),
             flows_lost=self._flows_lost,
             flows_held=len(self._flows),
         )
@@ -164,23 +170,51 @@ class Registrar(Service):
 
     async def _update(self, wanted: RegisterRequest, now: float) -> tuple[Binding, ...] | Refused:
         """The bindings after *wanted*, stored; or the refusal, and nothing has changed."""
-        aor = wanted.aor
         try:
-            for _ in range(_ATTEMPTS):
-                before = await self._location.bindings(aor, now)
-                outcome = update_bindings(before, wanted, self._policy, now)
-                if isinstance(outcome, Refused):
+            if wanted.aor not in self._turns:
+                outcome = await self._try_update(wanted, now)
+                if outcome is not None:
                     return outcome
-                after = outcome.bindings
-                if after is before:
-                    return after
-                if await self._location.replace(aor, before, after, now):
-                    self._note_flows(aor, before, after)
-                    return after
-                self._overtaken += 1
+            # Others register the same address at this moment, and of all who would try again at
+            # once, one would succeed each time.
+            async with self._turn(wanted.aor):
+                for _ in range(_ATTEMPTS):
+                    outcome = await self._try_update(wanted, now)
+                    if outcome is not None:
+                        return outcome
         except OSError as error:
             self._store_failed(error)
         return _NOT_STORED
+
+    async def _try_update(
+        self, wanted: RegisterRequest, now: float
+    ) -> tuple[Binding, ...] | Refused | None:
+        """The same, or ``None`` when another REGISTER for the same address was faster."""
+        aor = wanted.aor
+        before = await self._location.bindings(aor, now)
+        outcome = update_bindings(before, wanted, self._policy, now)
+        if isinstance(outcome, Refused):
+            return outcome
+        after = outcome.bindings
+        if after is before:
+            return after
+        if await self._location.replace(aor, before, after, now):
+            self._note_flows(aor, before, after)
+            return after
+        self._overtaken += 1
+        return None
+
+    @asynccontextmanager
+    async def _turn(self, aor: str) -> AsyncIterator[None]:
+        """Wait for those who came before and were overtaken, too."""
+        lock = self._turns.setdefault(aor, trio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                # Whoever waits is given the lock as it is released, so nobody waits.
+                del self._turns[aor]
 
     def _accept(
         self,

@@ -15,6 +15,7 @@ __all__ = [
     "RememberingSecret",
     "SecretMapping",
     "SecretStore",
+    "SecretTable",
     "Secrets",
     "as_secret_store",
     "as_secrets",
@@ -41,17 +42,20 @@ class SecretStore(Protocol):
         """
 
 
-class _Table:
+class SecretTable:
+    """A store for secrets that are in memory.  Its mapping need not be waited for."""
+
     def __init__(self, mapping: SecretMapping) -> None:
-        self._mapping = mapping
+        self.mapping = mapping
 
     async def secrets(self, endpoint: Endpoint) -> Secrets | None:
-        return self._mapping.get(endpoint.name)
+        """See `SecretStore.secrets`."""
+        return self.mapping.get(endpoint.name)
 
 
 def as_secret_store(secrets: SecretMapping | SecretStore) -> SecretStore:
     """Whatever was given, as a store.  A mapping is not copied: passwords may change."""
-    return _Table(secrets) if isinstance(secrets, Mapping) else secrets
+    return SecretTable(secrets) if isinstance(secrets, Mapping) else secrets
 
 
 def as_secrets(found: Secrets | None) -> tuple[PlainSecret | HashedSecret, ...]:

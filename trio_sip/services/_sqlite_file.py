@@ -34,12 +34,13 @@ _ROWS = 128
 # Another process that is just closing the file gets this long, in seconds.
 _PATIENCE = 1.0
 
-_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+# What is encoded is made right here and holds no circles.
+_encode_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def encode_bindings(bindings: Sequence[Binding], to_wall: float) -> tuple[float, str]:
     """The columns ``expires`` and ``bindings``; ``to_wall`` turns our time into wall-clock time."""
-    last = max(binding.expires_at for binding in bindings)
+    last = max([binding.expires_at for binding in bindings])
     fields = [
         (
             binding.contact,

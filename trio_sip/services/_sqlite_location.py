@@ -130,7 +130,8 @@ class SqliteLocation:
         group.rows[aor] = row
         group.new[aor] = new
         self._in_flight[aor] = group
-        await self._finish(group, leads)
+        # Most do not lead, and so wait here, not one coroutine deeper.
+        await (self._lead(group) if leads else group.done.wait())
         if group.error is not None:
             raise OSError(str(group.error)) from group.error
         return True
@@ -154,7 +155,7 @@ class SqliteLocation:
         if gone:
             group, leads = self._join()
             group.rows.update(dict.fromkeys(gone))
-            await self._finish(group, leads)
+            await (self._lead(group) if leads else group.done.wait())
         return self._table.expiry_is_due(now)
 
     def changes(self, capacity: int = 100) -> trio.MemoryReceiveChannel[Change]:
@@ -188,16 +189,13 @@ class SqliteLocation:
         self._gathering = _Group()
         return self._gathering, True
 
-    async def _finish(self, group: _Group, leads: bool) -> None:
-        """Wait until the group has been written; the leader writes it.
+    async def _lead(self, group: _Group) -> None:
+        """Write the group that the caller is the first in; the others wait for its `done`.
 
         The leader works for all, so a cancellation reaches it afterwards: after this write and
         the one before it, a matter of milliseconds.  Whoever else is cancelled leaves its row
         behind, which is stored like the others.
         """
-        if not leads:
-            await group.done.wait()
-            return
         with trio.CancelScope(shield=True):
             # Registrations that arrived in the same moment join now.
             await trio.lowlevel.checkpoint()

@@ -48,6 +48,9 @@ class CheckAuthResult(enum.Enum):
 
 
 _SUCCESS, _NOT_REQUIRED = CheckAuthResult.SUCCESS, CheckAuthResult.NOT_REQUIRED
+_AUTHENTICATED = SecurityEventKind.AUTHENTICATED
+_CHALLENGE_SENT = SecurityEventKind.CHALLENGE_SENT
+_NO_CREDENTIALS = AuthOutcome.NO_CREDENTIALS
 
 
 class Authenticator(Protocol):
@@ -97,54 +100,60 @@ class Authentication(Service):
 
     async def requires_authentication(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
         """Ask the authenticator; without one nothing is required, which is said once."""
-        if request.method in _NEVER_CHALLENGED:
-            return False
-        if self.authenticator is None:
-            if endpoint.kind is _KNOWN and not self._warned:
-                self._warned = True
-                _logger.warning("no authenticator: requests of known endpoints pass unproved")
-            return False
-        if endpoint.kind is _ARTIFICIAL:
-            # Asked all the same, so that the answer takes as long as for a known sender; but
-            # whatever it says, the unknown never pass.
-            await self.authenticator.requires_authentication(endpoint, request)
-            return True
-        return await self.authenticator.requires_authentication(endpoint, request)
+        return await self._requires(self.authenticator, endpoint, request)
 
     async def authenticate(self, endpoint: Endpoint, request: IncomingRequest) -> bool:
         """Ask the authenticator; without one everybody is whom they say, but the unknown."""
         if self.authenticator is None:
             return endpoint.kind is not _ARTIFICIAL
-        proved = await self.authenticator.authenticate_request(endpoint, request)
-        return proved and endpoint.kind is not _ARTIFICIAL
+        return await _proves(self.authenticator, endpoint, request)
 
     async def credentials(self, endpoint: Endpoint) -> Sequence[DigestChallengeData]:
         """Ask the authenticator."""
         if self.authenticator is None:
             raise LocalProtocolError("no authenticator is registered")
-        data = await self.authenticator.get_authentication_credentials(endpoint)
-        return (data,) if isinstance(data, DigestChallengeData) else data
+        return _several(await self.authenticator.get_authentication_credentials(endpoint))
 
     async def check(self, endpoint: Endpoint, request: IncomingRequest) -> CheckAuthResult:
         """All three steps; every request that does not pass is answered."""
-        if not await self.requires_authentication(endpoint, request):
-            if endpoint.kind is _ARTIFICIAL and self.authenticator is None:
+        # The same authenticator for all of them: one that is unregistered while it waits for its
+        # database must not turn "has to prove it" into "nobody asked".
+        authenticator = self.authenticator
+        required = await self._requires(authenticator, endpoint, request)
+        if authenticator is None or not required:
+            if endpoint.kind is _ARTIFICIAL and authenticator is None:
                 request.respond(403)
                 self._tell(SecurityEventKind.AUTHENTICATION_FAILED, endpoint, request)
                 return CheckAuthResult.FAILED
             return _NOT_REQUIRED
-        if await self.authenticate(endpoint, request):
-            if self._events.wanted(SecurityEventKind.AUTHENTICATED):
-                self._tell(SecurityEventKind.AUTHENTICATED, endpoint, request)
+        if await _proves(authenticator, endpoint, request):
+            if self._events.wanted(_AUTHENTICATED):
+                self._tell(_AUTHENTICATED, endpoint, request)
             return _SUCCESS
         outcome = request.auth_outcome or _guess(request)
-        self.challenge(request, await self.credentials(endpoint), stale=outcome.is_stale)
-        if outcome is AuthOutcome.NO_CREDENTIALS or outcome.is_stale:
-            if self._events.wanted(SecurityEventKind.CHALLENGE_SENT):
-                self._tell(SecurityEventKind.CHALLENGE_SENT, endpoint, request, outcome)
+        data = await authenticator.get_authentication_credentials(endpoint)
+        self.challenge(request, data, stale=outcome.is_stale)
+        if outcome is _NO_CREDENTIALS or outcome.is_stale:
+            if self._events.wanted(_CHALLENGE_SENT):
+                self._tell(_CHALLENGE_SENT, endpoint, request, outcome)
             return CheckAuthResult.CHALLENGE_SENT
         self._tell(SecurityEventKind.AUTHENTICATION_FAILED, endpoint, request, outcome)
         return CheckAuthResult.FAILED
+
+    async def _requires(
+        self, authenticator: Authenticator | None, endpoint: Endpoint, request: IncomingRequest
+    ) -> bool:
+        if request.method in _NEVER_CHALLENGED:
+            return False
+        if authenticator is None:
+            if endpoint.kind is _KNOWN and not self._warned:
+                self._warned = True
+                _logger.warning("no authenticator: requests of known endpoints pass unproved")
+            return False
+        # The unknown are asked about, too, so that the answer takes as long as for the known;
+        # but whatever it is, they never pass.
+        required = await authenticator.requires_authentication(endpoint, request)
+        return required or endpoint.kind is _ARTIFICIAL
 
     def challenge(
         self,
@@ -161,14 +170,23 @@ class Authentication(Service):
             raise LocalProtocolError(f"a challenge is a 401 or a 407, not a {status}")
         header = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
         challenges = make_challenges(
-            (data,) if isinstance(data, DigestChallengeData) else data,
+            _several(data),
             nonces=self._nonces,
             source=request.source.host,
             algorithms=self._algorithms,
             stale=stale,
             now=self._now(),
         )
-        request.respond(status, headers=[(header, challenge) for challenge in challenges])
+        response = request.create_response(status)
+        for one in challenges:
+            response.add_header(header, one)
+        if request.method == "INVITE" and not request.flow.reliable:
+            # RFC 3261 section 26.3.2.4: "a single 401 (Unauthorized) or 407 …, forgoing the
+            # normal response retransmission algorithm".  The source of a datagram may be forged,
+            # and whom it names would get eleven answers to a question that was never asked.
+            request.send_response_once(response)
+        else:
+            request.send_response(response)
 
     def verify(
         self,
@@ -182,7 +200,7 @@ class Authentication(Service):
             method=message.method,
             uri=message.target,
             body=message.body,
-            data=(data,) if isinstance(data, DigestChallengeData) else data,
+            data=_several(data),
             algorithms=self._algorithms,
             nonces=self._nonces,
             source=request.source.host,
@@ -226,3 +244,16 @@ def _guess(request: IncomingRequest) -> AuthOutcome:
     """For authenticators that verify by themselves and keep the reason."""
     present = "Authorization" in request.message.headers
     return AuthOutcome.BAD_RESPONSE if present else AuthOutcome.NO_CREDENTIALS
+
+
+async def _proves(
+    authenticator: Authenticator, endpoint: Endpoint, request: IncomingRequest
+) -> bool:
+    proved = await authenticator.authenticate_request(endpoint, request)
+    return proved and endpoint.kind is not _ARTIFICIAL
+
+
+def _several(
+    data: DigestChallengeData | Sequence[DigestChallengeData],
+) -> Sequence[DigestChallengeData]:
+    return (data,) if isinstance(data, DigestChallengeData) else data

@@ -184,6 +184,19 @@ class IncomingRequest:
         if response.status >= 200:
             self.state = _ANSWERED
 
+    def send_response_once(self, response: Response) -> None:
+        """Send a final response and forget the request: a copy of it is handled anew.
+
+        For what strangers get who ask with INVITE, whose answer would be repeated until an ACK
+        comes.  Raises as `respond`.
+        """
+        if self.transaction is None:
+            raise LocalProtocolError(f"{self.method} is not answered")
+        if self.state is _ANSWERED or response.is_provisional:
+            raise LocalProtocolError(f"{self.message!r} cannot be answered {response.status} now")
+        self._parts.pipeline.send_response_once(self, response)
+        self.state = _ANSWERED
+
     def defer(self) -> None:
         """Promise to answer later, from another task; `on_request` may then return."""
         if self.state is _UNANSWERED:

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable
 from typing import TypeVarTuple
 
+import trio
+
 from trio_sip._errors import (
     LocalProtocolError,
     NoRoute,
@@ -138,10 +140,7 @@ class Pipeline:
     def send_response(self, request: IncomingRequest, response: Response) -> None:
         """Send an answer through the request's transaction."""
         parts = self._parts
-        if parts.settings.server is not None:
-            response.headers.set("Server", parts.settings.server)
-        for service in parts.services.for_sent_responses:
-            self.call_hook(service.on_send_response, response, request)
+        self._complete(response, request)
         transaction = request.transaction
         if transaction is None:
             raise LocalProtocolError(f"{request.method} is not answered")
@@ -152,6 +151,28 @@ class Pipeline:
             transaction.owner = None
             self.unanswered -= 1
         parts.driver.flush()
+
+    def send_response_once(self, request: IncomingRequest, response: Response) -> None:
+        """Send a final answer beside the request's transaction, which is over then."""
+        parts = self._parts
+        self._complete(response, request)
+        transaction = request.transaction
+        assert transaction is not None, "an ACK is not answered"
+        transaction.owner = None
+        self.unanswered -= 1
+        parts.layer.forget(transaction, parts.now())
+        parts.driver.flush()
+        try:
+            parts.transport.send_nowait(bytes(response), request.flow)
+        except (TransportFailed, trio.ClosedResourceError):
+            parts.counters.sends_failed += 1
+
+    def _complete(self, response: Response, request: IncomingRequest) -> None:
+        """Let everybody add to an answer who wants to."""
+        if self._parts.settings.server is not None:
+            response.headers.set("Server", self._parts.settings.server)
+        for service in self._parts.services.for_sent_responses:
+            self.call_hook(service.on_send_response, response, request)
 
 
 def _reason(error: RemoteProtocolError) -> str | None:

@@ -32,6 +32,9 @@ class Phase(enum.Enum):
     ENDING = "ending"
     """What came cannot be followed: the last answers go out, nothing more is read."""
 
+    ANSWERING = "answering"
+    """The other side says no more, but it listens: the answers that it is owed go out."""
+
     CLOSED = "closed"
 
 
@@ -66,6 +69,8 @@ class MessageConnection:
         self._used = trio.current_time()
         self._began: float | None = None
         self._watch = trio.CancelScope()
+        self._owed = 0
+        self._done = trio.Event()
 
     # -- reading
 
@@ -100,11 +105,12 @@ class MessageConnection:
             except RemoteProtocolError as error:
                 self._counters.unparsable += 1
                 self.phase = Phase.ENDING
-                refuse(error, self._stream.unread, self.flow)
+                refuse(error, self._stream.refused, self.flow)
                 await self._linger()
                 return
         if self._stream.partial:
             self._counters.partial_messages += 1
+        await self._answer_what_is_owed()
 
     def _take_messages(
         self, data: bytes, deliver: Callable[[Request | Response, MessageConnection], None]
@@ -117,6 +123,8 @@ class MessageConnection:
             if isinstance(event, StreamEvent):
                 self._answer_ping()
             else:
+                if isinstance(event, Request) and event.method != "ACK":
+                    self._owed += 1
                 deliver(event, self)
             if self.phase is not Phase.OPEN:
                 return
@@ -142,6 +150,17 @@ class MessageConnection:
             self._began = now
             self._watch.deadline = self._deadline()
 
+    async def _answer_what_is_owed(self) -> None:
+        """Wait for the answers to what came before the end, but not for long.
+
+        Whoever asks one thing and says no more may still read.  Nothing tells it from one that
+        has left, so an answer that takes longer goes back by a connection of its own.
+        """
+        if self.phase is Phase.OPEN and (self._owed > 0 or self._queue):
+            self.phase = Phase.ANSWERING
+            self._watch.deadline = trio.current_time() + self._limits.linger_seconds
+            await self._done.wait()
+
     async def _linger(self) -> None:
         """Let the last answers arrive.
 
@@ -164,7 +183,7 @@ class MessageConnection:
         return self._began + self._limits.message_seconds
 
     def _judge_silence(self) -> None:
-        if self.phase is Phase.ENDING:
+        if self.phase is not Phase.OPEN:
             self.close(None)
         elif trio.current_time() >= self._deadline():
             if self._began is not None:
@@ -193,6 +212,8 @@ class MessageConnection:
             self._counters.sends_failed += 1
             raise TransportFailed(f"{self.flow}: the connection is closed")
         self._used = trio.current_time()
+        if data.startswith(b"SIP/2.0 ") and not data.startswith(b"SIP/2.0 1"):
+            self._owed -= 1
         if self._queue:
             self._enqueue(data)
             return
@@ -206,6 +227,7 @@ class MessageConnection:
         if sent < len(data):
             self._enqueue(data[sent:])
             self._nursery.start_soon(self._write_queue, name=f"write {self.flow}")
+        self._finish_if_answered()
 
     def _enqueue(self, data: bytes) -> None:
         if len(self._queue) + len(data) > self._limits.send_queue_bytes:
@@ -229,6 +251,11 @@ class MessageConnection:
             self.close(error)
             return
         self._finish_if_flushed()
+        self._finish_if_answered()
+
+    def _finish_if_answered(self) -> None:
+        if self.phase is Phase.ANSWERING and self._owed <= 0 and not self._queue:
+            self._done.set()
 
     def _finish_if_flushed(self) -> None:
         if self.phase is Phase.ENDING and not self._queue and not self.return_port:
@@ -244,3 +271,4 @@ class MessageConnection:
             self.error = error
             self._queue.clear()
             self._pipe.close()
+            self._done.set()

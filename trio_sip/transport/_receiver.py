@@ -27,7 +27,11 @@ class Receiver(Protocol):
         """
 
     def receive_garbage(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
-        """What came is no message.  A stream is closed after this returns; answering is possible."""
+        """What came is no message.  A stream is closed after this returns; answering is possible.
+
+        *data* is the datagram; of a stream it is the head that could be read and not followed,
+        and empty if there is none.
+        """
 
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         """A connection ended, or a datagram found nobody (*error* then says why)."""
