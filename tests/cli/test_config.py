@@ -132,12 +132,12 @@ def test_the_command_line_wins_over_the_file() -> None:
         domains=("a", "b"),
         digest=(Algorithm.SHA_256, Algorithm.MD5),
         database="kept",
-        users={"alice": PlainSecret("alice", "2:3"), "bob": PlainSecret("bob", "")},
+        users={"alice": PlainSecret("alice", "2:3"), "bob": PlainSecret("bob", "3")},
     ) == merge(
         config,
         listen=("udp://127.0.0.1:0",),
         domain=("B",),
-        user=("alice:2:3", "bob:"),
+        user=("alice:2:3", "bob:3"),
         digest=("SHA-256", "md5", "sha-256"),
     )
 
@@ -202,3 +202,11 @@ def test_one_name_may_be_of_two_domains() -> None:
         domains=("a.example", "b.example"),
         users={name: PlainSecret(name, "x") for name in names},
     ).check()
+
+
+def test_nobody_has_an_empty_password(path: Path) -> None:
+    path.write_text('[users]\nalice = ""\n')
+    with pytest.raises(UsageError, match=r"^users\.alice: want a password that is not empty$"):
+        merge(read_config(str(path)))
+    with pytest.raises(UsageError, match=r"^users\.alice: want a password that is not empty$"):
+        merge(ServeConfig(), user=("alice:",))

@@ -406,6 +406,19 @@ async def test_what_only_a_handler_finds_out_is_the_peers_fault_all_the_same(
         assert (400, reason) == (answer.status, answer.reason)
 
 
+@pytest.mark.parametrize("status", [408, 999])
+async def test_an_error_whose_status_cannot_be_sent_is_answered_500_and_leaves_nothing(
+    status: int, autojump_clock: MockClock
+) -> None:
+    async def find_out(incoming: IncomingRequest) -> None:
+        raise RemoteProtocolError("too slow", status)
+
+    async with scene(Application(find_out), strict=False) as here:
+        assert [500] == await here.alice.answers(request())
+        assert 0 == here.stack.statistics().unanswered
+        assert 1 == here.stack.statistics().handler_errors
+
+
 async def test_a_require_header_that_cannot_be_read_gets_400(autojump_clock: MockClock) -> None:
     async with scene(Application()) as here:
         answer = await here.alice.ask(request(headers=["Require: <what>"]))

@@ -32,3 +32,12 @@ def test_strangers_cannot_make_it_remember_much() -> None:
         limit.admit(str(number), 0)
 
     assert 100 == len(limit)
+
+
+def test_many_forged_sources_get_no_more_than_a_thousand_lines() -> None:
+    limit = LogLimit()
+    admitted = [limit.admit(str(number % 1500), 0) is not None for number in range(15_000)]
+
+    assert 1000 == sum(admitted)
+    assert 10 == limit.admit("1499", 10.0)
+    assert 0 == limit.admit("new", 10.0)

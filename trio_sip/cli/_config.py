@@ -52,6 +52,9 @@ class ServeConfig:
             if not any(secret.can_answer(algorithm) for algorithm in self.digest):
                 offered = ", ".join(self.digest)
                 raise UsageError(f"users.{name}: its hash answers none of the digests: {offered}")
+            if isinstance(secret, PlainSecret) and not secret.password:
+                # --user "alice:$PASSWORD", where there is no such variable.
+                raise UsageError(f"users.{name}: want a password that is not empty")
             if "@" in name:
                 self._check_domain_of(name)
 

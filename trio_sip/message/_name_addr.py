@@ -37,10 +37,13 @@ class NameAddr:
 
     # A plain class with slots: four of them are read for every request, and of those mostly the
     # tag is wanted, so URI and parameters stay text until somebody asks.
-    __slots__ = ("_params", "_uri", "display_name")
+    __slots__ = ("_params", "_uri", "display_name", "tag")
 
     display_name: str | None
     """Without its quotes; ``None`` when there is none."""
+
+    tag: str | None
+    """The ``tag`` parameter: which end of which dialog this is."""
 
     def __init__(
         self,
@@ -52,9 +55,11 @@ class NameAddr:
         self.display_name = (
             None if display_name is None else checked_text(display_name, "a display name")
         )
-        self._params: Params | str = (
+        self._params: Params | str
+        self._params = parsed = (
             params if isinstance(params, Params) else Params(params) if params else NO_PARAMS
         )
+        self.tag = parsed.get("tag")
 
     @classmethod
     def parse(cls, text: str | NameAddr) -> NameAddr:
@@ -99,19 +104,6 @@ class NameAddr:
         return params
 
     @property
-    def tag(self) -> str | None:
-        """The ``tag`` parameter: which end of which dialog this is."""
-        params = self._params
-        if isinstance(params, str):
-            if not params:
-                return None
-            if params[:5] == ";tag=" and ";" not in params[5:]:
-                # Nearly always it is the only parameter, and nothing else is wanted.
-                return params[5:]
-            params = self.params
-        return params._items.get("tag")
-
-    @property
     def q(self) -> float:
         """Preference among contacts, 0 to 1; 1 when it is not said (RFC 3261 section 20.10)."""
         text = self.params.get("q")
@@ -150,6 +142,13 @@ def _made(uri: Uri | str, name: str | None, params: Params | str) -> NameAddr:
     made._uri = uri
     made.display_name = name
     made._params = params
+    if isinstance(params, Params):
+        made.tag = params._items.get("tag")
+    elif params[:5] == ";tag=" and ";" not in params[5:]:
+        # Nearly always it is the only parameter, and nothing else is wanted of them.
+        made.tag = params[5:]
+    else:
+        made.tag = Params.parse(params)._items.get("tag") if params else None
     return made
 
 

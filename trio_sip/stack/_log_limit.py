@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 import attrs
@@ -20,10 +21,13 @@ class _Source:
 class LogLimit:
     """So many lines for each source in a period: more than a ban tool needs to act upon.
 
+    And so many for all of them together, for who can forge a source has as many as there are.
+
     Nothing is lost but lines: every event is counted, and listeners get all of them.
     """
 
     lines: int = 10
+    all_lines: int = 1000
     period: float = 10.0
     """Seconds."""
 
@@ -31,6 +35,7 @@ class LogLimit:
     """Sources remembered; the one longest known goes first."""
 
     _sources: OrderedDict[str, _Source] = attrs.field(factory=OrderedDict, init=False)
+    _all: _Source = attrs.field(factory=lambda: _Source(-math.inf), init=False)
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -50,8 +55,11 @@ class LogLimit:
             elif len(self._sources) >= self.capacity:
                 self._sources.popitem(last=False)
             source = self._sources[host] = _Source(now)
-        if source.lines >= self.lines:
-            source.left_out += 1
+        if now - self._all.began >= self.period:
+            self._all = _Source(now)
+        if source.lines >= self.lines or self._all.lines >= self.all_lines:
+            source.left_out += left_out + 1
             return None
         source.lines += 1
+        self._all.lines += 1
         return left_out

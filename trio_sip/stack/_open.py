@@ -61,9 +61,10 @@ async def open_stack(
       authenticator: who decides what senders must prove, from the first message on.  What is
         registered inside the block comes too late for a message that is there already.
       network: the sockets of the operating system, or a simulated network.
+      settings: limits, timers and choices; the defaults if left out.
       strict: let an exception of a handler end the stack instead of containing it.
       tokens: where branches, tags and Call-IDs come from.
-      grace: seconds.
+      grace: seconds in which what has begun may finish when the block is left.
 
     Raises:
       TransportFailed: an address cannot be bound; it says which, and nothing was started.

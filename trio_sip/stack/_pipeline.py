@@ -112,8 +112,15 @@ class Pipeline:
             request.respond(405 if known else 501, headers=[("Allow", services.allow)])
 
     def _answer(self, request: IncomingRequest, status: int, reason: str | None) -> None:
-        if request.transaction is not None and request.state is not _ANSWERED:
+        if request.transaction is None or request.state is _ANSWERED:
+            return
+        try:
             request.send_response(request.create_response(status, reason))
+        except LocalProtocolError as error:
+            # An error may name a status that cannot be sent; some answer it must get, or it
+            # would be held for ever.
+            request.send_response(request.create_response(500))
+            self.failed(f"the answer to {request.method} from {request.source}", error)
 
     # -- the error rule
 
