@@ -269,7 +269,15 @@ def test_an_algorithm_or_qop_that_was_not_offered_is_refused() -> None:
     assert AuthOutcome.UNSUPPORTED_ALGORITHM is verify(unknown, nonces=nonces)
     assert AuthOutcome.BAD_QOP is verify(md5, nonces=nonces, qop=(Qop.AUTH_INT,))
     assert AuthOutcome.BAD_QOP is verify(md5, nonces=nonces, qop=())
-    assert AuthOutcome.BAD_QOP is verify(legacy, nonces=nonces)
+    assert AuthOutcome.BAD_QOP is verify(legacy, nonces=nonces, qop=(Qop.AUTH_INT,))
+
+
+def test_a_telephone_that_passes_over_the_qop_gets_in_once_with_each_nonce() -> None:
+    nonces = make_nonces()
+    legacy = answer(challenge_for(ALICE, nonces, qop=()))
+
+    assert AuthOutcome.OK is verify(legacy, nonces=nonces)
+    assert AuthOutcome.REPLAYED is verify(legacy, nonces=nonces)
 
 
 def test_a_hash_of_one_algorithm_answers_no_other() -> None:

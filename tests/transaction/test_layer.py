@@ -292,6 +292,24 @@ def test_a_request_that_comes_by_two_ways_is_merged_while_the_first_is_there() -
     assert Verdict.NEW is layer.receive_request(third, UDP, 99.0)
 
 
+@pytest.mark.parametrize("flow", [UDP, TCP])
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_request_that_was_challenged_may_come_again_with_the_same_cseq(
+    flow: FakeFlow, status: int
+) -> None:
+    layer = TransactionLayer()
+    message = request()
+    assert Verdict.NEW is layer.receive_request(message, flow, 0.0)
+    transaction = layer.open_server(message, flow, 0.0)
+    layer.send_response(transaction, wire(message, status), status, 0.1)
+    again = request(branch="z9hG4bKagain")
+
+    assert Verdict.NEW is layer.receive_request(again, flow, 0.2)
+    layer.open_server(again, flow, 0.2)
+    play(layer)
+    assert 0 == layer.statistics().merged
+
+
 def test_a_request_has_one_server_transaction() -> None:
     layer = TransactionLayer()
     received(layer, message := request())

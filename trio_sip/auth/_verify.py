@@ -178,7 +178,12 @@ def _choose(
         return AuthOutcome.WRONG_REALM
     if algorithm is None or chosen is None or algorithm not in algorithms:
         return AuthOutcome.UNSUPPORTED_ALGORITHM
-    if given.qop not in qop and (given.qop is not None or qop):
+    if given.qop is None:
+        # Telephones of RFC 2069 pass over the qop they are offered.  Their nonces are good for one
+        # use, so nothing of theirs can be replayed; but "auth-int" is not to be talked away.
+        if qop and Qop.AUTH not in qop:
+            return AuthOutcome.BAD_QOP
+    elif given.qop not in qop:
         return AuthOutcome.BAD_QOP
     return chosen, algorithm
 

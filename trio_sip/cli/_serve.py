@@ -31,7 +31,9 @@ async def serve(
     config: Annotated[str | None, Parameter(help="A TOML file; see the documentation.")] = None,
     listen: Annotated[
         tuple[str, ...],
-        Parameter(help="udp://HOST:PORT or tcp://HOST:PORT; UDP and TCP on port 5060 of all IPv4 addresses if none."),
+        Parameter(
+            help="udp://HOST:PORT or tcp://HOST:PORT; port 5060 of all IPv4 addresses if none."
+        ),
     ] = (),
     domain: Annotated[
         tuple[str, ...], Parameter(help="A domain to be responsible for; any if none.")

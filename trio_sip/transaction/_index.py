@@ -32,6 +32,12 @@ class Index:
         if transaction.flow.reliable:
             self._connections.setdefault(transaction.flow, {})[transaction] = None
 
+    def unmerge(self, transaction: ServerTransaction) -> None:
+        """Other copies of its request are requests of their own from now on."""
+        if transaction.merge_key is not None:
+            del self.merged[transaction.merge_key]
+            transaction.merge_key = None
+
     def remove(self, transaction: Transaction) -> None:
         if isinstance(transaction, ServerTransaction):
             del self.servers[transaction.key]

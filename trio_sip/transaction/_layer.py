@@ -40,6 +40,7 @@ NEW, ABSORBED = Verdict.NEW, Verdict.ABSORBED
 
 _RECEIVED = (None, On.RECV_1XX, On.RECV_2XX, *[On.RECV_3XX_6XX] * 4)
 _SENT = (None, On.SEND_1XX, On.SEND_2XX, *[On.SEND_3XX_6XX] * 4)
+_CHALLENGES = frozenset({401, 407})
 _SENT_SPECIALLY = {100: On.SEND_100, 408: On.SEND_408}
 
 
@@ -187,6 +188,10 @@ class TransactionLayer:
                 f"{transaction.machine.name} transaction may not send {status}"
                 f" to {transaction.method} when {transaction.state.value}"
             )
+        if status in _CHALLENGES:
+            # Who answers a challenge without a new CSeq breaks RFC 3261 section 22.2, and is many:
+            # what has been refused is no longer going on, so nothing can be merged with it.
+            self._index.unmerge(transaction)
         self._perform(transaction, step, data, now)
 
     # -- client side
