@@ -66,8 +66,9 @@ async def test_ten_thousand_damaged_messages_leave_a_server_standing(
 ) -> None:
     async with open_live_server(guarded=seed % 4 == 3) as server:
         await shoot(server, mutants(MESSAGES, 10_000, 1000 + seed))
-        # Most damage leaves a request that is answered; otherwise too little would be tested.
-        assert server.answers > 4000
+        # Much damage leaves a request that is answered; otherwise too little would be tested.  A
+        # guarded server answers less often: it challenges an INVITE once and repeats nothing.
+        assert server.answers > (3000 if seed % 4 == 3 else 4000)
 
 
 @pytest.mark.parametrize("part", range(8))

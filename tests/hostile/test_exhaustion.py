@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import socket
 import time
@@ -26,11 +25,12 @@ async def test_z01_after_a_burst_of_twenty_thousand_requests_it_answers_again() 
         "udp://127.0.0.1:0", services=[OptionsService()], strict=True, grace=0
     ) as stack:
         server = ("127.0.0.1", stack.listening[0].port)
-        with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
-            await flooder.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
+            # Back to back: the server does not run meanwhile, and the kernel drops most of them.
+            flooder.connect(server)
             for number in range(20_000):
                 data = request(uri="sip:127.0.0.1", branch=f"z{number}", call_id=f"z{number}")
-                await flooder.sendto(data, server)
+                flooder.send(data)
         with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as carol:
             await carol.connect(server)
             via = "SIP/2.0/UDP 127.0.0.1;rport"
@@ -69,25 +69,6 @@ async def test_z02_calls_that_ring_for_ever_fill_no_more_than_their_share(
             house.alice.send(request("CANCEL", branch=f"r{number}", call_id=f"r{number}"))
         await trio.sleep(40)
         assert 0 == house.stack.statistics().unanswered
-
-
-async def test_z04_ten_thousand_transactions_leave_nothing_behind(
-    autojump_clock: MockClock,
-) -> None:
-    async with open_house() as house:
-        kept = []
-        for turn in range(5):
-            for number in range(2000):
-                mark = f"{turn}x{number}"
-                house.alice.send(request(uri="sip:192.0.2.2", branch=mark, call_id=mark))
-                if number % 200 == 0:
-                    await trio.sleep(0.1)
-            assert {200} == set(await house.alice.statuses(40))
-            house.network.wires.clear()
-            house.alice.raw.clear()
-            gc.collect()
-            kept.append(len(gc.get_objects()))
-        assert kept[4] - kept[1] < 100
 
 
 async def test_z05_a_reader_that_does_not_read_is_cut_off(autojump_clock: MockClock) -> None:

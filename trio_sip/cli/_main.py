@@ -6,6 +6,7 @@ Cyclopts, rich and cattrs are imported when the program runs and not before, so 
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import sys
@@ -52,12 +53,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
     Returns:
       The exit status.
     """
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(sys.argv[1:] if tokens is None else list(tokens))
+        outcome = _run(sys.argv[1:] if tokens is None else list(tokens))
+        # Here, where a reader that has gone away or a full disk can still be told.
+        sys.stdout.flush()
+        return outcome
     except BaseException as error:
         status = _tell(leaf_of(error))
         if status is None:
@@ -65,11 +70,21 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return status
 
 
+def _open_what_is_closed() -> None:
+    """Put the null device where the parent left no standard stream, so that no socket gets there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # It lives as long as the process.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def _tell(error: BaseException) -> ExitStatus | None:
     """Say on standard error what went wrong; ``None`` for a bug, which deserves a traceback."""
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has seen enough; the interpreter must not try to flush it.
+    if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
+        # What is still buffered can go nowhere; the interpreter must not try to flush it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has seen enough.
         return ExitStatus.FAILED
     if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in _EXTRA:
         print(_MISSING, file=sys.stderr)
@@ -94,6 +109,11 @@ def _run(tokens: list[str]) -> int:
             exit_on_error=False,
             print_error=False,
         )
+    except cyclopts.UnusedCliTokensError as error:
+        # Not repeated: one may be a password whose --user was forgotten.
+        count = len(error.unused_tokens or ())
+        print(f"trio-sip: {count} argument{'s'[: count > 1]} too many", file=sys.stderr)
+        return ExitStatus.USAGE
     except cyclopts.CycloptsError as error:
         print(f"trio-sip: {one_line(str(error))}", file=sys.stderr)
         return ExitStatus.USAGE
