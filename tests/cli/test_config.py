@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,12 @@ def test_an_empty_file_is_the_default(path: Path) -> None:
         ),
         ("database = 3", "$.database: expected text, not 3"),
         ("realm = []", "$.realm: expected text, not a list"),
+        (r'realm = "a\r\nb"', r"$.realm: want text without control characters, not 'a\r\nb'"),
+        ('realm = ""', "$.realm: want text without control characters, not ''"),
+        ('database = ""', "$.database: want the name of a file, not ''"),
+        (r'database = "a\u0000"', r"$.database: want the name of a file, not 'a\x00'"),
+        ("places = {}", "$: no such key: places"),
+        ('[users]\n"a @ b" = 1', '$.users.a @ b: expected "password" or {ha1 = "…", algorithm = "…"}'),
         ("users = 3", "$.users: expected a table, not 3"),
         (
             "[users]\nalice = 12345",
@@ -142,7 +149,7 @@ def test_the_command_line_wins_over_the_file() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["secret", ":secret", "al\x1bice:secret"])
+@pytest.mark.parametrize("text", ["secret", ":secret"])
 def test_a_bad_user_is_named_by_its_place_and_never_shown(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--user number 2: want NAME:PASSWORD$"):
         merge(ServeConfig(), user=("alice:x", text))
@@ -206,7 +213,64 @@ def test_one_name_may_be_of_two_domains() -> None:
 
 def test_nobody_has_an_empty_password(path: Path) -> None:
     path.write_text('[users]\nalice = ""\n')
-    with pytest.raises(UsageError, match=r"^users\.alice: want a password that is not empty$"):
+    with pytest.raises(
+        UsageError, match=r"server\.toml: \$\.users\.alice: want a password that is not empty$"
+    ):
         merge(read_config(str(path)))
-    with pytest.raises(UsageError, match=r"^users\.alice: want a password that is not empty$"):
+    with pytest.raises(UsageError, match=r"^--user alice: want a password that is not empty$"):
         merge(ServeConfig(), user=("alice:",))
+
+
+NAMES = ["a b", "a\r\nb", "alice@", "@example.com", "al\x1bice"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_nobody_can_have_is_refused_with_its_place(path: Path, name: str) -> None:
+    path.write_text(f'[users]\n{json.dumps(name)} = "wonderland"\n')
+    with pytest.raises(UsageError) as caught:
+        merge(read_config(str(path)))
+
+    assert f"{path}: $.users.{name}: not a user name: {name!r}" == str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nor_can_the_command_line_give_it(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        merge(ServeConfig(), user=(f"{name}:wonderland",))
+
+    assert str(caught.value).endswith(f": not a user name: {name!r}")
+
+
+@pytest.mark.parametrize("password", ["wonder\nland", "wonder\0land", "wonder\x7fland"])
+def test_a_password_nobody_can_type_is_refused_and_not_shown(path: Path, password: str) -> None:
+    path.write_text(f"[users]\nalice = {json.dumps(password)}\n")
+    for place, config, user in (
+        (f"{path}: $.users.alice", read_config(str(path)), ()),
+        ("--user number 1", ServeConfig(), (f"alice:{password}",)),
+    ):
+        with pytest.raises(UsageError) as caught:
+            merge(config, user=user)
+
+        assert f"{place}: want a password without control characters, in UTF-8" == str(caught.value)
+
+
+def test_an_argument_that_is_no_utf_8_is_no_password() -> None:
+    with pytest.raises(UsageError, match=r"in UTF-8$"):
+        merge(ServeConfig(), user=("alice:\udcff",))
+
+
+def test_a_hash_in_a_file_that_can_answer_nothing_is_named_with_its_place(path: Path) -> None:
+    path.write_text(f'digest = ["SHA-256"]\n[users]\nbob = {{ha1 = "{HA1}"}}\n')
+    with pytest.raises(UsageError) as caught:
+        merge(read_config(str(path)))
+
+    assert (
+        f"{path}: $.users.bob: its hash answers none of the digests: SHA-256" == str(caught.value)
+    )
+
+
+def test_a_user_that_the_command_line_gives_anew_is_no_longer_of_the_file(path: Path) -> None:
+    path.write_text(f'digest = ["SHA-256"]\n[users]\nbob = {{ha1 = "{HA1}"}}\n')
+
+    merged = merge(read_config(str(path)), user=("bob:builder",))
+    assert {"bob": "--user bob"} == merged.places

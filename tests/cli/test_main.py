@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from trio_sip.cli._errors import CommandFailed, ExitStatus, UsageError, describe
 from trio_sip.cli._main import _tell
 from trio_sip.cli._text import one_line, printable, without_password
 
-from .program import COMMAND, run_program
+from .program import COMMAND, Outcome, run_program
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -53,8 +54,9 @@ def test_without_the_extra_one_line_says_what_to_install(
         (["srve"], 'Unknown command "srve". Did you mean "serve"?'),
         (["ping"], "URI"),
         (["ping", "--foo", "sip:a"], "--foo"),
-        (["ping", "sip:a", "--count", "many"], '--count: unable to convert "many"'),
+        (["ping", "sip:a", "--count", "many"], "--count: want a whole number, not 'many'"),
         (["ping", "sip:a", "--count", "0"], "--count: want 1 or more, not 0"),
+        (["ping", "sip:a", "--count", "1.5"], "--count: want a whole number, not '1.5'"),
         (["ping", "sip:a", "--wait", "0"], "--wait: want more than 0 seconds, not 0"),
         (["ping", "sip:a", "--wait", "nan"], "--wait: want more than 0 seconds, not nan"),
         (["ping", "sip: a"], "URI 'sip: a'"),
@@ -62,6 +64,16 @@ def test_without_the_extra_one_line_says_what_to_install(
         (["register", "sip:example.com"], "whom to register?"),
         (["register", "sip:a@b", "--user", "secret"], "--user: want NAME:PASSWORD"),
         (["register", "sip:a@b", "--expires", "-1"], "--expires"),
+        (["register", "sip:a@b", "--expires", "1.5"], "--expires: want a whole number, not '1.5'"),
+        (["register", "sip:a@b", "a:secret"], "1 argument too many"),
+        (["register", "sip:a@b", "a:secret", "b:secret"], "2 arguments too many"),
+        (["register", "sip:a@b", "--user", "a\r\nb:secret"], r"--user: not a user name: 'a\r\nb'"),
+        (["register", "sip:a@b", "--user", "a:secret\n"], "--user: want a password without control"),
+        (["register", "sip:a@b", "--usr=a:secret"], "Unknown option: --usr."),
+        (["register", "sip:a@b", "-ua:secret"], "Unknown option: -u."),
+        (["--user=a:secret", "register", "sip:a@b"], "--user: want the command first: "),
+        (["--user", "a:secret", "register", "sip:a@b"], "--user: want the command first: "),
+        (["a:secret", "register", "sip:a@b"], 'Unknown command "a".'),
         (["register", "sip:a@b", "--contact", "<x>"], "--contact '<x>'"),
         (["message", "sip:a@b", "hello", "--from", "tel:1"], "--from 'tel:1'"),
         (["message", "sip:a@b", "hello\0there\nyou", "--wait", "-1"], "--wait"),
@@ -119,6 +131,35 @@ def test_a_reader_that_has_seen_enough_is_no_error_message() -> None:
         errors = process.stderr.read()
 
     assert (1, b"") == (process.returncode, errors)
+
+
+def run_shell(command: str) -> Outcome:
+    """Run a line of shell in which "$@" is the program."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, "sh", *COMMAND],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("command", ["--version", "demo"])
+def test_output_that_cannot_be_written_is_one_line(command: str) -> None:
+    outcome = run_shell(f'"$@" {command} >/dev/full')
+
+    assert (2, "") == outcome[:2]
+    assert outcome.errors.startswith("trio-sip: ")
+    assert outcome.errors.endswith("No space left on device\n")
+    assert 1 == outcome.errors.count("\n")
+
+
+def test_a_standard_stream_that_is_closed_is_an_empty_one() -> None:
+    assert (0, "", "") == run_shell('"$@" --version >&-')
+    assert (0, "", "") == run_shell('"$@" demo >&- 2>&-')
+
+    status, output, errors = run_shell('"$@" decode - <&-')
+    assert (1, "") == (status, errors)
+    assert "" != output
 
 
 def test_the_module_is_the_command() -> None:

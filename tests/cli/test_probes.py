@@ -152,6 +152,22 @@ def test_a_wrong_password_is_one_line_without_the_password(target: str, capsys: 
     ) == outcome_of(capsys, "register", target, "--user", "alice:looking-glass")
 
 
+def test_a_wrong_password_is_json_too_if_that_is_wanted(target: str, capsys: Capture) -> None:
+    status, output, errors = outcome_of(
+        capsys, "register", target, "--user", "alice:looking-glass", "--json"
+    )
+
+    assert 1 == status
+    assert {
+        "status": 401,
+        "reason": "Unauthorized",
+        "aor": "sip:alice@127.0.0.1",
+        "bindings": [],
+    } == json.loads(output)
+    assert "does not accept the credential" in errors
+    assert 1 == errors.count("\n")
+
+
 @pytest.mark.parametrize(
     ("tokens", "line"),
     [

@@ -132,6 +132,8 @@ def test_the_program_refuses_as_the_function_does(server: Serving) -> None:
         (["--listen", "udp://192.0.2.1:0"], "cannot listen on udp://192.0.2.1:0: "),
         (["--user", "alice"], "--user number 1: want NAME:PASSWORD"),
         (["--domain", "a b"], "not a domain: 'a b'"),
+        (["--database", ""], "--database: want the name of a file, not ''"),
+        (["--user", "a b:x"], "--user a b: not a user name: 'a b'"),
         (["--digest", "SHA-1"], "no such digest algorithm: 'SHA-1'"),
         (["--config", "/nowhere.toml"], "/nowhere.toml: No such file or directory"),
     ],
@@ -173,7 +175,29 @@ def test_a_database_that_cannot_be_written_is_refused(
     line = refused([*LOOPBACK, "--database", str(path)], capfd)
     tmp_path.chmod(0o755)
 
-    assert line.startswith(f"location database {path}: ")
+    assert f"location database {path}: read-only" == line
+
+
+def test_it_serves_on_when_its_reader_has_gone_before_it_was_ready() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--listen", f"udp://{address}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        try:
+            assert 0 == main(["ping", address, "--wait", "20"]) or 0 == ping_until(address)
+            process.send_signal(signal.SIGTERM)
+            errors = process.stderr.read()
+        finally:
+            process.kill()
+
+    assert (0, b"") == (process.returncode, errors)
 
 
 def test_registrations_survive_a_restart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,8 @@ def test_what_is_no_list_of_contacts_is_refused(value: str) -> None:
         read_contacts_untrusted([value])
 
     assert 400 == caught.value.status_hint
+    # The answer names the header at fault, as it does for all others.
+    assert str(caught.value).startswith("Contact: ")
 
 
 @given(st.lists(st.text(alphabet='<>";,= \t\\@:*sipqexpires0.1?'), max_size=3))

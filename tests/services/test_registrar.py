@@ -38,6 +38,8 @@ from .conversation import (
 ALICE = "sip:alice@server"
 HERE = "<sip:alice@192.0.2.2>"
 THERE = "<sip:alice@192.0.2.99:7000>"
+HERE_TCP = "<sip:alice@192.0.2.2;transport=tcp>"
+THERE_TCP = "<sip:alice@192.0.2.99:7000;transport=TCP>"
 
 
 def texts(bindings: tuple[Binding, ...]) -> list[str]:
@@ -555,7 +557,7 @@ async def test_cleaning_up_goes_on_after_a_failure(
     ):
         async with open_client(network) as client:
             await register(client, HERE + ";expires=2")
-            await register(client, THERE, user="bob", transport="tcp")
+            await register(client, THERE_TCP, user="bob", transport="tcp")
             location.is_broken = True
         await trio.sleep(60)
         assert 2 == len(location)
@@ -659,7 +661,7 @@ async def test_a_contact_goes_with_its_connection(autojump_clock: trio.testing.M
         open_server(network, registrar),
     ):
         async with open_client(network) as client:
-            await register(client, HERE, transport="tcp")
+            await register(client, HERE_TCP, transport="tcp")
             await register(client, THERE)
             assert 2 == len(await registrar.bindings(ALICE))
             assert 1 == registrar.statistics().flows_held
@@ -668,6 +670,49 @@ async def test_a_contact_goes_with_its_connection(autojump_clock: trio.testing.M
         assert ["sip:alice@192.0.2.99:7000"] == texts(await registrar.bindings(ALICE))
         statistics = registrar.statistics()
         assert (0, 1) == (statistics.flows_held, statistics.flows_lost)
+
+
+@pytest.mark.parametrize(
+    ("contacts", "held"),
+    [
+        (["<sip:alice@192.0.2.99:7000;transport=tcp>"], 1),
+        (["<sip:alice@192.0.2.99;x;Transport=TCP?a=b>"], 1),
+        (["<sip:alice@{source}>"], 1),
+        (["<sip:{source};ob>"], 1),
+        ([HERE_TCP, "<sip:alice@{source}>"], 1),
+        ([HERE], 0),
+        (["<sip:alice@{source};transport=udp>"], 0),
+        (["<sip:alice;transport=tcp@192.0.2.99>"], 0),
+        ([HERE_TCP, THERE], 0),
+    ],
+)
+async def test_only_contacts_that_need_the_connection_go_with_it(
+    contacts: list[str], held: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    registrar = Registrar(MemoryLocation())
+    async with MemoryNetwork.open() as network, open_server(network, registrar) as server:
+        async with open_client(network) as client:
+            await client.send_request("OPTIONS", "sip:server;transport=tcp")
+            source = next(one.remote for one in server.snapshot().flows)
+            filled = [one.format(source=source) for one in contacts]
+            await register(client, *filled, transport="tcp")
+            assert held == registrar.statistics().flows_held
+        await trio.sleep(1)
+
+        assert len(contacts) * (1 - held) == len(await registrar.bindings(ALICE))
+
+
+async def test_a_contact_that_cannot_be_read_is_a_bad_contact(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with (
+        MemoryNetwork.open() as network,
+        open_server(network, Registrar(MemoryLocation())),
+        open_raw_client(network) as client,
+    ):
+        answer = await client.ask(register_text("alice", "Contact: <sip:a@b"))
+
+    assert (400, "Bad Contact") == (answer.status, answer.reason)
 
 
 async def test_a_broken_connection_takes_all_its_contacts(
@@ -680,7 +725,7 @@ async def test_a_broken_connection_takes_all_its_contacts(
         open_client(network) as client,
     ):
         for number in range(20):
-            await register(client, HERE, user=f"user{number}", transport="tcp")
+            await register(client, HERE_TCP, user=f"user{number}", transport="tcp")
         assert 20 == len(location)
         network.reset_streams("client", "server")
         await trio.sleep(1)
@@ -700,11 +745,11 @@ async def test_a_registered_connection_is_kept_open_until_nobody_needs_it(
         open_stack(network=network.host("client"), settings=patient) as client,
     ):
         idle = 2 * server.settings.limits.idle_seconds
-        await register(client, HERE, transport="tcp")
+        await register(client, HERE_TCP, transport="tcp")
         await trio.sleep(idle)
         kept = server.statistics().transport.connections
         held = registrar.statistics().flows_held
-        await register(client, HERE + ";expires=0", transport="tcp")
+        await register(client, HERE_TCP + ";expires=0", transport="tcp")
         released = registrar.statistics().flows_held
         await trio.sleep(idle)
 
@@ -718,7 +763,7 @@ async def test_no_contact_outlives_the_stack_its_connection_belonged_to(
     location = MemoryLocation()
     async with MemoryNetwork.open() as network, open_client(network) as client:
         async with open_server(network, Registrar(location)):
-            await register(client, HERE, transport="tcp")
+            await register(client, HERE_TCP, transport="tcp")
             await register(client, HERE, user="bob")
 
         assert ["sip:bob@server"] == list(location)
@@ -733,7 +778,7 @@ async def test_a_connection_whose_contacts_have_expired_is_let_go(
         open_server(network, registrar),
         open_client(network) as client,
     ):
-        await register(client, HERE + ";expires=60", THERE + ";expires=90", transport="tcp")
+        await register(client, HERE_TCP + ";expires=60", THERE_TCP + ";expires=90", transport="tcp")
         await trio.sleep(70)
         assert 1 == registrar.statistics().flows_held
         await trio.sleep(30)
@@ -749,8 +794,8 @@ async def test_a_contact_moves_to_a_new_connection(autojump_clock: trio.testing.
         open_client(network, "one") as one,
         open_client(network, "two") as two,
     ):
-        await register(one, THERE, transport="tcp")
-        await register(two, THERE, transport="tcp")
+        await register(one, THERE_TCP, transport="tcp")
+        await register(two, THERE_TCP, transport="tcp")
         assert 1 == registrar.statistics().flows_held
         network.reset_streams("one", "server")
         await trio.sleep(1)
@@ -773,7 +818,7 @@ async def test_a_contact_whose_connection_ends_while_it_is_stored_does_not_stay(
     async with MemoryNetwork.open() as network, open_server(network, registrar):
         async with open_client(network) as client:
             with trio.move_on_after(0.5):
-                await register(client, HERE, transport="tcp")
+                await register(client, HERE_TCP, transport="tcp")
         assert 0 == len(location)
         await trio.sleep(2)
 
@@ -806,7 +851,7 @@ async def test_a_location_that_fails_at_the_end_does_not_stop_the_end(
         open_client(network) as client,
         open_server(network, registrar),
     ):
-        await register(client, HERE, transport="tcp")
+        await register(client, HERE_TCP, transport="tcp")
         location.is_broken = True
 
     assert 1 == registrar.statistics().store_failures
@@ -824,8 +869,8 @@ async def test_many_connections_are_looked_at_with_pauses(
         open_client(network, "one") as one,
         open_client(network, "two") as two,
     ):
-        await register(one, HERE + ";expires=60", transport="tcp")
-        await register(two, HERE + ";expires=60", transport="tcp", user="bob")
+        await register(one, HERE_TCP + ";expires=60", transport="tcp")
+        await register(two, HERE_TCP + ";expires=60", transport="tcp", user="bob")
         assert 2 == registrar.statistics().flows_held
         await trio.sleep(70)
 

@@ -12,8 +12,17 @@ from trio_sip.message import Uri
 from trio_sip.transport import Listen
 
 from ._errors import UsageError
+from ._user import check_user
 
-__all__ = ["OFFERED", "Secret", "ServeConfig", "parse_algorithm", "parse_domain"]
+__all__ = [
+    "OFFERED",
+    "Secret",
+    "ServeConfig",
+    "parse_algorithm",
+    "parse_database",
+    "parse_domain",
+    "parse_realm",
+]
 
 Secret = PlainSecret | HashedSecret
 
@@ -41,6 +50,9 @@ class ServeConfig:
     realm: str | None = None
     users: Mapping[str, Secret] = attrs.field(factory=dict, repr=lambda users: repr(list(users)))
 
+    places: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
+    """Where each user is written, for error messages."""
+
     @property
     def effective_realm(self) -> str:
         """As challenges name it."""
@@ -49,26 +61,28 @@ class ServeConfig:
     def check(self) -> None:
         """Raise `UsageError` for what can be seen only with everything together."""
         for name, secret in self.users.items():
+            place = self._place(name)
+            check_user(name, secret.password if isinstance(secret, PlainSecret) else None, place)
             if not any(secret.can_answer(algorithm) for algorithm in self.digest):
                 offered = ", ".join(self.digest)
-                raise UsageError(f"users.{name}: its hash answers none of the digests: {offered}")
-            if isinstance(secret, PlainSecret) and not secret.password:
-                # --user "alice:$PASSWORD", where there is no such variable.
-                raise UsageError(f"users.{name}: want a password that is not empty")
+                raise UsageError(f"{place}: its hash answers none of the digests: {offered}")
             if "@" in name:
                 self._check_domain_of(name)
+
+    def _place(self, name: str) -> str:
+        return self.places.get(name, f"users.{name}")
 
     def _check_domain_of(self, name: str) -> None:
         """A user of one domain only must be able to come, and to be told from all others."""
         user, _, domain = name.rpartition("@")
         if domain != domain.lower():
-            raise UsageError(f"users.{name}: want its domain in lower case")
+            raise UsageError(f"{self._place(name)}: want its domain in lower case")
         if self.domains and domain not in self.domains:
-            raise UsageError(f"users.{name}: there is no domain {domain!r} here")
+            raise UsageError(f"{self._place(name)}: there is no domain {domain!r} here")
         if user in self.users:
             # A name without a domain stands for that name in every domain, this one included:
             # its password would let somebody else register what is this user's.
-            raise UsageError(f"users.{user}: is {name}, too; want {user}@DOMAIN")
+            raise UsageError(f"{self._place(user)}: is {name}, too; want {user}@DOMAIN")
 
 
 def parse_algorithm(text: str) -> Algorithm:
@@ -88,3 +102,18 @@ def parse_domain(text: str) -> str:
     if uri.host != text or not text:
         raise UsageError(f"not a domain: {text!r}")
     return text.lower()
+
+
+def parse_realm(text: str) -> str:
+    """What a challenge can name.  UsageError for what it cannot."""
+    if not (text and text.isprintable()):
+        raise UsageError(f"want text without control characters, not {text!r}")
+    return text
+
+
+def parse_database(text: str) -> str:
+    """The name of a file.  UsageError if it cannot be one."""
+    if not text or "\0" in text:
+        # SQLite would take the empty one for a database that vanishes at the end.
+        raise UsageError(f"want the name of a file, not {text!r}")
+    return text

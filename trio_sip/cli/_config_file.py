@@ -15,7 +15,7 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import Algorithm, HashedSecret, PlainSecret
 from trio_sip.transport import Listen
 
-from ._config import Secret, ServeConfig, parse_algorithm, parse_domain
+from ._config import Secret, ServeConfig, parse_algorithm, parse_database, parse_domain, parse_realm
 from ._errors import UsageError
 
 __all__ = ["read_config"]
@@ -42,16 +42,18 @@ def read_config(path: str) -> ServeConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     try:
-        return _converter().structure(table, ServeConfig)
+        config = _converter().structure(table, ServeConfig)
     except cattrs.BaseValidationError as error:
         found = [_place_first(line) for line in cattrs.transform_error(error, "$", _explain)]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise UsageError(f"{path}: {found[0]}{more}") from None
+    return attrs.evolve(config, places={name: f"{path}: $.users.{name}" for name in config.users})
 
 
 def _place_first(line: str) -> str:
-    what, _, place = line.rpartition(" @ ")
-    return f"{place}: {what}"
+    # Not the last "@" of all: there may be one in a user's name.
+    what, _, place = line.rpartition(" @ $")
+    return f"${place}: {what}"
 
 
 def _explain(error: BaseException, expected: type | None) -> str:
@@ -81,6 +83,9 @@ def _converter() -> cattrs.Converter:
             listen=cattrs.override(struct_hook=_list_of(Listen.parse)),
             domains=cattrs.override(struct_hook=_list_of(parse_domain)),
             digest=cattrs.override(struct_hook=_list_of(parse_algorithm)),
+            database=cattrs.override(struct_hook=lambda value, _: parse_database(_text(value))),
+            realm=cattrs.override(struct_hook=lambda value, _: parse_realm(_text(value))),
+            places=cattrs.override(omit=True),
             users=cattrs.override(struct_hook=lambda table, _: _users(table, converter)),
         ),
     )

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ._errors import ExitStatus, describe, leaf_of
-from ._text import one_line
 
 if TYPE_CHECKING:
     import cyclopts
@@ -109,13 +108,10 @@ def _run(tokens: list[str]) -> int:
             exit_on_error=False,
             print_error=False,
         )
-    except cyclopts.UnusedCliTokensError as error:
-        # Not repeated: one may be a password whose --user was forgotten.
-        count = len(error.unused_tokens or ())
-        print(f"trio-sip: {count} argument{'s'[: count > 1]} too many", file=sys.stderr)
-        return ExitStatus.USAGE
     except cyclopts.CycloptsError as error:
-        print(f"trio-sip: {one_line(str(error))}", file=sys.stderr)
+        from ._usage import usage_line  # noqa: PLC0415
+
+        print(f"trio-sip: {usage_line(error)}", file=sys.stderr)
         return ExitStatus.USAGE
     # Help and version return nothing.
     return ExitStatus.OK if status is None else int(status)

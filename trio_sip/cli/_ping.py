@@ -23,6 +23,7 @@ from ._client import (
 )
 from ._errors import ExitStatus, UsageError
 from ._text import printable
+from ._usage import whole_number
 
 __all__ = ["ping"]
 
@@ -66,7 +67,7 @@ async def ping(
     uri: str,
     /,
     *,
-    count: Annotated[int, Parameter(help="How many, one a second.")] = 1,
+    count: Annotated[int, Parameter(help="How many, one a second.", converter=whole_number)] = 1,
     wait: WaitOption = 32.0,
     json: JsonOption = False,
 ) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
+from trio_sip._errors import AuthenticationRejected
 from trio_sip.message import MIN_EXPIRES, WILDCARD, NameAddr, Response, Uri
 from trio_sip.transport import SocketNetwork
 
@@ -25,6 +26,7 @@ from ._client import (
 )
 from ._errors import ExitStatus, UsageError
 from ._text import printable
+from ._usage import whole_number
 from ._user import User, UserOption, parse_user
 
 __all__ = ["register"]
@@ -37,7 +39,7 @@ async def register(
     /,
     *,
     user: UserOption = None,
-    expires: Annotated[int, Parameter(help="For so many seconds.")] = 3600,
+    expires: Annotated[int, Parameter(help="For so many seconds.", converter=whole_number)] = 3600,
     contact: Annotated[
         str | None, Parameter(help="Where calls should go; this machine if left out.")
     ] = None,
@@ -70,7 +72,12 @@ async def register(
             if place is None and not remove:
                 place = await _here(probe, registrar, name)
             headers = _headers(place, 0 if remove else expires)
-            response = await _send(probe, registrar, aor, headers, login)
+            try:
+                response = await _send(probe, registrar, aor, headers, login)
+            except AuthenticationRejected as error:
+                if json and isinstance(error.response, Response):
+                    print(Outcome(aor=aor, response=error.response).as_json())
+                raise
     outcome = Outcome(aor=aor, response=response)
     if json:
         print(outcome.as_json())

@@ -16,7 +16,7 @@ from trio_sip._errors import TransportFailed
 from trio_sip.auth import PlainSecret
 from trio_sip.transport import Listen
 
-from ._config import ServeConfig, parse_algorithm, parse_domain
+from ._config import ServeConfig, parse_algorithm, parse_database, parse_domain
 from ._config_file import read_config
 from ._errors import ExitStatus, UsageError
 from ._printer import open_printer
@@ -67,8 +67,8 @@ async def serve(
                 async with open_server(chosen, printer) as stack:
                     _calm_the_garbage_collector()
                     for one in stack.listening:
-                        print(f"listening on {one}", flush=True)
-                    print("ready", flush=True)
+                        printer.print_nowait(f"listening on {one}")
+                    printer.print_nowait("ready")
                     await anext(signals)
             except TransportFailed as error:
                 # Only binding can fail here; the text names the address.
@@ -92,11 +92,19 @@ def _merge(
         listen=tuple(map(Listen.parse, listen)) or config.listen,
         domains=config.domains + tuple(map(parse_domain, domain)),
         digest=tuple(dict.fromkeys(map(parse_algorithm, digest))) or config.digest,
-        database=config.database if database is None else database,
+        database=config.database if database is None else _database(database),
         users={**config.users, **{one.name: PlainSecret(one.name, one.password) for one in added}},
+        places={**config.places, **{one.name: f"--user {one.name}" for one in added}},
     )
     merged.check()
     return merged
+
+
+def _database(text: str) -> str:
+    try:
+        return parse_database(text)
+    except UsageError as error:
+        raise UsageError(f"--database: {error}") from None
 
 
 def _calm_the_garbage_collector() -> None:

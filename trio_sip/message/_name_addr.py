@@ -17,7 +17,7 @@ __all__ = ["WILDCARD", "NameAddr"]
 # spellings in one go.  What does not match is not wrong yet; it is read step by step instead.
 _USUAL = re.compile(
     r'(?:"([^"\\]*+)"[ \t]*+|([A-Za-z0-9\-.!%*_+`\'~ ]*+))'
-    rf"<(sips?:(?:{SIP_URI}))>({PLAIN_PARAMS}*+)"
+    rf"<((sips?):(?:{SIP_URI}))>({PLAIN_PARAMS}*+)"
 )
 _QUOTED_NAME = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 # display-name = *(token LWS) / quoted-string.  Liberal: whatever cannot be mistaken for the
@@ -51,7 +51,7 @@ class NameAddr:
         display_name: str | None = None,
         params: Mapping[str, str | None] | None = None,
     ) -> None:
-        self._uri: Uri | str = Uri.parse(uri)
+        self._uri: Uri | re.Match[str] = Uri.parse(uri)
         self.display_name = (
             None if display_name is None else checked_text(display_name, "a display name")
         )
@@ -75,24 +75,24 @@ class NameAddr:
         match = _USUAL.fullmatch(text)
         if match is None:
             return _read(text)
-        quoted, plain, uri, host, port, params = match.group(1, 2, 3, 5, 6, 9)
+        quoted, plain, host, port, params = match.group(1, 2, 6, 7, 10)
         name = quoted if plain is None else plain.rstrip(" ") or None
         if (
-            "%" in uri
+            "%" in text
             or host[0] == "["
             or (port is not None and not 0 < int(port) < 65536)
             or len(text) > 300
         ):
             # What the pattern cannot judge is read now, so that a fault shows now.
-            return _made(Uri.parse(uri), name, Params.parse(params))
-        return _made(uri, name, params)
+            return _made(Uri.parse(match[3]), name, Params.parse(params))
+        return _made(match, name, params)
 
     @property
     def uri(self) -> Uri:
         """The address itself."""
         uri = self._uri
-        if isinstance(uri, str):
-            uri = self._uri = Uri.parse(uri)
+        if not isinstance(uri, Uri):
+            uri = self._uri = Uri._of_groups(uri.group(3, 4, 5, 6, 7, 8, 9))
         return uri
 
     @property
@@ -119,7 +119,7 @@ class NameAddr:
 
     def __str__(self) -> str:
         name = "" if self.display_name is None else quote(self.display_name) + " "
-        return f"{name}<{self._uri}>{self._params}"
+        return f"{name}<{self.uri}>{self._params}"
 
     def __repr__(self) -> str:
         return f"NameAddr({str(self)!r})"
@@ -137,7 +137,7 @@ class NameAddr:
         return hash((self.uri, self.display_name, self.params))
 
 
-def _made(uri: Uri | str, name: str | None, params: Params | str) -> NameAddr:
+def _made(uri: Uri | re.Match[str], name: str | None, params: Params | str) -> NameAddr:
     made = NameAddr.__new__(NameAddr)
     made._uri = uri
     made.display_name = name

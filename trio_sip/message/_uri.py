@@ -109,15 +109,37 @@ class Uri:
         self._read(text)
         return self
 
+    @classmethod
+    def _of_groups(cls, groups: tuple[str, ...]) -> Uri:
+        """From what a pattern that holds `SIP_URI` has found: the text, and its pieces."""
+        self = cls.__new__(cls)
+        self._take(*groups)
+        return self
+
     def _read(self, text: str) -> None:
         if len(text) > DEFAULT_LIMITS.uri_bytes:
             raise RemoteProtocolError("URI too long", 414)
-        self._text = text
         match = _SIP_URI.fullmatch(text)
         if match is None:
+            self._text = text
             self._read_other(text)
-            return
-        self.scheme, user, host, port, params, self._headers = match.groups()
+        else:
+            self._take(text, *match.groups())
+
+    def _take(
+        self,
+        text: str,
+        scheme: str,
+        user: str | None,
+        host: str,
+        port: str | None,
+        params: str | None,
+        headers: str | None,
+    ) -> None:
+        """The pieces that the pattern has found."""
+        self._text = text
+        self.scheme = scheme
+        self._headers = headers
         self.host = host
         self._user = user
         self._password = None

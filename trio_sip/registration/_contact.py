@@ -81,13 +81,13 @@ def _read_list(value: str, contacts: list[Contact]) -> None:
     while True:
         address = _ADDRESS.match(value, position)
         if address is None:
-            raise RemoteProtocolError("malformed Contact header field")
+            raise RemoteProtocolError("Contact: not a list of addresses")
         contact, position = _read_params(value, address[1] or address[2], address.end())
         contacts.append(contact)
         if position == len(value):
             return
         if value[position] != ",":
-            raise RemoteProtocolError("malformed Contact header field")
+            raise RemoteProtocolError("Contact: not a list of addresses")
         position += 1
 
 

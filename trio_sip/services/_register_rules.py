@@ -13,6 +13,7 @@ from trio_sip.registration import (
     read_contacts_untrusted,
 )
 from trio_sip.stack import EndpointKind, IncomingRequest
+from trio_sip.transport import Flow
 
 __all__ = ["check_register", "read_register_untrusted"]
 
@@ -91,7 +92,7 @@ def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refus
         cseq=message.cseq.number,
         contacts=contacts,
         expires=headers.get("Expires"),
-        flow=flow if flow.reliable else None,
+        flow=flow if flow.reliable and all(_goes_with(flow, one.uri) for one in contacts) else None,
         received_from=_received_from(request, contacts),
         user_agent=None if agent is None else agent[:_AGENT_LENGTH],
         path=path,
@@ -100,6 +101,20 @@ def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refus
 
 def _is_sip(uri: str) -> bool:
     return uri[:4].lower() in ("sip:", "sips") or uri == "*"
+
+
+def _goes_with(flow: Flow, uri: str) -> bool:
+    """Whether a contact cannot be reached without the connection that it came over.
+
+    It asks for its transport, or names its other end and asks for nothing.  Any other one is
+    reached over datagrams, or through somebody else, and outlives the connection.
+    """
+    place, *params = uri.rpartition("@")[2].partition("?")[0].lower().split(";")
+    for param in params:
+        if param.startswith("transport="):
+            return param == f"transport={flow.transport.lower()}"
+    source = str(flow.remote)
+    return place.removeprefix("sip:") in (source, source.removesuffix(":5060"))
 
 
 def _supports_path(message: Request) -> bool:

@@ -74,8 +74,9 @@ class Registrar(Service):
     Every known endpoint registers the address of its own name, ``name`` or ``name@domain``, and
     no other.  In a stack without identifiers everybody registers anything: good for tests.
 
-    A contact that came over a connection goes with it: it is removed when the connection ends,
-    and the connection is kept open for it.
+    A contact that came over a connection, and asks for its transport (``;transport=tcp``) or
+    names its other end, goes with it: it is removed when the connection ends, and the connection
+    is kept open for it.  One of any other kind stays.
 
     Example::
 

@@ -88,6 +88,9 @@ class SqliteFile:
 
     def __init__(self, path: str | os.PathLike[str], synchronous: str) -> None:
         self._path = os.fspath(path)
+        if os.path.exists(self._path) and not os.access(self._path, os.W_OK):
+            # SQLite would call it a "disk I/O error".
+            raise OSError(f"location database {self._path}: read-only")
         with self._errors():
             self._database = sqlite3.connect(
                 self._path,
@@ -119,10 +122,9 @@ class SqliteFile:
             raise sqlite3.OperationalError(f"needs a write-ahead log, but has {mode!r}")
         execute(f"PRAGMA synchronous={synchronous}")
         execute("PRAGMA cache_size=-32768")  # 32 MB
-        # The log is moved into the file after 8,000 pages (32 MB), not after SQLite's 1,000: a
-        # registration changes one page somewhere, and with 100,000 addresses half of the work was
-        # moving pages that were soon changed again.
-        execute("PRAGMA wal_autocheckpoint=8000")
+        # Not after SQLite's 1,000 pages: a registration changes one page somewhere, and with
+        # 100,000 addresses half of the work was moving pages that were soon changed again.
+        execute("PRAGMA wal_autocheckpoint=8000")  # 32 MB
         # Also finds out now, and not at the first phone, that the file cannot be written.
         execute("BEGIN IMMEDIATE")
         tables = {name for (name,) in execute("SELECT name FROM sqlite_master WHERE type='table'")}
