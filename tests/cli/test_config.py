@@ -83,7 +83,10 @@ def test_an_empty_file_is_the_default(path: Path) -> None:
         ('database = ""', "$.database: want the name of a file, not ''"),
         (r'database = "a\u0000"', r"$.database: want the name of a file, not 'a\x00'"),
         ("places = {}", "$: no such key: places"),
-        ('[users]\n"a @ b" = 1', '$.users.a @ b: expected "password" or {ha1 = "…", algorithm = "…"}'),
+        (
+            '[users]\n"a @ b" = 1',
+            '$.users.a @ b: expected "password" or {ha1 = "…", algorithm = "…"}',
+        ),
         ("users = 3", "$.users: expected a table, not 3"),
         (
             "[users]\nalice = 12345",
@@ -264,8 +267,8 @@ def test_a_hash_in_a_file_that_can_answer_nothing_is_named_with_its_place(path: 
     with pytest.raises(UsageError) as caught:
         merge(read_config(str(path)))
 
-    assert (
-        f"{path}: $.users.bob: its hash answers none of the digests: SHA-256" == str(caught.value)
+    assert f"{path}: $.users.bob: its hash answers none of the digests: SHA-256" == str(
+        caught.value
     )
 
 

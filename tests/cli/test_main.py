@@ -68,7 +68,10 @@ def test_without_the_extra_one_line_says_what_to_install(
         (["register", "sip:a@b", "a:secret"], "1 argument too many"),
         (["register", "sip:a@b", "a:secret", "b:secret"], "2 arguments too many"),
         (["register", "sip:a@b", "--user", "a\r\nb:secret"], r"--user: not a user name: 'a\r\nb'"),
-        (["register", "sip:a@b", "--user", "a:secret\n"], "--user: want a password without control"),
+        (
+            ["register", "sip:a@b", "--user", "a:secret\n"],
+            "--user: want a password without control",
+        ),
         (["register", "sip:a@b", "--usr=a:secret"], "Unknown option: --usr."),
         (["register", "sip:a@b", "-ua:secret"], "Unknown option: -u."),
         (["--user=a:secret", "register", "sip:a@b"], "--user: want the command first: "),

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 from trio_sip.cli import main
 from trio_sip.message import Response, parse_message_untrusted
 
-from .program import Outcome, Serving, open_serve, run_program
+from .program import COMMAND, Outcome, Serving, open_serve, run_program
 
 _NUMBERS = itertools.count(1)
 LOOPBACK = ("--listen", "udp://127.0.0.1:0")
@@ -191,7 +193,11 @@ def test_it_serves_on_when_its_reader_has_gone_before_it_was_ready() -> None:
         assert process.stderr is not None
         process.stdout.close()
         try:
-            assert 0 == main(["ping", address, "--wait", "20"]) or 0 == ping_until(address)
+            # Refused at once until it listens.
+            end = time.monotonic() + 20
+            while main(["ping", address, "--wait", "5"]) != 0:
+                assert process.poll() is None
+                assert time.monotonic() < end
             process.send_signal(signal.SIGTERM)
             errors = process.stderr.read()
         finally:

@@ -690,10 +690,10 @@ async def test_only_contacts_that_need_the_connection_go_with_it(
     contacts: list[str], held: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     registrar = Registrar(MemoryLocation())
-    async with MemoryNetwork.open() as network, open_server(network, registrar) as server:
+    async with MemoryNetwork.open() as network, open_server(network, registrar):
         async with open_client(network) as client:
-            await client.send_request("OPTIONS", "sip:server;transport=tcp")
-            source = next(one.remote for one in server.snapshot().flows)
+            await register(client, HERE, user="bob", transport="tcp")
+            source = (await registrar.bindings("sip:bob@server"))[0].received_from
             filled = [one.format(source=source) for one in contacts]
             await register(client, *filled, transport="tcp")
             assert held == registrar.statistics().flows_held

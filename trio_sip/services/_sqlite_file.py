@@ -89,8 +89,7 @@ class SqliteFile:
     def __init__(self, path: str | os.PathLike[str], synchronous: str) -> None:
         self._path = os.fspath(path)
         if os.path.exists(self._path) and not os.access(self._path, os.W_OK):
-            # SQLite would call it a "disk I/O error".
-            raise OSError(f"location database {self._path}: read-only")
+            raise OSError(f"location database {self._path}: read-only")  # SQLite: "disk I/O error"
         with self._errors():
             self._database = sqlite3.connect(
                 self._path,
