@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
-import attrs
 import trio
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
@@ -25,6 +24,7 @@ from ._parts import Parts, StackState
 from ._security import SecurityEvent
 from ._service import Service, service_name
 from ._settings import StackSettings
+from ._snapshot import snapshot_of, statistics_of
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
 
@@ -374,30 +374,11 @@ class Stack:
 
     def statistics(self) -> StackStatistics:
         """Counts since the start, and what is there now."""
-        parts = self._parts
-        return StackStatistics(
-            **attrs.asdict(parts.counters),
-            unanswered=parts.pipeline.unanswered,
-            dialogs=len(parts.dialogs),
-            transactions=parts.layer.statistics(),
-            transport=parts.transport.statistics(),
-            works=parts.works.statistics(),
-            security_events={kind.value: count for kind, count in parts.events.counts.items()},
-        )
+        return statistics_of(self._parts)
 
     def snapshot(self) -> StackSnapshot:
         """What the stack consists of at this moment."""
-        parts = self._parts
-        authenticator = parts.authentication.authenticator
-        return StackSnapshot(
-            listening=tuple(map(str, self._listening)),
-            services=tuple(f"{one.priority} {one.name}" for one in parts.services),
-            identifiers=tuple(parts.identification),
-            authenticator=None if authenticator is None else type(authenticator).__name__,
-            dialogs=tuple(entry.dialog.id.call_id for entry in parts.dialogs),
-            works=tuple(parts.works.snapshot()),
-            statistics=self.statistics(),
-        )
+        return snapshot_of(self._parts, self._listening)
 
     def _check_running(self) -> None:
         if self._parts.state is StackState.CLOSED:
