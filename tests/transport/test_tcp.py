@@ -189,6 +189,30 @@ async def test_f12_resets_are_told_and_leave_nothing_behind(
             ) == (300, 300, 0)
 
 
+async def test_when_all_connections_hold_too_much_the_one_that_holds_most_goes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    limits = TransportLimits(partial_bytes=10_000)
+    async with MemoryNetwork.open(latency=0.0) as network:
+        server, client = hosts(network)
+        async with open_layer(server, LISTEN, limits=limits) as (layer, recorder, _):
+            head = options(VIA).replace(b"Content-Length: 0", b"Content-Length: 9000")
+            few, many = await client.connect(SERVER), await client.connect(SERVER)
+            await few.send_all(head + b"x" * 3000)
+            await many.send_all(head + b"x" * 6000)
+            await trio.testing.wait_all_tasks_blocked()
+            assert 2 == layer.statistics().connections
+            await few.send_all(b"x" * 2000)
+            await recorder.event("closed")
+
+            assert (1, 1) == (
+                layer.statistics().partial_overflows,
+                layer.statistics().connections,
+            )
+            await few.send_all(b"x" * 4000)
+            await recorder.event("message")
+
+
 async def test_f13_a_message_may_take_32_seconds_and_no_more(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -16,6 +16,7 @@ from trio_sip.auth import (
     make_challenges,
     verify_credentials,
 )
+from trio_sip.message import Response
 
 from ._endpoint import Endpoint, EndpointKind
 from ._identify import Identification
@@ -122,7 +123,7 @@ class Authentication(Service):
         required = await self._requires(authenticator, endpoint, request)
         if authenticator is None or not required:
             if endpoint.kind is _ARTIFICIAL and authenticator is None:
-                request.respond(403)
+                _turn_away(request, request.create_response(403))
                 self._tell(SecurityEventKind.AUTHENTICATION_FAILED, endpoint, request)
                 return CheckAuthResult.FAILED
             return _NOT_REQUIRED
@@ -180,13 +181,7 @@ class Authentication(Service):
         response = request.create_response(status)
         for one in challenges:
             response.add_header(header, one)
-        if request.method == "INVITE" and not request.flow.reliable:
-            # RFC 3261 section 26.3.2.4: "a single 401 (Unauthorized) or 407 …, forgoing the
-            # normal response retransmission algorithm".  The source of a datagram may be forged,
-            # and whom it names would get eleven answers to a question that was never asked.
-            request.send_response_once(response)
-        else:
-            request.send_response(response)
+        _turn_away(request, response)
 
     def verify(
         self,
@@ -257,3 +252,14 @@ def _several(
     data: DigestChallengeData | Sequence[DigestChallengeData],
 ) -> Sequence[DigestChallengeData]:
     return (data,) if isinstance(data, DigestChallengeData) else data
+
+
+def _turn_away(request: IncomingRequest, response: Response) -> None:
+    """Answer somebody who has proved nothing."""
+    if request.method == "INVITE" and not request.flow.reliable:
+        # RFC 3261 section 26.3.2.4: "a single 401 (Unauthorized) or 407 …, forgoing the
+        # normal response retransmission algorithm".  The source of a datagram may be forged,
+        # and whom it names would get eleven answers to a question that was never asked.
+        request.send_response_once(response)
+    else:
+        request.send_response(response)

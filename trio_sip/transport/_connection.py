@@ -15,6 +15,7 @@ import trio
 from trio_sip._errors import RemoteProtocolError, TransportFailed
 from trio_sip.message import MessageStream, Request, Response, StreamEvent
 
+from ._budget import PartialBudget
 from ._flow import Flow
 from ._limits import TransportLimits
 from ._network import Connection
@@ -48,6 +49,7 @@ class MessageConnection:
         limits: TransportLimits,
         counters: Counters,
         nursery: trio.Nursery,
+        budget: PartialBudget,
     ) -> None:
         self.flow = flow
         self.phase = Phase.OPEN
@@ -64,6 +66,7 @@ class MessageConnection:
         self._limits = limits
         self._counters = counters
         self._nursery = nursery
+        self._budget = budget
         self._stream = MessageStream(limits.message)
         self._queue = bytearray()
         self._used = trio.current_time()
@@ -129,6 +132,7 @@ class MessageConnection:
             if self.phase is not Phase.OPEN:
                 return
         self._note_progress(progress)
+        self._budget.note(self, stream.buffered)
 
     def _answer_ping(self) -> None:
         # RFC 5626 section 3.5.1
@@ -270,5 +274,6 @@ class MessageConnection:
             self.phase = Phase.CLOSED
             self.error = error
             self._queue.clear()
+            self._budget.note(self, 0)
             self._pipe.close()
             self._done.set()

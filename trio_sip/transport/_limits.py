@@ -34,6 +34,10 @@ class TransportLimits:
     send_queue_bytes: int = 1 << 20
     """What may wait for a slow reader; more closes its connection."""
 
+    partial_bytes: int = 64 << 20
+    """What all connections together may hold of messages that are not complete.  More closes the
+    one that holds most."""
+
     connect_seconds: float = 10.0
     """For opening a connection to one address."""
 

@@ -56,6 +56,9 @@ class Counters:
     partial_messages: int = 0
     """Messages whose end never came: the stream ended first."""
 
+    partial_overflows: int = 0
+    """Connections closed because too much was kept of messages that were not complete."""
+
     queue_overflows: int = 0
     """Connections closed because their reader was too slow."""
 

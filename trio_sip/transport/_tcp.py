@@ -17,6 +17,7 @@ from trio_sip._errors import RemoteProtocolError, TransportFailed
 from trio_sip.message import Request, Response
 
 from ._address import Address
+from ._budget import PartialBudget
 from ._connection import MessageConnection, Phase
 from ._flow import Flow
 from ._limits import TransportLimits
@@ -63,6 +64,7 @@ class TcpTransport:
         self._by_remote: dict[Address, MessageConnection] = {}
         self._openings: dict[Address, _Opening] = {}
         self._returns: OrderedDict[Flow, Address] = OrderedDict()
+        self._budget = PartialBudget(limits.partial_bytes, counters)
         self._warned = False
         self.nursery: trio.Nursery | None = None
         """Where the connections run, while the layer serves."""
@@ -101,7 +103,9 @@ class TcpTransport:
         while len(self._connections) >= self._limits.max_connections:
             self._evict()
         flow = Flow("TCP", pipe.local, pipe.remote, next(self._numbers))
-        connection = MessageConnection(pipe, flow, self._limits, self._counters, nursery)
+        connection = MessageConnection(
+            pipe, flow, self._limits, self._counters, nursery, self._budget
+        )
         self._connections[flow.number] = connection
         self._by_remote[flow.remote] = connection
         nursery.start_soon(self._serve_connection, connection, name=f"read {flow}")
