@@ -15,6 +15,7 @@ from trio_sip.stack import (
     EndpointKind,
     IncomingRequest,
     SecurityEventKind,
+    StackSettings,
     open_stack,
 )
 from trio_sip.testing import MemoryNetwork
@@ -88,6 +89,23 @@ async def test_an_order_names_those_that_come_first(
         assert ["no identifier named 'nobody'; there are: one, two, three, four"] == [
             record.message for record in caplog.records if record.levelno == logging.WARNING
         ]
+
+
+async def test_a_name_in_the_settings_that_nobody_has_is_warned_about_at_the_start(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = StackSettings(identifier_order=("ip", "two"))
+    identifiers = [Asked("one", []), Asked("two", [])]
+    async with (
+        MemoryNetwork.open() as network,
+        open_stack(
+            UDP_BOB, network=network.host("bob"), settings=settings, identifiers=identifiers
+        ) as stack,
+    ):
+        assert ("two", "one") == stack.snapshot().identifiers
+    assert ["no identifier named 'ip'; there are: one, two"] == [
+        record.message for record in caplog.records if record.levelno == logging.WARNING
+    ]
 
 
 async def test_a_name_of_an_identifier_is_taken_once(autojump_clock: MockClock) -> None:

@@ -103,6 +103,9 @@ class _Gate:
         """Register everything; nothing is read before."""
         for identifier in self.identifiers:
             stack.register_endpoint_identifier(identifier)
+        if self.identifiers and stack.settings.identifier_order:
+            # Said again now that they are known: a name nobody has is warned about.
+            stack.identifier_order = stack.settings.identifier_order
         if self.authenticator is not None:
             stack.register_authenticator(self.authenticator)
         for service in self.services:
