@@ -99,7 +99,10 @@ async def test_a_name_in_the_settings_that_nobody_has_is_warned_about_at_the_sta
     async with (
         MemoryNetwork.open() as network,
         open_stack(
-            UDP_BOB, network=network.host("bob"), settings=settings, identifiers=identifiers
+            "udp://192.0.2.9:5060",
+            network=network.host("bob", "192.0.2.9"),
+            settings=settings,
+            identifiers=identifiers,
         ) as stack,
     ):
         assert ("two", "one") == stack.snapshot().identifiers
