@@ -14,7 +14,7 @@ from trio_sip._errors import LocalProtocolError
 
 from ._field import Field, ListField
 from ._grammar import checked_text, checked_token
-from ._names import KEYS, SINGLE, canonical_name, header_key
+from ._names import CANONICAL, KEYS, SINGLE, header_key
 
 __all__ = ["Headers"]
 
@@ -165,10 +165,7 @@ class Headers:
           LocalProtocolError: CR, LF or NUL in it, a name that is no token, or a second one of
             a header that may stand only once (use `set`).
         """
-        key = KEYS.get(name)
-        if key is None:
-            key = _key(checked_token(name, "a header name"))
-        spelled = canonical_name(name)
+        key, spelled = _checked_name(name)
         if key in SINGLE and key in self._indexed():
             raise LocalProtocolError(f"{spelled} is there already")
         text = checked_text(str(value), spelled).strip(" \t")
@@ -179,10 +176,9 @@ class Headers:
 
     def set(self, name: str, value: object) -> None:
         """Make *value* the only value of *name*, at the place of the first one there was."""
-        checked_token(name, "a header name")
-        key = _key(name)
-        text = checked_text(str(value), canonical_name(name)).strip(" \t")
-        line = f"{canonical_name(name)}: {text}"
+        key, spelled = _checked_name(name)
+        text = checked_text(str(value), spelled).strip(" \t")
+        line = f"{spelled}: {text}"
         places = self._places(key)
         if places:
             self._lines[places[0]] = line
@@ -194,12 +190,12 @@ class Headers:
 
     def insert_first(self, name: str, value: object) -> None:
         """Put a value before all others of *name*: how a Via is pushed."""
-        checked_token(name, "a header name")
-        text = checked_text(str(value), canonical_name(name)).strip(" \t")
-        places = self._places(_key(name))
-        if places and _key(name) in SINGLE:
-            raise LocalProtocolError(f"{canonical_name(name)} is there already")
-        self._lines.insert(places[0] if places else 0, f"{canonical_name(name)}: {text}")
+        key, spelled = _checked_name(name)
+        text = checked_text(str(value), spelled).strip(" \t")
+        places = self._places(key)
+        if places and key in SINGLE:
+            raise LocalProtocolError(f"{spelled} is there already")
+        self._lines.insert(places[0] if places else 0, f"{spelled}: {text}")
         self._read_again()
 
     def remove(self, name: str) -> None:
@@ -254,6 +250,12 @@ class _SealedHeaders(Headers):
 
     def remove(self, name: str) -> NoReturn:
         self.add(name, None)
+
+
+def _checked_name(name: str) -> tuple[str, str]:
+    """The key of a name that is to be written, and how it is spelled."""
+    key = KEYS.get(name) or _key(checked_token(name, "a header name"))
+    return key, CANONICAL.get(key, name)
 
 
 def _key(name: str) -> str:

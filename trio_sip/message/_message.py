@@ -83,6 +83,9 @@ class Message(MessageBody):
         """Refuse every change from now on with `LocalProtocolError`: it has been sent."""
         self.headers.seal()
 
+    # The next five are read a dozen times for each request.  They ask the kept values themselves,
+    # because a call in between would cost as much as the look-up.
+
     @property
     def via(self) -> Via:
         """The topmost Via: where the message came from, or where the response goes."""

@@ -27,7 +27,7 @@ _NAMES = (
     "Target-Dialog", "Timestamp", "Unsupported", "User-Agent", "User-to-User", "Warning",
     "WWW-Authenticate", *COMPACT_FORMS.values(),
 )  # fmt: skip
-_CANONICAL = {name.lower(): name for name in _NAMES}
+CANONICAL = {name.lower(): name for name in _NAMES}
 
 # Every usual spelling of every usual name, so that the parser's common case is one look-up.
 KEYS = {name: name.lower() for name in _NAMES}
@@ -74,4 +74,4 @@ def canonical_name(name: str) -> str:
     A name this package does not know keeps the spelling it came with.
     """
     key = KEYS.get(name) or header_key(name)
-    return name if key is None else _CANONICAL.get(key, name)
+    return name if key is None else CANONICAL.get(key, name)

@@ -24,6 +24,7 @@ from trio_sip.message import (
 from trio_sip.transaction import Verdict
 from trio_sip.transport import Flow
 
+from ._dialogs import DialogEntry
 from ._incoming import AnswerState, IncomingRequest
 from ._parts import Parts, StackState
 from ._security import SecurityEventKind
@@ -102,26 +103,21 @@ class Distributor:
             self._receive_special(verdict, request, flow, now)
             return
         dialog = parts.dialogs.find(request)
-        if dialog is None:
-            refusal = self._refusal(request)
-            if refusal is not None:
-                if refusal.status == 501:
-                    parts.events.tell_if_wanted(
-                        SecurityEventKind.NOT_SUPPORTED, flow.remote, request.method, "unknown"
-                    )
-                self._answer_fault(request, refusal, flow)
-                return
-            if self._is_overloaded():
-                self._refuse_overload(request, flow)
-                return
-            work = parts.works.grouped((request.call_id, request.from_.tag))
-        else:
-            # RFC 3261 section 8.2.2.3 makes no difference between dialogs and the rest.
-            refusal = self._check_require(request) if "Require" in request.headers else None
-            if refusal is not None:
-                self._answer_fault(request, refusal, flow)
-                return
+        refusal = self._refusal(request, dialog)
+        if refusal is not None:
+            if refusal.status == 501:
+                parts.events.tell_if_wanted(
+                    SecurityEventKind.NOT_SUPPORTED, flow.remote, request.method, "unknown"
+                )
+            self._answer_fault(request, refusal, flow)
+            return
+        if dialog is not None:
             work = dialog.work
+        elif self._is_overloaded():
+            self._refuse_overload(request, flow)
+            return
+        else:
+            work = parts.works.grouped((request.call_id, request.from_.tag))
         transaction = parts.layer.open_server(request, flow, now)
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
         transaction.owner = incoming
@@ -174,26 +170,26 @@ class Distributor:
 
     # -- answers without state
 
-    def _refusal(self, request: Request) -> Fault | None:
-        """What a request outside of all dialogs is owed before anybody looks at it."""
+    def _refusal(self, request: Request, dialog: DialogEntry | None) -> Fault | None:
+        """What a request is owed before anybody looks at it."""
         method = request.method
-        if method not in KNOWN_METHODS and method not in self._parts.services.methods:
-            return Fault(501, "Not Implemented")
-        if method in _ONLY_IN_DIALOGS or (request.to.tag is not None and method != "REGISTER"):
-            return Fault(481, "Call/Transaction Does Not Exist")
-        if "Require" in request.headers:
-            return self._check_require(request)
-        return None
-
-    def _check_require(self, request: Request) -> Fault | None:
+        if dialog is None:
+            if method not in KNOWN_METHODS and method not in self._parts.services.methods:
+                return Fault(501, "Not Implemented")
+            if method in _ONLY_IN_DIALOGS or (request.to.tag is not None and method != "REGISTER"):
+                return Fault(481, "Call/Transaction Does Not Exist")
+        # RFC 3261 section 8.2.2.3 makes no difference between dialogs and the rest.
+        if "Require" not in request.headers:
+            return None
         try:
-            required = request.headers[REQUIRE]
+            return Fault(420, "Bad Extension") if self._not_understood(request) else None
         except RemoteProtocolError:
             return Fault(400, "Bad Require header")
+
+    def _not_understood(self, request: Request) -> list[str]:
+        """The option tags it requires that no service understands."""
         understood = {tag.lower() for tag in self._parts.services.extensions}
-        if all(tag.lower() in understood for tag in required):
-            return None
-        return Fault(420, "Bad Extension")
+        return [tag for tag in request.headers[REQUIRE] if tag.lower() not in understood]
 
     def _answer_fault(self, request: Request, fault: Fault, flow: Flow) -> None:
         """Answer a request without a transaction: its copies are answered anew."""
@@ -210,9 +206,7 @@ class Distributor:
             request, fault.status, fault.reason, to_tag=_stateless_tag(parts, request)
         )
         if fault.status == 420:
-            understood = {tag.lower() for tag in parts.services.extensions}
-            unknown = [tag for tag in request.headers[REQUIRE] if tag.lower() not in understood]
-            response.headers.add("Unsupported", ", ".join(unknown))
+            response.headers.add("Unsupported", ", ".join(self._not_understood(request)))
         elif fault.status in (405, 501):
             response.headers.add("Allow", parts.services.allow)
         elif fault.status == 503:

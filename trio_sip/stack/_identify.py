@@ -110,11 +110,7 @@ class Identification(Service):
         if not self._sorted:
             request.endpoint = ANONYMOUS
             return False
-        for one in self._sorted:
-            endpoint = await one.identifier.identify_endpoint(request)
-            if endpoint is not None:
-                request.identified_by = one.name
-                break
+        endpoint = await self.identify(request)
         if endpoint is None:
             endpoint = ARTIFICIAL
         else:

@@ -149,8 +149,7 @@ class Pipeline:
         parts = self._parts
         self._complete(response, request)
         transaction = request.transaction
-        if transaction is None:
-            raise LocalProtocolError(f"{request.method} is not answered")
+        assert transaction is not None, "an ACK is not answered"
         status = response.status
         parts.layer.send_response(transaction, bytes(response), status, parts.now())
         if status >= 200:
