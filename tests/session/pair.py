@@ -377,19 +377,14 @@ class Pair:
         self.run(0.1)
         self.respond(status, **given)
 
-    def respond(self, status: int, request: Request | None = None, **given: object) -> None:
-        bob = self.bob
-        self._respond(bob, request or bob.session.invite, status, given)
+    def respond(self, status: int, **given: object) -> None:
+        """Bob answers the INVITE."""
+        self.answer(self.bob, self.bob.session.invite, status, **given)
 
-    def _respond(
-        self, end: End, request: Request, status: int, given: dict[str, object]
-    ) -> None:
+    def answer(self, end: End, request: Request, status: int = 200, **given: object) -> None:
+        """One of them answers a request of the other."""
         end.session.send_response(request, status, self.now, **given)  # type: ignore[arg-type]  # passed on as they are
         self.flush()
-
-    def answer(self, end: End, request: Request, status: int = 200, body: bytes = ANSWER) -> None:
-        """Answer a re-INVITE or an UPDATE."""
-        self._respond(end, request, status, {"body": body})
 
     def hang_up(self, end: End, **given: object) -> None:
         end.session.hang_up(self.now, **given)  # type: ignore[arg-type]  # passed on as they are

@@ -95,9 +95,8 @@ class OutgoingSession(InviteSession):
             return
         if not self._main.allows(On.RECV_2XX):
             return
-        self._note(response)
         leg = self._leg = self._leg_for(response)
-        leg.dialog.receive_response(response)
+        self._note_response(leg, response)
         key = key_of(self.invite)
         description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, response)
         self._ack_owed = self.invite, leg
@@ -114,7 +113,7 @@ class OutgoingSession(InviteSession):
     def _turn_down(self, response: Response, now: float) -> None:
         """Somebody else took the call first: ACK and BYE for this one."""
         leg = self._leg_for(response)
-        leg.dialog.receive_response(response)
+        self._note_response(leg, response)
         self._send_ack(self.invite, leg, Given(), now)
         self._send_unwanted_bye(leg, (), now)
         self._drop(leg.dialog.id.remote_tag)
