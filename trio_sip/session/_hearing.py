@@ -68,7 +68,8 @@ class Hearing(Sending):
         exchange.state = ExchangeState.DONE
         description = self._settle(exchange, leg, status, response, now)
         self._tell(exchange, status, response, description)
-        if status in SESSION_ENDING:
+        # A request that cannot be sent is as bad as one that is not heard.
+        if status in SESSION_ENDING or response is None:
             self._dialog_failed(leg, status, response, now)
         self._advance(now)
 
