@@ -85,9 +85,9 @@ class Core:
         self._dice = dice
         self._contact = contact
         long = 64 * settings.timers.t1
-        self._main = Running(
-            machine, dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), long), now
-        )
+        durations = dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), long)
+        durations[On.EXTEND] = 60.0
+        self._main = Running(machine, durations, now)
         self._lane: Running[Lane, OnLane, DoLane] = Running(LANE, {}, now, state=lane)
         self._pause: Running[Pause, OnPause, DoPause] | None = None
         self._timer = SessionTimer(settings, now)

@@ -25,6 +25,7 @@ D = TypeVar("D", bound=enum.Enum)
 class Repeat(enum.Enum):
     """How long a timer that has run out waits when its state starts it anew."""
 
+    SAME = "as long again"
     DOUBLED = "twice as long"
     DOUBLED_TO_T2 = "twice as long, T2 at most"
 
@@ -139,7 +140,7 @@ class Running(Generic[S, O, D]):
         repeat = self.machine.repeats.get((self.state, on))
         self.state = step.state
         if repeat is not None:
-            interval = 2 * self._intervals[on]
+            interval = self._intervals[on] * (1 if repeat is Repeat.SAME else 2)
             if repeat is Repeat.DOUBLED_TO_T2:
                 interval = min(interval, self.t2)
             self._start(on, interval, now)

@@ -169,6 +169,11 @@ class OfferAnswer:
         self.state = step.state
         return step.actions[0] if step.actions else None
 
+    def follow(self, key: Key, again: Key) -> None:
+        """What was sent in the transaction *key* was sent once more in *again*."""
+        if self.carrier == key:
+            self.carrier = again
+
     def receive(self, on: OnDescription, key: Key, message: Message) -> Description | None:
         """Take the description in *message*; ``None`` if it has none, or one that says nothing."""
         found = description_in(message)

@@ -199,6 +199,11 @@ class SessionTimer:
 
     # -- what was agreed
 
+    @property
+    def is_refreshing(self) -> bool:
+        """Whether a refresh of ours is due, and has not come about yet."""
+        return self.running.state is Refresh.REFRESHING
+
     def stop(self, now: float) -> None:
         """The session ends."""
         self._agree(None, Side.LOCAL, now)
