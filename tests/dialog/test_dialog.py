@@ -304,11 +304,9 @@ def test_a_dialog_lives_as_long_as_one_of_its_usages() -> None:
         dialog.begin_usage(usage)
 
     assert (session, subscription) == dialog.usages
-    assert not dialog.end_usage(session)
-    assert DialogState.CONFIRMED is dialog.state
-    assert not dialog.end_usage(session)
-    assert dialog.end_usage(subscription)
-    assert DialogState.TERMINATED is dialog.state
+    states = [(dialog.end_usage(usage), dialog.state) for usage in (session, session, subscription)]
+    alive, over = (False, DialogState.CONFIRMED), (True, DialogState.TERMINATED)
+    assert [alive, alive, over] == states
 
 
 def test_a_dialog_that_is_over_is_not_confirmed_by_a_late_2xx() -> None:
