@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from trio_sip.dialog import Dialog
-from trio_sip.message import NameAddr, Request
+from trio_sip.message import Request
 
 __all__ = ["Exchange", "ExchangeState", "Purpose"]
 
@@ -61,7 +61,7 @@ class Exchange:
     content_type: str | None = attrs.field(default=None, repr=False)
 
     def create_request(
-        self, contact: NameAddr | None, extra: Iterable[tuple[str, object]] = ()
+        self, contact: str | None, extra: Iterable[tuple[str, object]] = ()
     ) -> Request:
         """The request, with the next number of the dialog."""
         headers = list(self.headers)

@@ -49,7 +49,7 @@ class IncomingSession(InviteSession):
             CALLEE,
             Lane.THEIRS,
             now,
-            contact=NameAddr.parse(contact),
+            contact=str(contact),
             settings=settings,
             dice=dice,
         )

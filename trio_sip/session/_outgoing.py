@@ -47,13 +47,14 @@ class OutgoingSession(InviteSession):
     ) -> None:
         if invite.from_.tag is None or invite.to.tag is not None:
             raise LocalProtocolError("an INVITE that begins a call has a From tag and no To tag")
+        contact = invite.headers.get("Contact")
         super().__init__(
-            invite, CALLER, Lane.OURS, now, contact=invite.contact, settings=settings, dice=dice
+            invite, CALLER, Lane.OURS, now, contact=contact, settings=settings, dice=dice
         )
         self._goodbye: Given = Given()
         self._ended_tags: set[str] = set()
         self._number = invite.cseq.number
-        self._introduce(invite)
+        self._introduce(invite.headers.add, {name.lower() for name, _ in invite.headers})
         if settings.reliable is Reliable.REQUIRED:
             invite.headers.add("Require", "100rel")
         self._ask_for_timer(invite)

@@ -278,7 +278,8 @@ class Sending(Core):
         contact = self._contact if method in _WITH_CONTACT else None
         request = exchange.create_request(contact, headers)
         if method in MODIFYING:
-            self._introduce(request)
+            named = {name.lower() for name, _ in exchange.headers}
+            self._introduce(request.headers.add, named | {"contact"})
             if (
                 not leg.send(OnDescription.SEND_OFFER, key_of(request), request)
                 and method == "INVITE"

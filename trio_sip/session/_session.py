@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trio_sip._errors import LocalProtocolError
-from trio_sip.message import NameAddr, Request, Response
+from trio_sip.message import Request, Response
 
 from ._answering import Answering
 from ._core import Given, reasons_of
@@ -41,7 +41,7 @@ class InviteSession(Answering):
         lane: Lane,
         now: float,
         *,
-        contact: NameAddr | None,
+        contact: str | None,
         settings: SessionSettings,
         dice: Dice,
     ) -> None:
