@@ -207,3 +207,24 @@ def test_the_topmost_via_is_read_without_the_others() -> None:
         Headers()[TOP_VIA]
     with pytest.raises(RemoteProtocolError, match="Via"):
         parsed("Via: nonsense")[TOP_VIA]
+
+
+def test_headers_are_extended_by_what_was_checked_before() -> None:
+    headers, others = Headers([("Subject", "a")]), Headers([("Contact", "<sip:a@b>"), ("To", "x")])
+    headers.extend(others)
+    found = headers["Contact"]
+    headers.extend(Headers([("Allow", "INVITE")]))
+
+    assert "<sip:a@b>" == found
+    assert ["Subject", "Contact", "To", "Allow"] == [name for name, _ in headers]
+    assert "INVITE" == headers["Allow"]
+    with pytest.raises(LocalProtocolError, match="there already"):
+        headers.extend(others)
+    assert 4 == len(headers)
+
+
+def test_sealed_headers_are_not_extended() -> None:
+    headers = Headers([("Subject", "a")])
+    headers.seal()
+    with pytest.raises(LocalProtocolError, match="has been sent"):
+        headers.extend(Headers([("Allow", "INVITE")]))

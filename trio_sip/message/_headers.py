@@ -174,6 +174,21 @@ class Headers:
             self._index.setdefault(key, []).append(text)
             self._typed = {}
 
+    def extend(self, others: Headers) -> None:
+        """Append all of *others*, which were checked when they were added there.
+
+        For what stands in many messages: that is checked once.
+
+        Raises:
+          LocalProtocolError: a second one of a header that may stand only once (use `set`).
+        """
+        for key in SINGLE.intersection(others._indexed()):
+            if key in self._indexed():
+                raise LocalProtocolError(f"{CANONICAL.get(key, key)} is there already")
+        self._lines += others._lines
+        if self._index is not None:
+            self._read_again()
+
     def set(self, name: str, value: object) -> None:
         """Make *value* the only value of *name*, at the place of the first one there was."""
         key, spelled = _checked_name(name)
@@ -241,6 +256,9 @@ class _SealedHeaders(Headers):
 
     def add(self, name: str, value: object) -> NoReturn:
         raise LocalProtocolError("the message has been sent; change a copy")
+
+    def extend(self, others: Headers) -> NoReturn:
+        self.add("", "")
 
     def set(self, name: str, value: object) -> NoReturn:
         self.add(name, value)
