@@ -33,30 +33,35 @@ def create_response(
     if not 100 <= status <= 699:
         raise LocalProtocolError(f"no such status code: {status}")
     headers = request.headers
-    index = headers._first or headers._indexed()
-    lines = ["Via: " + via for via in headers._values("via")]
-    if request.received_via is not None and lines:
-        # Several via-parms on one line: the transport stamped the first and kept the others.
-        lines[0] = "Via: " + request.received_via
-    if 100 < status < 300 and "record-route" in index:
+    first = headers._first or headers._indexed()
+    via = request.received_via
+    if via is None or headers._repeated:
+        lines = ["Via: " + line for line in headers._values("via")]
+        if via is not None and lines:
+            # Several via-parms on one line: the transport stamped the first and kept the others.
+            lines[0] = "Via: " + via
+    else:
+        lines = ["Via: " + via]
+    if 100 < status < 300 and "record-route" in first:
         # RFC 3261 section 12.1.1: the 2xx (and 18x) that make a dialog echo the route.
         lines += ["Record-Route: " + route for route in headers._values("record-route")]
-    if "from" in index:
-        lines.append("From: " + index["from"])
-    if "to" in index:
+    if "from" in first:
+        lines.append("From: " + first["from"])
+    if "to" in first:
+        to = first["to"]
         if to_tag is not None and not to_tag.isalnum():
             checked_token(to_tag, "a tag")
         if to_tag is None or _has_to_tag(request):
-            lines.append("To: " + index["to"])
+            lines.append("To: " + to)
         else:
-            lines.append(f"To: {index['to']};tag={to_tag}")
-    if "call-id" in index:
-        lines.append("Call-ID: " + index["call-id"])
-    if "cseq" in index:
-        lines.append("CSeq: " + index["cseq"])
-    if status == 100 and "timestamp" in index:
+            lines.append(f"To: {to};tag={to_tag}")
+    if "call-id" in first:
+        lines.append("Call-ID: " + first["call-id"])
+    if "cseq" in first:
+        lines.append("CSeq: " + first["cseq"])
+    if status == 100 and "timestamp" in first:
         # RFC 3261 section 8.2.6.1
-        lines.append("Timestamp: " + index["timestamp"])
+        lines.append("Timestamp: " + first["timestamp"])
     response = Response.__new__(Response)
     response._status = status
     response._reason = (

@@ -119,9 +119,8 @@ class Distributor:
         else:
             work = parts.works.grouped((request.call_id, request.from_.tag))
         transaction = parts.layer.open_server(request, flow, now)
-        if transaction.timers:
-            # An INVITE: in 200 ms a 100 may be due.
-            parts.driver.flush()
+        # In a while a 100 may be due.
+        parts.driver.arm()
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
         transaction.owner = incoming
         parts.pipeline.unanswered += 1

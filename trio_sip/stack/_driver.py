@@ -60,6 +60,10 @@ class Driver:
                     self._send(effect)
                 elif type(effect) is not Terminated:
                     self._tell(effect)
+        self.arm()
+
+    def arm(self) -> None:
+        """See to it that the timers the layer has started run out in time."""
         deadline = self._next_deadline()
         if deadline < self._armed:
             # Anyone may move a scope's deadline: that is how the alarm is set.
