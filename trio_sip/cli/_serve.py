@@ -128,7 +128,7 @@ def _calm_the_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 5, 1_000_000)
+    gc.set_threshold(5_000, 3, 1_000_000)
 
 
 async def _collect_when_quiet(stack: Stack) -> None:
