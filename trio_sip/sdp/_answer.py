@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ._codec import matching
+from ._direction import Direction
 from ._media import Media
 
 __all__ = ["answer_media", "narrowed"]
@@ -48,7 +49,7 @@ def _accepted(offer: Media, mine: Media) -> Media | None:
     answer = answer.without_attribute("mid")
     if offer.mid is not None:
         answer = answer.with_attribute(f"mid:{offer.mid}")
-    return narrowed(answer, offer)
+    return narrowed(answer, offer, offer.effective_direction)
 
 
 def _with_formats(offer: Media, mine: Media) -> Media | None:
@@ -60,12 +61,12 @@ def _with_formats(offer: Media, mine: Media) -> Media | None:
     return mine.answering(offer).with_codecs(codecs) if codecs else None
 
 
-def narrowed(answer: Media, offer: Media) -> Media:
-    """*answer* with no more than *offer* allows: never sendrecv to sendonly.
+def narrowed(answer: Media, offer: Media, offered: Direction) -> Media:
+    """*answer* with no more than *offer* allows, whose direction is to count as *offered*.
 
-    RFC 3264 section 6.1.  A stream that was offered with port 0 stays without one.
+    RFC 3264 section 6.1: never sendrecv to sendonly.  A stream that was offered with port 0
+    stays without one.
     """
     if not offer.is_active and answer.is_active:
         return answer.with_port(0)
-    wanted = answer.direction
-    return answer.with_direction(wanted & offer.effective_direction.reversed)
+    return answer.with_direction(answer.direction & offered.reversed)

@@ -229,7 +229,7 @@ class OfferAnswer:
         if fault is not None:
             raise LocalProtocolError(fault.text)
         for index, (mine, theirs) in enumerate(zip(answer.media, offer.media, strict=True)):
-            fitting = narrowed(mine, theirs)
+            fitting = narrowed(mine, theirs, theirs.direction)
             if fitting != mine:
                 answer = answer.with_media(index, fitting)
         stamped = self._stamped(answer)
