@@ -75,6 +75,10 @@ def test_case_does_not_count_in_names() -> None:
     assert not Codec("L16", 44100, 2).is_same_format(Codec("L16", 44100))
 
 
+def test_a_codec_shows_as_it_is_mapped() -> None:
+    assert ["PCMU/8000", "opus/48000/2"] == [str(PCMU), str(OPUS)]
+
+
 def test_some_parameters_make_another_format() -> None:
     one = Codec("H264", 90000, fmtp="packetization-mode=1")
 

@@ -24,7 +24,7 @@ from trio_sip.sdp import (
 
 from .examples import bodies
 
-EXAMPLES = settings(max_examples=60)
+EXAMPLES = settings(max_examples=40)
 
 
 def octets(text: str) -> bytes:

@@ -88,6 +88,8 @@ def test_their_offer_is_answered() -> None:
     [
         (fresh, lambda machine: machine.send_answer(OURS)),
         (fresh, lambda machine: machine.send_rejection()),
+        (fresh, lambda machine: machine.same_answer()),
+        (asked, lambda machine: machine.same_answer()),
         (offered, lambda machine: machine.send_offer(OURS)),
         (offered, lambda machine: machine.send_answer(OURS)),
         (offered, lambda machine: machine.send_rejection()),
@@ -280,6 +282,57 @@ def test_our_answer_never_says_more_than_the_offer_allows() -> None:
 
     assert Direction.RECVONLY is sent.media[0].direction
     assert 0 == sent.media[1].port
+
+
+def test_the_same_answer_goes_on_as_before() -> None:
+    machine = agreed()
+    video = Media("video", 6, ["31"])
+
+    machine.receive_offer(THEIRS.add_media(video))
+    sent = machine.send_answer(machine.same_answer())
+
+    assert OURS.media[0] == sent.media[0]
+    assert [4000, 0] == [media.port for media in sent.media]
+    assert OURS.lines[2:] == sent.lines[2:]
+
+
+def test_a_stream_stays_in_its_place() -> None:
+    machine = fresh()
+    machine.receive_offer(described("m=audio 1 RTP/AVP 0", "m=audio 3 RTP/AVP 0"))
+    machine.send_answer(described("m=audio 0 RTP/AVP 0", "m=audio 4 RTP/AVP 0"))
+
+    machine.receive_offer(described("m=audio 5 RTP/AVP 0", "m=audio 7 RTP/AVP 0"))
+
+    assert [0, 4] == [media.port for media in machine.same_answer().media]
+
+
+# RFC 6337 section 5.3.
+def test_two_sides_that_hold_each_other_get_out_of_it() -> None:
+    us, them = OfferAnswer(), OfferAnswer()
+    wishes = {us: Direction.SENDRECV, them: Direction.SENDRECV}
+
+    def reinvite(one: OfferAnswer, other: OfferAnswer, wish: Direction) -> Direction:
+        wishes[one] = wish
+        assert one.local is not None
+        change = one.local.resume() if wish.receives else one.local.hold()
+        other.receive_offer(one.send_offer(change))
+        one.receive_answer(other.send_answer(other.same_answer(wishes[other])))
+        return us.streams[0].direction
+
+    them.receive_offer(us.send_offer(OURS))
+    us.receive_answer(them.send_answer(THEIRS))
+
+    assert [
+        Direction.SENDONLY,
+        Direction.INACTIVE,
+        Direction.RECVONLY,
+        Direction.SENDRECV,
+    ] == [
+        reinvite(us, them, Direction.SENDONLY),
+        reinvite(them, us, Direction.SENDONLY),
+        reinvite(us, them, Direction.SENDRECV),
+        reinvite(them, us, Direction.SENDRECV),
+    ]
 
 
 def test_sections_are_added_ended_and_used_again() -> None:

@@ -18,25 +18,36 @@ _ONLY_IF_OFFERED = ("rtcp-mux", "rtcp-rsize", "extmap-allow-mixed")
 def answer_media(offered: Sequence[Media], local: Sequence[Media]) -> tuple[Media, ...]:
     """One section for each that was offered, in their order.
 
-    Each takes the first section of *local* that is not taken yet and has its kind, its profile
-    and one of its formats; without one it is refused.
+    Each is answered by the section of *local* in the same place, if that one fits: so what was
+    agreed before goes on.  Else it takes the first that fits and is left over; without one it
+    is refused.  To fit means: the same kind and profile, and a format in common.
     """
-    unused = [media for media in local if media.is_active]
-    answers = []
-    for offer in offered:
-        answer = None
-        if offer.is_active:
-            for mine in unused:
-                answer = _accepted(offer, mine)
-                if answer is not None:
-                    unused.remove(mine)
-                    break
-        answers.append(offer.refused() if answer is None else answer)
-    return tuple(answers)
+    answers: dict[int, Media] = {}
+    unused = {place: media for place, media in enumerate(local) if media.is_active}
+    for place, offer in enumerate(offered):
+        answer = _accepted(offer, unused[place]) if place in unused else None
+        if answer is not None:
+            answers[place] = answer
+            del unused[place]
+    for place, offer in enumerate(offered):
+        if place not in answers:
+            answers[place] = _taken(offer, unused) or offer.refused()
+    return tuple(answers[place] for place in range(len(offered)))
+
+
+def _taken(offer: Media, unused: dict[int, Media]) -> Media | None:
+    for place, mine in unused.items():
+        answer = _accepted(offer, mine)
+        if answer is not None:
+            del unused[place]
+            return answer
+    return None
 
 
 def _accepted(offer: Media, mine: Media) -> Media | None:
     # RFC 3264 section 6: the profile is that of the offer, so one we do not speak is refused.
+    if not offer.is_active:
+        return None
     if (offer.kind.lower(), offer.protocol.upper()) != (mine.kind.lower(), mine.protocol.upper()):
         return None
     answer = _with_formats(offer, mine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import attrs
 
@@ -249,7 +249,11 @@ class SessionDescription:
         """
         if not 0 <= index < len(self.media):
             raise LocalProtocolError(f"no media section {index}")
-        return _of(self.lines, (*self.media[:index], media, *self.media[index + 1 :]))
+        return self.with_sections((*self.media[:index], media, *self.media[index + 1 :]))
+
+    def with_sections(self, media: Iterable[Media]) -> SessionDescription:
+        """The same with other sections."""
+        return _of(self.lines, tuple(media))
 
     def add_media(self, media: Media) -> SessionDescription:
         """The same with one section more, in the first place whose stream has ended, if any.
@@ -259,7 +263,7 @@ class SessionDescription:
         for index, old in enumerate(self.media):
             if not old.is_active:
                 return self.with_media(index, media)
-        return _of(self.lines, (*self.media, media))
+        return self.with_sections((*self.media, media))
 
     def remove_media(self, index: int) -> SessionDescription:
         """The same without that stream.  Its section stays, with port 0: RFC 3264 section 8.2.
@@ -273,19 +277,15 @@ class SessionDescription:
 
     def with_direction(self, direction: Direction) -> SessionDescription:
         """The same with that direction for every stream."""
-        return _of(self.lines, tuple(_directed(one, direction) for one in self.media))
+        return self.with_sections(_directed(one, direction) for one in self.media)
 
     def hold(self) -> SessionDescription:
-        """The same on hold: it receives nothing.  RFC 3264 section 8.4.
-
-        Make it of what *you* want, not of what the last answer left of it (RFC 6337 section 5.3):
-        else two sides that hold each other never get out of it.
-        """
-        return _of(self.lines, tuple(_directed(one, one.direction.held) for one in self.media))
+        """The same on hold: it receives nothing.  RFC 3264 section 8.4."""
+        return self.with_sections(_directed(one, one.direction.held) for one in self.media)
 
     def resume(self) -> SessionDescription:
         """The same with hold ended: it receives again."""
-        return _of(self.lines, tuple(_directed(one, one.direction.resumed) for one in self.media))
+        return self.with_sections(_directed(one, one.direction.resumed) for one in self.media)
 
     def __str__(self) -> str:
         if self._text is not None:
@@ -302,7 +302,7 @@ class SessionDescription:
 
 def create_answer(
     offer: SessionDescription,
-    media: Sequence[Media],
+    media: Iterable[Media],
     host: str = OPEN_HOST,
     *,
     session_id: int | None = None,
@@ -325,7 +325,7 @@ def create_answer(
     """
     # RFC 3264 section 6: the time must be that of the offer.
     times = [line for line in offer.lines if line.startswith("t=")] or ["t=0 0"]
-    answers = answer_media(offer.media, media)
+    answers = answer_media(offer.media, tuple(media))
     if session_id is None:
         session_id = _derived_id(host, answers)
     lines = _session_lines(host, session_id, version, username, "-")
