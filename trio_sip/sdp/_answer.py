@@ -54,10 +54,11 @@ def _accepted(offer: Media, mine: Media) -> Media | None:
     if answer is None:
         return None
     for name in _ONLY_IF_OFFERED:
-        if not offer.has_attribute(name):
+        if answer.has_attribute(name) and not offer.has_attribute(name):
             answer = answer.without_attribute(name)
     # RFC 5888 section 9.1: the name of a section is the offerer's to give.
-    answer = answer.without_attribute("mid")
+    if answer.mid is not None:
+        answer = answer.without_attribute("mid")
     if offer.mid is not None:
         answer = answer.with_attribute(f"mid:{offer.mid}")
     return narrowed(answer, offer, offer.effective_direction)

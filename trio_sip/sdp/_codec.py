@@ -231,7 +231,10 @@ def numbered(codecs: Sequence[Codec], old: Sequence[Codec] = ()) -> tuple[Codec,
     Raises:
       LocalProtocolError: two with the same number, or more than there are numbers.
     """
-    wanted = [_numbered_as_before(codec, old) for codec in _events_expanded(codecs)]
+    if all(codec.payload_type is not None for codec in codecs):
+        wanted = list(codecs)
+    else:
+        wanted = [_numbered_as_before(codec, old) for codec in _events_expanded(codecs)]
     given = [codec.payload_type for codec in wanted if codec.payload_type is not None]
     if len(set(given)) < len(given):
         raise LocalProtocolError(f"a payload type for two codecs: {given}")

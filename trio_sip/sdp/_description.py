@@ -21,6 +21,7 @@ from ._lines import (
     checked_token,
     decoded,
     first_value,
+    shared,
 )
 from ._media import Media
 from ._sections import check_sections, inherited, read_sections
@@ -57,9 +58,10 @@ class SessionDescription:
     """The media sections, in order.  They know what they inherit from the session."""
 
     _text: str | None = attrs.field(default=None, eq=False)
+    """What came, if it was spelled otherwise than the lines are written."""
 
     def __init__(self, lines: Iterable[str], media: Iterable[Media] = ()) -> None:
-        made = _of(tuple(map(checked_line, lines)), tuple(media))
+        made = _of(tuple(shared(map(checked_line, lines))), tuple(media))
         check_sections(made.lines, made.media)
         self.__attrs_init__(made.lines, made.media)
 
@@ -78,8 +80,9 @@ class SessionDescription:
         text = decoded(data)
         session, media = read_sections(text)
         made = cls.__new__(cls)
-        made.__attrs_init__(session, media, text)
-        return made
+        made.__attrs_init__(session, media)
+        # Only what its lines would not give again is kept.
+        return made if str(made) == text else _spelled(made, text)
 
     @classmethod
     def create(
@@ -350,6 +353,12 @@ def _of(lines: tuple[str, ...], media: tuple[Media, ...]) -> SessionDescription:
     held = inherited(lines)
     made = SessionDescription.__new__(SessionDescription)
     made.__attrs_init__(lines, tuple(one.within(held) for one in media))
+    return made
+
+
+def _spelled(description: SessionDescription, text: str) -> SessionDescription:
+    made = SessionDescription.__new__(SessionDescription)
+    made.__attrs_init__(description.lines, description.media, text)
     return made
 
 

@@ -5,7 +5,8 @@ RFC 8866 section 5: a line is ``<type>=<value>``, and its type is one character.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
@@ -18,6 +19,7 @@ __all__ = [
     "decoded",
     "first_value",
     "in_order",
+    "shared",
     "split_lines",
     "whole_number",
 ]
@@ -58,6 +60,17 @@ def split_lines(text: str) -> list[str]:
         if any("\r" in line for line in lines):
             raise RemoteProtocolError("CR within a line of a description")
     return [line for line in lines if line and not line.isspace()]
+
+
+# Most lines are those of every other call.  Keeping one copy of them saves a held call half of
+# what its descriptions need; `sys.intern` would do it, but keeps them for ever in Python 3.12.
+_shared = functools.lru_cache(maxsize=1024)(str)
+_SHARED_LENGTH = 60
+
+
+def shared(lines: Iterable[str]) -> list[str]:
+    """The same lines, each of them the one copy that there is of it, if it is usual."""
+    return [_shared(line) if len(line) < _SHARED_LENGTH else line for line in lines]
 
 
 def checked_line(line: str) -> str:
@@ -101,18 +114,19 @@ def first_value(lines: Iterable[str], kind: str) -> str | None:
 
 def attribute_value(lines: Iterable[str], name: str) -> str | None:
     """The value of the first attribute *name*: ``""`` if it has none, ``None`` without it."""
-    return next(iter(attribute_values(lines, name)), None)
+    return next(_values(lines, f"a={name}"), None)
 
 
 def attribute_values(lines: Iterable[str], name: str) -> list[str]:
     """The values of all attributes *name*, in order."""
-    start = f"a={name}"
+    return list(_values(lines, f"a={name}"))
+
+
+def _values(lines: Iterable[str], start: str) -> Iterator[str]:
     size = len(start)
-    return [
-        line[size + 1 :].strip(" \t")
-        for line in lines
-        if line.startswith(start) and line[size : size + 1] in ("", ":", " ", "\t")
-    ]
+    for line in lines:
+        if line.startswith(start) and line[size : size + 1] in ("", ":", " ", "\t"):
+            yield line[size + 1 :].strip(" \t")
 
 
 def in_order(lines: Sequence[str], line: str) -> tuple[str, ...]:

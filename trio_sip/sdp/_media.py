@@ -17,6 +17,7 @@ from ._lines import (
     checked_attribute,
     checked_token,
     in_order,
+    shared,
     whole_number,
 )
 
@@ -236,7 +237,9 @@ class Media:
         Raises:
           LocalProtocolError: none, two with one number, or more than there are numbers.
         """
-        words, maps = _written(tuple(codecs), self.codecs)
+        wanted = tuple(codecs)
+        open_ones = any(codec.payload_type is None for codec in wanted)
+        words, maps = _written(wanted, self.codecs if open_ones else ())
         kept = [line for line in self.lines if not line.startswith(("a=rtpmap:", "a=fmtp:"))]
         place = next((at for at, line in enumerate(kept) if line.startswith("a=")), len(kept))
         return _changed(self, formats=words, lines=(*kept[:place], *maps, *kept[place:]))
@@ -344,7 +347,7 @@ def _written(
         lines.append(f"a=rtpmap:{codec.payload_type} {codec.rtpmap}")
         if codec.fmtp is not None:
             lines.append(f"a=fmtp:{codec.payload_type} {codec.fmtp}")
-    return tuple(words), lines
+    return tuple(shared(words)), shared(lines)
 
 
 def _connection(given: Connection | str) -> Connection:
