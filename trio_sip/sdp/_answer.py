@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._codec import matching
 from ._direction import Direction
 from ._media import Media
 
@@ -50,7 +49,7 @@ def _accepted(offer: Media, mine: Media) -> Media | None:
         return None
     if (offer.kind.lower(), offer.protocol.upper()) != (mine.kind.lower(), mine.protocol.upper()):
         return None
-    answer = _with_formats(offer, mine)
+    answer = mine.answering(offer)
     if answer is None:
         return None
     for name in _ONLY_IF_OFFERED:
@@ -62,15 +61,6 @@ def _accepted(offer: Media, mine: Media) -> Media | None:
     if offer.mid is not None:
         answer = answer.with_attribute(f"mid:{offer.mid}")
     return narrowed(answer, offer, offer.effective_direction)
-
-
-def _with_formats(offer: Media, mine: Media) -> Media | None:
-    if not offer.is_rtp:
-        # T.38, MSRP, data channels: words that are the same or are not.
-        common = [word for word in dict.fromkeys(offer.formats) if word in mine.formats]
-        return mine.answering(offer, tuple(common)) if common else None
-    codecs = matching(offer.codecs, mine.codecs)
-    return mine.answering(offer).with_codecs(codecs) if codecs else None
 
 
 def narrowed(answer: Media, offer: Media, offered: Direction) -> Media:

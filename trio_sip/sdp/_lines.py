@@ -76,9 +76,10 @@ def shared(lines: Iterable[str]) -> list[str]:
 def checked_line(line: str) -> str:
     """*line*, if it is one: no CR, no LF, no NUL, and nothing UTF-8 cannot write."""
     if line[1:2] != "=" or line.isspace():
-        raise LocalProtocolError(f"no line of a description: {line!r}")
+        raise LocalProtocolError(f"no line of a description: {line[:12]!r}")
     if "\r" in line or "\n" in line or "\0" in line:
-        raise LocalProtocolError(f"CR, LF or NUL in a line of a description: {line!r}")
+        # Not the whole line: it may hold a key.
+        raise LocalProtocolError(f"CR, LF or NUL in a line of a description: {line[:12]!r}")
     try:
         return decoded(line)
     except RemoteProtocolError as error:
@@ -88,7 +89,7 @@ def checked_line(line: str) -> str:
 def checked_attribute(attribute: str) -> str:
     """The ``a=`` line for ``name`` or ``name:value``."""
     if not attribute or attribute[0] in ": ":
-        raise LocalProtocolError(f"no attribute: {attribute!r}")
+        raise LocalProtocolError(f"no attribute: {attribute[:12]!r}")
     return checked_line(f"a={attribute}")
 
 
