@@ -52,6 +52,10 @@ def test_a_dynamic_format_that_nothing_is_known_of_is_no_codec(rtpmap: str) -> N
     assert (PCMU,) == codecs_of(f"m=audio 1 RTP/AVP 97 0 x 200 00|{rtpmap or 'a=x'}")
 
 
+def test_a_number_that_is_no_payload_type_is_no_codec() -> None:
+    assert () == codecs_of("m=audio 1 RTP/AVP 200|a=rtpmap:200 X/8000")
+
+
 def test_parameters_belong_to_their_format() -> None:
     codec, other = codecs_of(
         "m=audio 1 RTP/AVP 97 98|a=rtpmap:97 AMR/8000/1 |a=fmtp:97  Octet-Align=1; crc "

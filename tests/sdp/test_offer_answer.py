@@ -394,6 +394,7 @@ def test_each_branch_of_a_fork_answers_for_itself() -> None:
 
     assert (THEIRS, THEIRS.hold()) == (machine.remote, twin.remote)
     assert OURS == machine.local == twin.local
+    assert 2 == twin.send_offer(OURS.hold()).origin.version
 
 
 def test_whatever_they_do_has_a_step_in_every_state() -> None:
