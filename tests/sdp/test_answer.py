@@ -38,6 +38,7 @@ def test_the_profile_of_the_offer_is_kept_or_refused(
     [
         ("RTP/AVP", "audio 4000 RTP/AVP 0"),
         ("RTP/AVPF", "audio 4000 RTP/AVPF 0"),
+        ("rtp/avpf", "audio 4000 rtp/avpf 0"),
         ("RTP/SAVP", "audio 0 RTP/SAVP 0"),
     ],
 )

@@ -158,7 +158,8 @@ class SessionDescription:
         profiles = (
             one.protocol
             for one in self.media
-            if one.is_active and one.kind.lower() == "audio" and one.protocol in _PLAIN_PROFILES
+            if (one.is_active, one.kind.lower()) == (True, "audio")
+            and one.protocol.upper() in _PLAIN_PROFILES
         )
         protocol = next(profiles, "RTP/AVP")
         media = Media("audio", port, codecs, direction=direction, protocol=protocol)
@@ -194,7 +195,10 @@ class SessionDescription:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether there is any stream: an answer without one would better be a 488."""
+        """Whether there is any stream.
+
+        An answer without one would better be a 488, unless nothing was offered either.
+        """
         return any(media.is_active for media in self.media)
 
     @property
