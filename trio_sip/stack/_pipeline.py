@@ -128,12 +128,17 @@ class Pipeline:
         """An exception left a task of a work that nobody waited for."""
         self.failed("a task" if work is None else f"a task of work {work.name!r}", error)
 
-    def call_hook(self, hook: Callable[[*HookArgs], object], *args: *HookArgs) -> None:
-        """Call a service from a task that is not its own, so that its error stays with it."""
+    def call_hook(self, hook: Callable[[*HookArgs], object], *args: *HookArgs) -> bool:
+        """Call a service from a task that is not its own, so that its error stays with it.
+
+        Returns:
+          Whether it has taken what it was shown.
+        """
         try:
-            hook(*args)
+            return hook(*args) is True
         except Exception as error:
             self.failed(getattr(hook, "__qualname__", "a hook"), error)
+            return False
 
     def failed(self, what: str, error: Exception) -> None:
         """Note the error of a handler, or raise it."""

@@ -54,6 +54,7 @@ class Stack:
         """
         self._check_running()
         self._parts.services.add(service)
+        self._services_changed()
         if self._parts.services.runs(service):
             self._nursery.start_soon(self._run_service, service, name=f"service {service.name}")
 
@@ -78,6 +79,11 @@ class Stack:
     def unregister_service(self, service: Service) -> None:
         """Let it see no more messages; those inside it finish.  LookupError if it is unknown."""
         self._parts.services.remove(service)
+        self._services_changed()
+
+    def _services_changed(self) -> None:
+        # Changes of state are told only while somebody listens.
+        self._parts.layer.tells_states = bool(self._parts.services.for_transaction_states)
 
     @contextmanager
     def registered(self, service: Service) -> Iterator[None]:
