@@ -233,6 +233,25 @@ class Request(Message):
         self.received_via = None
         self.received_port = None
 
+    @classmethod
+    def from_wire(cls, data: bytes, *, source: tuple[str, int], transport: str = "UDP") -> Request:
+        """A request as if *data* had come from *source*: for tests and for replays.
+
+        Its Via is filled in as the transports do it, so that `create_response` makes the answer
+        that the sender would get.
+
+        Args:
+          source: a numeric address without brackets, and a port.
+          transport: what it came by; ``UDP``, ``TCP``, ….
+
+        Raises:
+          RemoteProtocolError: this is not SIP, or has no usable Via.
+          LocalProtocolError: this is a response.
+        """
+        from ._wire import request_from_wire  # noqa: PLC0415  (the parser needs this class)
+
+        return request_from_wire(data, source, transport)
+
     @property
     def method(self) -> str:
         """Case-sensitive; any token is a legal method."""
