@@ -65,6 +65,52 @@ async def test_an_invite_that_takes_long_gets_100_after_200_milliseconds(
         assert began + 0.24 == pytest.approx(trio.current_time())
 
 
+async def test_a_stateless_answer_leaves_nothing_and_is_the_same_for_each_copy(
+    autojump_clock: MockClock,
+) -> None:
+    async def refuse(incoming: IncomingRequest) -> None:
+        incoming.respond_stateless(403, headers=[("X-Why", "so")], body=b"no", content_type="a/b")
+
+    application = Application(refuse)
+    async with scene(application) as here:
+        for _ in range(3):
+            answer = await here.alice.ask(request())
+            assert 0 == here.stack.statistics().transactions.servers
+
+        assert (403, "so", b"no", "a/b") == (
+            answer.status,
+            answer["X-Why"],
+            answer.body,
+            answer["Content-Type"],
+        )
+        assert 1 == len(set(here.alice.raw)), "the To tag included"
+        assert 3 == len(application.seen)
+        assert 0 == here.stack.statistics().unanswered
+
+
+async def test_a_stateless_answer_to_an_invite_is_not_repeated(autojump_clock: MockClock) -> None:
+    async def refuse(incoming: IncomingRequest) -> None:
+        incoming.respond_stateless(486)
+
+    async with scene(Application(refuse)) as here:
+        assert [486] == await here.alice.answers(invite(), wait=60)
+
+
+async def test_what_cannot_be_said_without_state_is_an_error(autojump_clock: MockClock) -> None:
+    refused: list[str] = []
+
+    async def try_all(incoming: IncomingRequest) -> None:
+        for status in (180, 200, 200):
+            try:
+                incoming.respond_stateless(status)
+            except LocalProtocolError as error:
+                refused.append(str(error))
+
+    async with scene(Application(try_all)) as here:
+        assert [200] == await here.alice.answers(invite())
+    assert ["180", "200"] == [one.split()[-2] for one in refused]
+
+
 async def test_answers_go_where_the_request_came_from(autojump_clock: MockClock) -> None:
     async with scene(Application()) as here:
         behind_nat = Peer(here.network.host("alice"), Address("192.0.2.1", 40000))

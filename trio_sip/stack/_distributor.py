@@ -34,7 +34,6 @@ __all__ = ["Distributor"]
 # Without a dialog, these make no sense: answered before anybody is asked who sent them.
 _ONLY_IN_DIALOGS = frozenset({"BYE", "PRACK", "UPDATE"})
 _NEW = Verdict.NEW
-_SAME_IN_COPIES = ("Via", "From", "Call-ID", "CSeq")
 
 
 class Distributor:
@@ -206,7 +205,7 @@ class Distributor:
         self._counters.faulty_requests += 1
         parts = self._parts
         response = create_response(
-            request, fault.status, fault.reason, to_tag=_stateless_tag(parts, request)
+            request, fault.status, fault.reason, to_tag=parts.tokens.stateless_tag(request)
         )
         if fault.status == 420:
             response.headers.add("Unsupported", ", ".join(self._not_understood(request)))
@@ -237,8 +236,3 @@ class Distributor:
         else:
             # It will come again; by then there may be room.
             self._counters.overload_dropped += 1
-
-
-def _stateless_tag(parts: Parts, request: Request) -> str:
-    headers = request.headers
-    return parts.tokens.tag_for("\n".join(headers.get(name, "") for name in _SAME_IN_COPIES))

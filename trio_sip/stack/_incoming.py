@@ -167,15 +167,36 @@ class IncomingRequest:
             allow such a response.
         """
         response = self.create_response(status, reason)
-        if isinstance(headers, CheckedHeaders):
-            response.headers.add_checked(headers)
-        else:
-            for name, value in headers:
-                response.add_header(name, value)
-        if body:
-            response.headers.set("Content-Type", content_type or "application/octet-stream")
-            response.body = body
+        _fill(response, headers, body, content_type)
         self.send_response(response)
+        return response
+
+    def respond_stateless(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Response:
+        """Answer finally and forget the request, as RFC 3261 section 8.2.7 has it.
+
+        Nothing is kept: the answer is not sent again by itself, a copy of the request is handled
+        anew (so answer it alike), and an ACK that follows is a stray one.  For floods, and for
+        what strangers ask, whom `respond` would let cost a transaction for 32 seconds each.
+
+        The arguments are those of `respond`; the To tag is the same for each copy.
+
+        Raises:
+          LocalProtocolError: as for `respond`, and for a provisional response, which nobody
+            could keep going.
+        """
+        if self._to_tag is None:
+            self._to_tag = self._parts.tokens.stateless_tag(self.message)
+        response = self.create_response(status, reason)
+        _fill(response, headers, body, content_type)
+        self.send_response_once(response)
         return response
 
     def send_response(self, response: Response) -> None:
@@ -189,10 +210,10 @@ class IncomingRequest:
             self.state = _ANSWERED
 
     def send_response_once(self, response: Response) -> None:
-        """Send a final response and forget the request: a copy of it is handled anew.
+        """Send a response made by `create_response` as `respond_stateless` does.
 
         For what strangers get who ask with INVITE, whose answer would be repeated until an ACK
-        comes.  Raises as `respond`.
+        comes.  Raises as `respond_stateless`.
         """
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
@@ -230,3 +251,19 @@ class IncomingRequest:
 
     def __repr__(self) -> str:
         return f"<IncomingRequest {self.method} from {self.source} {self.state.value}>"
+
+
+def _fill(
+    response: Response,
+    headers: Iterable[tuple[str, object]],
+    body: bytes,
+    content_type: str | None,
+) -> None:
+    if isinstance(headers, CheckedHeaders):
+        response.headers.add_checked(headers)
+    else:
+        for name, value in headers:
+            response.add_header(name, value)
+    if body:
+        response.headers.set("Content-Type", content_type or "application/octet-stream")
+        response.body = body
