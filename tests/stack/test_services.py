@@ -116,11 +116,26 @@ async def test_a_message_inside_a_service_that_is_unregistered_stays_with_it(
         assert 202 == (await here.alice.response()).status
 
 
-async def test_registered_lasts_as_long_as_its_block(autojump_clock: MockClock) -> None:
+async def test_a_service_is_registered_as_long_as_the_block_of_its_handle(
+    autojump_clock: MockClock,
+) -> None:
     async with scene() as here:
-        with here.stack.registered(Application()):
+        with here.stack.register_service(Application()):
             assert [200] == await here.alice.answers(request())
         assert [405] == await here.alice.answers(request(branch="2", cseq=2))
+
+
+async def test_a_handle_unregisters_once_and_what_is_gone_already_stays_gone(
+    autojump_clock: MockClock,
+) -> None:
+    one, two = Application(name="one"), Application(name="two")
+    async with scene() as here:
+        handles = here.stack.register_service(one), here.stack.register_service(two)
+        here.stack.unregister_service(one)
+        for handle in handles * 2:
+            handle.unregister()
+
+        assert [405] == await here.alice.answers(request())
 
 
 async def test_a_name_is_taken_once(autojump_clock: MockClock) -> None:

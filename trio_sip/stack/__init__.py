@@ -14,6 +14,7 @@ from ._incoming import AnswerState, IncomingRequest
 from ._open import open_stack
 from ._outgoing import OutgoingRequest
 from ._parts import StackState
+from ._registered import Registered
 from ._security import SecurityEvent, SecurityEventKind
 from ._service import Service, ServicePriority, Supplement
 from ._settings import StackSettings
@@ -35,6 +36,7 @@ __all__ = [
     "EndpointKind",
     "IncomingRequest",
     "OutgoingRequest",
+    "Registered",
     "SecurityEvent",
     "SecurityEventKind",
     "Service",

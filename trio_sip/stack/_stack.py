@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
@@ -21,6 +22,7 @@ from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, authenticator_for, create_outgoing
 from ._parts import Parts, StackState
+from ._registered import Registered
 from ._security import SecurityEvent
 from ._service import Service, service_name
 from ._settings import StackSettings
@@ -44,10 +46,13 @@ class Stack:
 
     # -- service registration
 
-    def register_service(self, service: Service) -> None:
+    def register_service(self, service: Service) -> Registered:
         """Let *service* see messages, from the next one on, in the order of its priority.
 
         Its `Service.setup` must have been done; `add_service` does both.
+
+        Returns:
+          A handle: ``with stack.register_service(service):`` for as long as the block runs.
 
         Raises:
           LocalProtocolError: there is a service of that name.
@@ -57,6 +62,7 @@ class Stack:
         self._services_changed()
         if self._parts.services.runs(service):
             self._nursery.start_soon(self._run_service, service, name=f"service {service.name}")
+        return Registered(partial(self._unregister_if_there, service))
 
     async def add_service(self, service: Service) -> None:
         """Set *service* up and register it; it is torn down when the stack closes."""
@@ -85,15 +91,12 @@ class Stack:
         # Changes of state are told only while somebody listens.
         self._parts.layer.tells_states = bool(self._parts.services.for_transaction_states)
 
-    @contextmanager
-    def registered(self, service: Service) -> Iterator[None]:
-        """``with stack.registered(service):`` for as long as the block runs."""
-        self.register_service(service)
-        try:
-            yield
-        finally:
-            if service in self._parts.services:
-                self.unregister_service(service)
+    registered = register_service
+    """The same, where that reads better: ``with stack.registered(service):``."""
+
+    def _unregister_if_there(self, service: Service) -> None:
+        if service in self._parts.services:
+            self.unregister_service(service)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -102,8 +105,11 @@ class Stack:
 
     def register_authenticator(
         self, authenticator: Authenticator, *, replace: bool = False
-    ) -> None:
+    ) -> Registered:
         """Let *authenticator* decide who has to prove what.
+
+        Returns:
+          A handle, which puts back the one that was replaced.
 
         Raises:
           LocalProtocolError: there is another one, and it is not to be replaced.
@@ -111,7 +117,7 @@ class Stack:
         authentication = self._parts.authentication
         if authentication.authenticator is not None and not replace:
             raise LocalProtocolError("there is an authenticator; say replace=True to replace it")
-        authentication.authenticator = authenticator
+        return Registered(authentication.install(authenticator))
 
     def unregister_authenticator(self, authenticator: Authenticator) -> None:
         """Without one, known endpoints pass unproved and unknown ones get 403."""
@@ -125,7 +131,7 @@ class Stack:
         *,
         name: str | None = None,
         before: EndpointIdentifier | str | None = None,
-    ) -> None:
+    ) -> Registered:
         """Ask *identifier* who sends a request, after those registered before it.
 
         Args:
@@ -133,10 +139,13 @@ class Stack:
             that of its class, if left out.
           before: put it before this one, given by itself or by name.
 
+        Returns:
+          A handle to unregister it by.
+
         Raises:
           LocalProtocolError: there is one of that name.
         """
-        self._parts.identification.add(identifier, name, before)
+        return Registered(self._parts.identification.add(identifier, name, before))
 
     def unregister_endpoint_identifier(self, identifier: EndpointIdentifier | str) -> None:
         """Stop asking it; `LookupError` if it is not there."""
