@@ -77,8 +77,10 @@ class Pipeline:
             self._answer(request, 504 if isinstance(error, RequestTimedOut) else 500, None)
             _logger.info("%s from %s: %r", request.method, request.source, error)
         except Exception as error:
-            self._answer(request, 500, None)
-            self.failed(f"{request.method} from {request.source}", error)
+            # Who is answered 500 learns nothing but what to ask the operator for.
+            reference = self._parts.tokens.token()
+            self._answer(request, 500, None, f"Server internal error, reference {reference}")
+            self.failed(f"{request.method} from {request.source} (reference {reference})", error)
         except BaseException:
             self._answer(request, 503, None)
             raise
@@ -111,11 +113,16 @@ class Pipeline:
             # A server without a registrar does not implement REGISTER at all.
             request.respond(405 if known else 501, headers=[("Allow", services.allow)])
 
-    def _answer(self, request: IncomingRequest, status: int, reason: str | None) -> None:
+    def _answer(
+        self, request: IncomingRequest, status: int, reason: str | None, text: str = ""
+    ) -> None:
         if request.transaction is None or request.state is _ANSWERED:
             return
         try:
-            request.send_response(request.create_response(status, reason))
+            response = request.create_response(status, reason)
+            if text:
+                response.add_body(text)
+            request.send_response(response)
         except LocalProtocolError as error:
             # An error may name a status that cannot be sent; some answer it must get, or it
             # would be held for ever.
