@@ -108,7 +108,10 @@ async def test_what_cannot_be_said_without_state_is_an_error(autojump_clock: Moc
 
     async with scene(Application(try_all)) as here:
         assert [200] == await here.alice.answers(invite())
-    assert ["180", "200"] == [one.split()[-2] for one in refused]
+    assert ["a 180 cannot be sent without a transaction", True] == [
+        refused[0],
+        refused[1].endswith("has been answered already"),
+    ]
 
 
 async def test_answers_go_where_the_request_came_from(autojump_clock: MockClock) -> None:
@@ -293,6 +296,83 @@ async def test_a_cancel_that_overtakes_the_handler_keeps_it_from_running(
         here.alice.send(request("ACK", branch="2", cseq=2, to_tag="b1"))
         assert [200] == await here.alice.statuses(20)
     assert ["OPTIONS"] == methods
+
+
+class Later(Application):
+    """Promises to answer, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(self._defer)
+
+    async def _defer(self, incoming: IncomingRequest) -> None:
+        incoming.defer()
+
+
+async def test_a_deferred_request_that_nobody_answers_ends_in_silence_after_64_t1(
+    autojump_clock: MockClock,
+) -> None:
+    later = Later()
+    async with scene(later) as here:
+        here.alice.send(request())
+        assert [100] == await here.alice.statuses(31)
+        assert 1 == here.stack.statistics().unanswered
+        await trio.sleep(2)
+
+        statistics = here.stack.statistics()
+        assert (0, 1, 0) == (
+            statistics.unanswered,
+            statistics.never_answered,
+            statistics.transactions.servers,
+        )
+        with pytest.raises(LocalProtocolError, match="abandoned already"):
+            later.seen[0].respond(200)
+        assert [] == await here.alice.statuses(60), "RFC 4320: no final response at all"
+
+
+async def test_a_deferred_invite_that_nobody_answers_gets_408_after_three_minutes_of_silence(
+    autojump_clock: MockClock,
+) -> None:
+    later = Later()
+    async with scene(later) as here:
+        here.alice.send(invite())
+        await trio.sleep(100)
+        later.seen[0].respond(180)
+        assert [100, 180] == await here.alice.statuses(179)
+
+        assert 408 == (await here.alice.response()).status
+        assert (0, 1) == (
+            here.stack.statistics().unanswered,
+            here.stack.statistics().never_answered,
+        )
+
+
+async def test_what_was_deferred_and_answered_is_waited_for_no_longer(
+    autojump_clock: MockClock,
+) -> None:
+    later = Later()
+    async with scene(later) as here:
+        here.alice.send(request(branch="1"))
+        here.alice.send(request(branch="2", call_id="2"))
+        here.alice.send(request(branch="3", call_id="3"))
+        await trio.sleep(1)
+        first, second, _ = later.seen
+        first.respond(200)
+        second.respond_stateless(200)
+        await trio.sleep(60)
+
+        assert 1 == here.stack.statistics().never_answered
+
+
+async def test_who_defers_and_then_fails_late_is_owed_no_answer(autojump_clock: MockClock) -> None:
+    async def fail_late(incoming: IncomingRequest) -> None:
+        incoming.defer()
+        await trio.sleep(40)
+        raise ZeroDivisionError("a bug")
+
+    async with scene(Application(fail_late), strict=False) as here:
+        here.alice.send(request())
+        assert [100] == await here.alice.statuses(50)
+        assert 1 == here.stack.statistics().handler_errors
 
 
 async def test_a_cancel_of_a_deferred_invite_answers_it(autojump_clock: MockClock) -> None:

@@ -35,9 +35,13 @@ class AnswerState(enum.Enum):
     ANSWERED = "answered"
     """A final response was sent."""
 
+    ABANDONED = "abandoned"
+    """It was deferred, and nobody answered in time: now nobody waits for an answer any more."""
+
 
 # An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
 _UNANSWERED, _ANSWERED = AnswerState.UNANSWERED, AnswerState.ANSWERED
+_DEFERRED = AnswerState.DEFERRED
 
 
 class IncomingRequest:
@@ -203,9 +207,11 @@ class IncomingRequest:
         """Send a response made by `create_response`.  Raises as `respond`."""
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is _ANSWERED:
-            raise LocalProtocolError(f"{self.message!r} has been answered already")
+        if self.state is not _UNANSWERED:
+            self._check_deferred()
         self._parts.pipeline.send_response(self, response)
+        if self.state is _DEFERRED:
+            self._note_deferred(response)
         if response.status >= 200:
             self.state = _ANSWERED
 
@@ -217,15 +223,41 @@ class IncomingRequest:
         """
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is _ANSWERED or response.is_provisional:
-            raise LocalProtocolError(f"{self.message!r} cannot be answered {response.status} now")
+        if self.state is not _UNANSWERED:
+            self._check_deferred()
+        if response.is_provisional:
+            raise LocalProtocolError(f"a {response.status} cannot be sent without a transaction")
         self._parts.pipeline.send_response_once(self, response)
+        if self.state is _DEFERRED:
+            self._note_deferred(response)
         self.state = _ANSWERED
 
     def defer(self) -> None:
-        """Promise to answer later, from another task; `on_request` may then return."""
-        if self.state is _UNANSWERED:
-            self.state = AnswerState.DEFERRED
+        """Promise to answer later, from another task; `on_request` may then return.
+
+        That must be within 64*T1, which is 32 seconds: then the client has given up, and the
+        request is `AnswerState.ABANDONED`.  An INVITE may ring for longer, but not without a
+        provisional response for more than `StackSettings.ringing_seconds`: it is answered 408.
+        """
+        if self.state is _UNANSWERED and self.transaction is not None:
+            self.state = _DEFERRED
+            self._parts.deferred.add(self)
+
+    def _check_deferred(self) -> None:
+        """Whether there is still somebody who waits for an answer."""
+        if self.state is not _DEFERRED:
+            raise LocalProtocolError(f"{self.message!r} has been {self.state.value} already")
+
+    def _note_deferred(self, response: Response) -> None:
+        if response.is_provisional:
+            self._parts.deferred.add(self)
+        else:
+            self._parts.deferred.discard(self)
+
+    def abandon(self) -> None:
+        """The stack's: nobody waits for an answer any longer, so none is sent."""
+        self.state = AnswerState.ABANDONED
+        self._parts.pipeline.abandon(self)
 
     def share_tag(self, other: IncomingRequest) -> None:
         """Answer with the same To tag as *other*, which this request is about."""

@@ -14,6 +14,7 @@ from trio_sip.work import Works
 
 from ._authenticate import Authentication, Authenticator
 from ._clients import Clients
+from ._deferred import DeferredRequests
 from ._dialogs import Dialogs
 from ._distributor import Distributor
 from ._driver import Driver
@@ -147,6 +148,7 @@ class _Machine:
                     bound = await parts.transport.bind(*listens)
                     stack = parts.stack = Stack(parts, bound, nursery)
                     nursery.start_soon(parts.driver.run_alarm, name="alarm")
+                    nursery.start_soon(parts.deferred.run, name="deferred requests")
                     await gate.set_up(stack)
                     await nursery.start(parts.transport.serve, name="transports")
                     parts.state = StackState.RUNNING
@@ -166,6 +168,7 @@ class _Machine:
         parts.pipeline = Pipeline(parts, self._rule)
         parts.works = Works(nursery, parts.pipeline, high_water=settings.high_water)
         parts.clients = Clients(parts)
+        parts.deferred = DeferredRequests(parts)
         parts.distributor = Distributor(parts)
         parts.transport = TransportLayer(network, parts.distributor, settings.limits)
         parts.driver = Driver(parts.layer, parts.transport, parts.clients)

@@ -24,6 +24,10 @@ class StackSettings:
     """Requests being handled at once.  Beyond it new ones out of dialogs are dropped on UDP,
     where they come again, and answered 503 elsewhere."""
 
+    ringing_seconds: float = 180.0
+    """How long a deferred INVITE may wait for its next response; then it is answered 408.
+    RFC 3261 section 13.3.1.1 wants a provisional response at every minute."""
+
     retry_after: int = 5
     """Seconds, in the Retry-After of those 503s."""
 
