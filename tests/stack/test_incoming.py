@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -112,6 +113,39 @@ async def test_what_cannot_be_said_without_state_is_an_error(autojump_clock: Moc
         refused[0],
         refused[1].endswith("has been answered already"),
     ]
+
+
+@pytest.mark.parametrize("answer", [IncomingRequest.respond, IncomingRequest.respond_stateless])
+async def test_an_answer_that_no_datagram_holds_becomes_a_500(
+    answer: Callable[..., object], autojump_clock: MockClock
+) -> None:
+    async def answer_at_length(incoming: IncomingRequest) -> None:
+        answer(incoming, 200, body=b"x" * 65507)
+
+    async with scene(Application(answer_at_length)) as here:
+        assert [500] == await here.alice.answers(request())
+        statistics = here.stack.statistics()
+        assert (1, 0, 0) == (
+            statistics.oversized_responses,
+            statistics.sends_failed,
+            statistics.unanswered,
+        )
+        stream = await here.connect()
+        assert 200 == (await stream.ask(request(branch="2", call_id="2"))).status
+        stream.close()
+
+
+async def test_a_provisional_answer_that_no_datagram_holds_is_an_error_of_who_made_it(
+    autojump_clock: MockClock,
+) -> None:
+    async def ring_at_length(incoming: IncomingRequest) -> None:
+        with pytest.raises(LocalProtocolError, match="does not fit a datagram"):
+            incoming.respond(183, body=b"x" * 65507)
+        incoming.respond(486)
+
+    async with scene(Application(ring_at_length)) as here:
+        assert 486 == (await here.alice.ask(invite())).status
+        here.alice.send(request("ACK"))
 
 
 async def test_answers_go_where_the_request_came_from(autojump_clock: MockClock) -> None:
@@ -424,7 +458,11 @@ async def test_an_answer_that_cannot_be_sent_is_counted(autojump_clock: MockCloc
         assert bob is not None
         bob.fail(OSError(errno.EPERM, "Operation not permitted"))
         assert [] == await here.alice.answers(request("WARP"))
-        assert [] == await here.alice.answers(request(branch="2"))
+        # Even a 500 with so much to repeat, and the address it came from, is too large.
+        via = "SIP/2.0/UDP 192.0.2.1:5060;rport;padding="
+        short = len(request(branch="2", via=via))
+        long = request(branch="2", via=via + "x" * (65507 - short))
+        assert [] == await here.alice.answers(long)
 
         statistics = here.stack.statistics()
         assert (1, 2) == (statistics.sends_failed, statistics.transport.sends_failed)

@@ -32,6 +32,9 @@ __all__ = ["ErrorRule", "Pipeline"]
 
 _logger = logging.getLogger("trio_sip.stack")
 
+_LARGEST_DATAGRAM = 65507
+"""Octets, as IPv4 has it."""
+
 HookArgs = TypeVarTuple("HookArgs")
 
 
@@ -164,7 +167,10 @@ class Pipeline:
         transaction = request.transaction
         assert transaction is not None, "an ACK is not answered"
         status = response.status
-        parts.layer.send_response(transaction, bytes(response), status, parts.now())
+        data = bytes(response)
+        if len(data) > _LARGEST_DATAGRAM and not request.flow.reliable:
+            data, status = self._replace_oversized(response, request)
+        parts.layer.send_response(transaction, data, status, parts.now())
         if status >= 200:
             # A kept transaction holds the bytes of its answer and nothing else.
             transaction.owner = None
@@ -176,8 +182,11 @@ class Pipeline:
         parts = self._parts
         self._complete(response, request)
         self.abandon(request)
+        data = bytes(response)
+        if len(data) > _LARGEST_DATAGRAM and not request.flow.reliable:
+            data, _ = self._replace_oversized(response, request)
         try:
-            parts.transport.send_nowait(bytes(response), request.flow)
+            parts.transport.send_nowait(data, request.flow)
         except (TransportFailed, trio.ClosedResourceError):
             parts.counters.sends_failed += 1
 
@@ -190,6 +199,19 @@ class Pipeline:
         self.unanswered -= 1
         parts.layer.forget(transaction, parts.now())
         parts.driver.flush()
+
+    def _replace_oversized(self, response: Response, request: IncomingRequest) -> tuple[bytes, int]:
+        """Instead of an answer that no datagram holds, one that says so: 500."""
+        if response.is_provisional:
+            raise LocalProtocolError(f"a {response.status} that does not fit a datagram")
+        self._parts.counters.oversized_responses += 1
+        _logger.error(
+            "the %d to %s from %s does not fit a datagram: answered 500",
+            response.status,
+            request.method,
+            request.source,
+        )
+        return bytes(request.create_response(500, "Response Too Large For UDP")), 500
 
     def _complete(self, response: Response, request: IncomingRequest) -> None:
         """Let everybody add to an answer who wants to."""

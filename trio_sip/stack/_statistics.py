@@ -27,6 +27,7 @@ class Counters:
     stray_responses: int = 0
     stray_acks: int = 0
     never_answered: int = 0
+    oversized_responses: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +73,9 @@ class StackStatistics:
 
     never_answered: int
     """Requests that were deferred, and that nobody answered in time."""
+
+    oversized_responses: int
+    """Answers that no datagram could hold: 500 was sent instead."""
 
     unanswered: int
     """Requests that are being handled now."""
