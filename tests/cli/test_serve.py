@@ -253,8 +253,8 @@ def test_a_configuration_file_makes_a_server(
     assert "200 OK: sip:alice@127.0.0.1 has no contacts\n" == capfd.readouterr().out
 
 
-def test_a_log_is_kept_on_standard_error_if_wanted() -> None:
-    with open_serve(*LOOPBACK, "--user", "alice:x", "-v") as serving:
+def test_whoever_tries_the_door_is_told_on_standard_error_without_being_asked() -> None:
+    with open_serve(*LOOPBACK, "--user", "alice:x") as serving:
         exchange(serving.address, request("REGISTER", "sip:127.0.0.1", "sip:mallory@127.0.0.1"))
         outcome = serving.end()
 

@@ -51,11 +51,11 @@ async def serve(
     database: Annotated[
         str | None, Parameter(help="Keep registrations in this file, over restarts.")
     ] = None,
-    verbose: Annotated[bool, Parameter(alias="-v", help="Log to standard error.")] = False,
+    verbose: Annotated[bool, Parameter(alias="-v", help="Log more than warnings and errors.")] = False,
 ) -> int:
     """Run the server until SIGTERM or SIGINT."""
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR,
+        level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     chosen = _merge(
