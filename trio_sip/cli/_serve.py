@@ -51,7 +51,9 @@ async def serve(
     database: Annotated[
         str | None, Parameter(help="Keep registrations in this file, over restarts.")
     ] = None,
-    verbose: Annotated[bool, Parameter(alias="-v", help="Log more than warnings and errors.")] = False,
+    verbose: Annotated[
+        bool, Parameter(alias="-v", help="Log more than warnings and errors.")
+    ] = False,
 ) -> int:
     """Run the server until SIGTERM or SIGINT."""
     logging.basicConfig(

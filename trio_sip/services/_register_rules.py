@@ -15,7 +15,9 @@ from trio_sip.registration import (
 from trio_sip.stack import EndpointKind, IncomingRequest
 from trio_sip.transport import Flow
 
-__all__ = ["check_register", "read_register_untrusted"]
+from ._endpoint_directory import EndpointDirectory
+
+__all__ = ["check_owner", "check_register", "read_register_untrusted"]
 
 # What a header can hold, quoted, and an answer of ours may not (RFC 4475 section 3.1.1.2).
 _UNSENDABLE = re.compile(r"[\r\n\0]")
@@ -46,6 +48,13 @@ def check_register(request: IncomingRequest, domains: frozenset[str]) -> Refused
     return None if _may_register(request, to) else _NOT_YOURS
 
 
+async def check_owner(request: IncomingRequest, directory: EndpointDirectory) -> Refused | None:
+    """Whether the address has an owner in *directory* who is somebody else."""
+    to = request.message.to.uri
+    owner = await directory.find_endpoint(f"{to.user}@{to.host.lower()}")
+    return None if owner is None or owner.name == request.endpoint.name else _NOT_YOURS
+
+
 def _is_in(domains: frozenset[str], host: str) -> bool:
     # Nearly every host comes in the letters it was configured in.
     return host in domains or host.lower() in domains
@@ -61,7 +70,13 @@ def _may_register(request: IncomingRequest, to: Uri) -> bool:
     user = to.user
     if endpoint.kind is not _KNOWN or user is None:
         return False
-    return endpoint.name == user or endpoint.name == f"{user}@{to.host.lower()}"
+    if endpoint.name == user:
+        # One of that name in whatever domain, but for those where somebody else has it: who that
+        # is, the From decides, as it does for the identifiers.  RFC 3261 section 10.2: "The value
+        # is the same as the To header field unless the request is a third-party registration."
+        sender = request.message.from_.uri
+        return sender.user == user and sender.host.lower() == to.host.lower()
+    return endpoint.name == f"{user}@{to.host.lower()}"
 
 
 def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refused:
