@@ -9,6 +9,7 @@ from ._endpoint import (
     Endpoint,
     EndpointIdentifier,
     EndpointKind,
+    PreparedIdentifier,
 )
 from ._incoming import AnswerState, IncomingRequest
 from ._open import open_stack
@@ -36,6 +37,7 @@ __all__ = [
     "EndpointKind",
     "IncomingRequest",
     "OutgoingRequest",
+    "PreparedIdentifier",
     "Registered",
     "SecurityEvent",
     "SecurityEventKind",

@@ -18,7 +18,7 @@ from ._deferred import DeferredRequests
 from ._dialogs import Dialogs
 from ._distributor import Distributor
 from ._driver import Driver
-from ._endpoint import EndpointIdentifier
+from ._endpoint import EndpointIdentifier, PreparedIdentifier
 from ._identify import Identification
 from ._parts import Parts, StackState
 from ._pipeline import ErrorRule, Pipeline
@@ -103,6 +103,8 @@ class _Gate:
     async def set_up(self, stack: Stack) -> None:
         """Register everything; nothing is read before."""
         for identifier in self.identifiers:
+            if isinstance(identifier, PreparedIdentifier):
+                await identifier.setup(stack)
             stack.register_endpoint_identifier(identifier)
         if self.identifiers and stack.settings.identifier_order:
             # Said again now that they are known: a name nobody has is warned about.

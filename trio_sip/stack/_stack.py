@@ -13,7 +13,7 @@ from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
 from trio_sip.dialog import Dialog
 from trio_sip.message import NameAddr, Response, Uri
-from trio_sip.transport import Flow, Listen
+from trio_sip.transport import Address, Flow, Listen
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
@@ -106,10 +106,7 @@ class Stack:
     def register_authenticator(
         self, authenticator: Authenticator, *, replace: bool = False
     ) -> Registered:
-        """Let *authenticator* decide who has to prove what.
-
-        Returns:
-          A handle, which puts back the one that was replaced.
+        """Let *authenticator* decide who has to prove what; the handle puts back the one before.
 
         Raises:
           LocalProtocolError: there is another one, and it is not to be replaced.
@@ -132,15 +129,12 @@ class Stack:
         name: str | None = None,
         before: EndpointIdentifier | str | None = None,
     ) -> Registered:
-        """Ask *identifier* who sends a request, after those registered before it.
+        """Ask *identifier* who sends a request, after those registered before it; gives a handle.
 
         Args:
           name: what logs and `StackSettings.identifier_order` know it by; its own ``name``, or
             that of its class, if left out.
           before: put it before this one, given by itself or by name.
-
-        Returns:
-          A handle to unregister it by.
 
         Raises:
           LocalProtocolError: there is one of that name.
@@ -321,6 +315,10 @@ class Stack:
     async def identify_endpoint(self, request: IncomingRequest) -> Endpoint | None:
         """Who sent *request*: the first answer of the identifiers, or ``None``."""
         return await self._parts.identification.identify(request)
+
+    async def resolve(self, host: str, port: int | None = None) -> list[Address]:
+        """Where requests to ``sip:host:port`` go, best first (RFC 3263); `NoRoute` if nowhere."""
+        return [one.address for one in await self._parts.transport.locate(host, port, None)]
 
     # -- dialogs
 
