@@ -15,12 +15,14 @@ from ._identify_by_uri import IdentifyByRequestUri, IdentifyByUser
 from ._location import LocationStore, MemoryLocation
 from ._messages import MessageService
 from ._options import OptionsService, UserDirectory, UserOptionsService
+from ._qualify import ContactStatus, Qualified, QualifyService, Reachability
 from ._registrar import Registrar, RegistrarStatistics
 from ._secrets import SecretMapping, Secrets, SecretStore
 from ._sqlite_location import SqliteLocation, Synchronous, open_sqlite_location
 
 __all__ = [
     "Change",
+    "ContactStatus",
     "DigestAuthenticator",
     "EndpointDirectory",
     "IdentifyAnonymous",
@@ -34,6 +36,9 @@ __all__ = [
     "MemoryLocation",
     "MessageService",
     "OptionsService",
+    "Qualified",
+    "QualifyService",
+    "Reachability",
     "Registrar",
     "RegistrarStatistics",
     "SecretMapping",
