@@ -73,6 +73,7 @@ from .sdp import (
 # What plugs into a stack.
 from .services import (
     DigestAuthenticator,
+    HttpService,
     IdentifyAnonymous,
     IdentifyByAuthorization,
     IdentifyByHeader,
@@ -83,6 +84,7 @@ from .services import (
     MemoryLocation,
     MessageService,
     OptionsService,
+    QualifyService,
     Registrar,
     UserOptionsService,
     open_sqlite_location,
@@ -149,6 +151,7 @@ __all__ = [
     "Flow",
     "HashedSecret",
     "Headers",
+    "HttpService",
     "IdentifyAnonymous",
     "IdentifyByAuthorization",
     "IdentifyByHeader",
@@ -174,6 +177,7 @@ __all__ = [
     "Params",
     "PlainSecret",
     "ProtocolError",
+    "QualifyService",
     "Registrar",
     "RegistrarPolicy",
     "RemoteProtocolError",

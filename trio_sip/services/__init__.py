@@ -7,6 +7,7 @@ stack later.  They use nothing but the public stack, so that yours can do the sa
 from ._binding_table import Change, LocationStatistics
 from ._digest_authenticator import DigestAuthenticator
 from ._endpoint_directory import EndpointDirectory
+from ._http import HttpService
 from ._identify_anonymous import IdentifyAnonymous
 from ._identify_by_authorization import IdentifyByAuthorization
 from ._identify_by_header import IdentifyByHeader
@@ -25,6 +26,7 @@ __all__ = [
     "ContactStatus",
     "DigestAuthenticator",
     "EndpointDirectory",
+    "HttpService",
     "IdentifyAnonymous",
     "IdentifyByAuthorization",
     "IdentifyByHeader",
