@@ -89,13 +89,11 @@ class HttpService(Service):
                     # No file descriptor is left, perhaps; without a pause this would spin.
                     await trio.sleep(_RETRY_SECONDS)
                     continue
-                except trio.ClosedResourceError:
-                    return
                 if self._connections >= _MAX_CONNECTIONS:
                     pipe.close()
                     continue
                 self._connections += 1
-                nursery.start_soon(self._serve, pipe, stack)
+                nursery.start_soon(self._serve, pipe, stack, name=f"http {pipe.remote}")
 
     async def _serve(self, pipe: Connection, stack: Stack) -> None:
         try:
