@@ -56,10 +56,10 @@ class Qualified:
     """A contact that is asked again and again, until `stop` or the end of a block."""
 
     def __init__(self, uri: Uri, text: str) -> None:
-        self.uri = uri
-        self.scope = trio.CancelScope()
+        self.uri: Uri = uri
+        self.scope: trio.CancelScope = trio.CancelScope()
         """Ends with `stop`."""
-        self.status = ContactStatus(contact=text, since=trio.current_time())
+        self.status: ContactStatus = ContactStatus(contact=text, since=trio.current_time())
         """What is known of it now."""
 
     @property
