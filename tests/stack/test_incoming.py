@@ -158,6 +158,18 @@ async def test_answers_go_where_the_request_came_from(autojump_clock: MockClock)
         assert ("192.0.2.1", 40000) == (answer.via.received, answer.via.rport)
 
 
+async def test_who_forgets_to_ask_for_rport_is_answered_where_it_is_if_that_is_the_setting(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Application(), settings=StackSettings(force_rport=True)) as here:
+        behind_nat = Peer(here.network.host("alice"), Address("192.0.2.1", 40000))
+        behind_nat.send(request(via="SIP/2.0/UDP 10.0.0.1:5060"))
+        answer = await behind_nat.response()
+        behind_nat.close()
+
+        assert ("192.0.2.1", 40000) == (answer.via.received, answer.via.rport)
+
+
 async def test_a_handler_rings_and_then_refuses(autojump_clock: MockClock) -> None:
     tags: set[str | None] = set()
 

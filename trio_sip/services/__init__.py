@@ -14,6 +14,7 @@ from ._identify_by_header import IdentifyByHeader
 from ._identify_by_ip import IdentifyByIp
 from ._identify_by_uri import IdentifyByRequestUri, IdentifyByUser
 from ._location import LocationStore, MemoryLocation
+from ._maintenance import MaintenanceService
 from ._messages import MessageService
 from ._options import OptionsService, UserDirectory, UserOptionsService
 from ._qualify import ContactStatus, Qualified, QualifyService, Reachability
@@ -35,6 +36,7 @@ __all__ = [
     "IdentifyByUser",
     "LocationStatistics",
     "LocationStore",
+    "MaintenanceService",
     "MemoryLocation",
     "MessageService",
     "OptionsService",

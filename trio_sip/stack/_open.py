@@ -172,7 +172,9 @@ class _Machine:
         parts.clients = Clients(parts)
         parts.deferred = DeferredRequests(parts)
         parts.distributor = Distributor(parts)
-        parts.transport = TransportLayer(network, parts.distributor, settings.limits)
+        parts.transport = TransportLayer(
+            network, parts.distributor, settings.limits, force_rport=settings.force_rport
+        )
         parts.driver = Driver(parts.layer, parts.transport, parts.clients)
         parts.identification = Identification(parts.events, settings.identifier_order)
         parts.dialogs = Dialogs()

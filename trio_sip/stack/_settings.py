@@ -20,6 +20,10 @@ class StackSettings:
     limits: TransportLimits = attrs.field(factory=TransportLimits)
     """What strangers may make the transports keep."""
 
+    force_rport: bool = False
+    """Answer requests on UDP where they came from, also when they do not ask for it (RFC 3581):
+    for clients behind a NAT that forget to."""
+
     unanswered_limit: int = 1000
     """Requests being handled at once.  Beyond it new ones out of dialogs are dropped on UDP,
     where they come again, and answered 503 elsewhere."""
