@@ -279,6 +279,35 @@ async def test_names_that_nobody_has_looked_up_let_nobody_in(
     assert (500, []) == (response.status, recorder.requests)
 
 
+async def test_a_listener_may_have_a_domain_for_those_who_come_by_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    recorder = Recorder()
+    endpoints = {name: Endpoint(name=name) for name in ("alice", "alice@one", "alice@two")}
+    identifier = IdentifyByUser(
+        endpoints,
+        listener_domains={"udp://0.0.0.0:5061": "One", "udp://192.0.2.1:5062": "two"},
+    )
+    async with MemoryNetwork.open() as network:
+        server = network.host("server")
+        async with (
+            open_stack(
+                *(f"udp://0.0.0.0:{port}" for port in (5060, 5061, 5062)),
+                network=server,
+                services=[recorder],
+                identifiers=[identifier],
+            ),
+            open_client(network) as client,
+        ):
+            for port in (5060, 5061, 5062):
+                await client.send_request("INFO", f"sip:server:{port}", from_="sip:alice@server")
+            await client.send_request("INFO", "sip:server:5061", from_="sip:alice@two")
+
+    assert ["alice", "alice@one", "alice@two", "alice@two"] == [
+        one.endpoint.name for one in recorder.requests
+    ]
+
+
 # -- by header
 
 
