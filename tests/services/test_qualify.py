@@ -103,6 +103,19 @@ async def test_silence_is_given_up_after_so_many_seconds(autojump_clock: MockClo
             assert began + 3 == pytest.approx(qualified.status.since)
 
 
+@pytest.mark.parametrize("seed", range(30))
+async def test_a_contact_behind_a_terrible_network_is_found_nevertheless(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    async with MemoryNetwork.open(seed=seed) as network, open_server(network, OptionsService()):
+        network.host("client")
+        network.link("client", "server", latency=0.05, loss=0.3)
+        async with asking(network, QualifyService(interval=60, patience=32)) as qualified:
+            await trio.sleep(59)
+
+            assert REACHABLE is qualified.status.reachability
+
+
 @pytest.mark.parametrize(
     ("only_success", "reachability"), [(False, REACHABLE), (True, UNREACHABLE)]
 )

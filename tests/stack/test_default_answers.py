@@ -188,6 +188,21 @@ async def test_an_overloaded_stack_is_silent_on_udp_and_says_503_on_tcp(
         assert (1, 1) == (statistics.overload_dropped, statistics.overload_refused)
 
 
+async def test_an_overloaded_stack_says_503_on_udp_too_if_that_is_the_setting(
+    autojump_clock: MockClock,
+) -> None:
+    settings = StackSettings(unanswered_limit=1, retry_after=7, refuse_datagrams=True)
+
+    async def defer(incoming: IncomingRequest) -> None:
+        incoming.defer()
+
+    async with scene(Application(defer), settings=settings) as here:
+        here.alice.send(request("MESSAGE", call_id="filler"))
+        answer = await here.alice.ask(request(branch="2", call_id="c2"))
+
+        assert (503, "7") == (answer.status, answer["Retry-After"])
+
+
 async def unidentified(here: Scene) -> int:
     return (await here.alice.ask(request())).status
 

@@ -230,7 +230,7 @@ class Distributor:
         self._parts.events.tell_if_wanted(
             SecurityEventKind.OVERLOAD, flow.remote, request.method, "unknown"
         )
-        if flow.reliable:
+        if flow.reliable or self._parts.settings.refuse_datagrams:
             self._counters.overload_refused += 1
             self._answer_fault(request, Fault(503, "Service Unavailable"), flow)
         else:

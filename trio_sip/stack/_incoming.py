@@ -180,7 +180,7 @@ class IncomingRequest:
         status: int,
         reason: str | None = None,
         *,
-        headers: Iterable[tuple[str, object]] = (),
+        headers: Iterable[tuple[str, object]] | CheckedHeaders = (),
         body: bytes = b"",
         content_type: str | None = None,
     ) -> Response:
@@ -287,7 +287,7 @@ class IncomingRequest:
 
 def _fill(
     response: Response,
-    headers: Iterable[tuple[str, object]],
+    headers: Iterable[tuple[str, object]] | CheckedHeaders,
     body: bytes,
     content_type: str | None,
 ) -> None:

@@ -32,6 +32,10 @@ class StackSettings:
     """How long a deferred INVITE may wait for its next response; then it is answered 408.
     RFC 3261 section 13.3.1.1 wants a provisional response at every minute."""
 
+    refuse_datagrams: bool = False
+    """Answer 503 on UDP, too, where there is too much to do or the stack ends, instead of dropping
+    what comes.  It tells clients sooner, and costs a datagram for each of a flood."""
+
     retry_after: int = 5
     """Seconds, in the Retry-After of those 503s."""
 
