@@ -8,7 +8,7 @@ from collections.abc import Hashable
 import pytest
 import trio
 
-from trio_sip import RemoteProtocolError
+from trio_sip import RemoteProtocolError, Uri
 from trio_sip.auth import Challenge
 from trio_sip.registration import Binding, RegistrarPolicy, TooBrief
 from trio_sip.services import (
@@ -472,6 +472,29 @@ async def test_one_name_with_a_domain_and_one_without_register_their_own_address
         ]
 
     assert [200, 200, 403, 403, 403] == statuses
+
+
+async def test_a_domain_may_have_other_names(autojump_clock: trio.testing.MockClock) -> None:
+    alice = Endpoint(name="alice@one.test")
+    aliases = {"192.0.2.1": "One.test"}
+    registrar = Registrar(MemoryLocation(), domains=["one.test"], aliases=aliases)
+    async with (
+        MemoryNetwork.open() as network,
+        open_server(
+            network,
+            registrar,
+            identifiers=[IdentifyByUser({alice.name: alice}, aliases=aliases)],
+        ),
+        open_raw_client(network) as raw,
+    ):
+        text = register_text("alice", "Contact: <sip:a@h>", to="<sip:alice@192.0.2.1>", number=1)
+        text = text.replace("alice@server", "alice@192.0.2.1").replace("sip:server", "sip:one.test")
+        answer = await raw.ask(text)
+
+        assert 200 == answer.status
+        for uri in ("sip:alice@one.test", "sip:alice@192.0.2.1"):
+            assert ["sip:a@h"] == [one.contact for one in await registrar.bindings(uri)]
+        assert await registrar.has_user(Uri.parse("sip:alice@192.0.2.1"))
 
 
 async def test_an_address_that_is_somebodys_name_is_theirs_however_others_are_identified(

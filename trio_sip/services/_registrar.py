@@ -24,6 +24,7 @@ from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack
 from trio_sip.transport import Flow
 
 from ._date import DateText
+from ._domains import Domains
 from ._endpoint_directory import EndpointDirectory, as_directory
 from ._location import LocationStore
 from ._register_rules import check_owner, check_register, read_register_untrusted
@@ -92,6 +93,8 @@ class Registrar(Service):
         than the latter can register sip:alice@example.com then.
       domains: the hosts of the addresses it is responsible for, those of the Request-URI too;
         others get 404.  Empty for any.
+      aliases: other names of domains, as `IdentifyByUser` has them: who registers by one of them
+        is registered by the name that it stands for.
       policy: how long and how many.
       purge_interval: seconds between two looks for what has expired.
       wall_clock: for Date.
@@ -107,13 +110,14 @@ class Registrar(Service):
         *,
         endpoints: Mapping[str, Endpoint] | EndpointDirectory | None = None,
         domains: Iterable[str] = (),
+        aliases: Mapping[str, str] | None = None,
         policy: RegistrarPolicy | None = None,
         purge_interval: float = 5.0,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._location = location
         self._directory = None if endpoints is None else as_directory(endpoints)
-        self._domains = frozenset(domain.lower() for domain in domains)
+        self._domains = Domains(domains, aliases)
         self._policy = policy or RegistrarPolicy()
         self._purge_interval = purge_interval
         self._date = DateText(wall_clock)
@@ -138,7 +142,8 @@ class Registrar(Service):
           RemoteProtocolError: not a SIP or SIPS URI.
           OSError: the location service failed.
         """
-        return await self._location.bindings(address_of_record(aor), trio.current_time())
+        key = address_of_record(self._domains.proper(Uri.parse(aor)))
+        return await self._location.bindings(key, trio.current_time())
 
     async def has_user(self, uri: Uri) -> bool:
         """Whether somebody is registered under *uri*: it is a `UserDirectory`."""
@@ -164,8 +169,8 @@ class Registrar(Service):
             return False
         refusal = check_register(request, self._domains)
         if refusal is None and self._directory is not None:
-            refusal = await check_owner(request, self._directory)
-        wanted = refusal or read_register_untrusted(request)
+            refusal = await check_owner(request, self._directory, self._domains)
+        wanted = refusal or read_register_untrusted(request, self._domains)
         if isinstance(wanted, RegisterRequest):
             now = trio.current_time()
             outcome = await self._update(wanted, now)
