@@ -19,11 +19,11 @@ from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import Request
 from trio_sip.stack import open_stack
 from trio_sip.testing import MemoryNetwork
-from trio_sip.transport import Address
+from trio_sip.transport import Address, NaptrRecord, SrvRecord
 
 from .answers import ManyAddresses, Script, answer, serve
 from .realms import credentials
-from .scene import ALICE, UDP_BOB, Peer, scene
+from .scene import ALICE, UDP_BOB, Application, Peer, scene
 
 TARGET = "sip:alice@192.0.2.1"
 
@@ -34,6 +34,30 @@ def challenge(realm: str = "example.com", nonce: str = "n1", more: str = "") -> 
 
 def proxy_challenge(realm: str, nonce: str = "n2") -> tuple[str, str]:
     return "Proxy-Authenticate", challenge(realm, nonce)[1]
+
+
+async def test_a_domain_says_by_which_transport_and_where_its_servers_are(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Application()) as here:
+        here.network.alias("server.example.com", "bob")
+        here.network.alias("example.com", "alice")
+        here.network.add_records(
+            "example.com", NaptrRecord(1, 1, "s", "SIP+D2T", "tcp.example.com")
+        )
+        here.network.add_records(
+            "tcp.example.com",
+            SrvRecord(1, 0, 5099, "server.example.com"),
+            SrvRecord(2, 0, 5060, "server.example.com"),
+        )
+        async with open_stack(network=here.network.host("carol")) as carol:
+            async with carol.open_request("OPTIONS", "sip:example.com") as outgoing:
+                response = await outgoing.final()
+            with pytest.raises(NoRoute):
+                await carol.send_request("OPTIONS", "sip:nowhere.example.com")
+
+        assert (200, "TCP") == (response.status, response.via.transport)
+        assert 1 == here.stack.statistics().transport.connections_accepted
 
 
 @pytest.mark.parametrize("status", [200, 302, 404, 500, 503, 603])

@@ -125,8 +125,8 @@ class MessageBody:
     def _length_is_there(self) -> bool:
         # Headers that add one look whether there is one, which makes their index; those that a
         # response was made with have neither.
-        index = self.headers._index
-        return index is not None and "content-length" in index
+        first = self.headers._first
+        return first is not None and "content-length" in first
 
     def _check_open(self) -> None:
         if self.headers.is_sealed:

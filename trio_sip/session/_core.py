@@ -14,6 +14,7 @@ from trio_sip.dialog import Dialog, DialogState
 from trio_sip.message import (
     ALLOW,
     REASON,
+    CheckedHeaders,
     Headers,
     Message,
     Reason,
@@ -236,7 +237,7 @@ class Core:
         contact, settings = self._contact, self.settings
         if named is _NOTHING and contact is not None:
             supported = settings.supported_text if final else ""
-            headers.extend(_introduction(contact, settings.allow_text, supported))
+            headers.add_checked(_introduction(contact, settings.allow_text, supported))
             return
         if contact is not None and "contact" not in named:
             headers.add("Contact", contact)
@@ -295,13 +296,10 @@ class Core:
 
 
 @functools.lru_cache(maxsize=256)
-def _introduction(contact: str, allow: str, supported: str) -> Headers:
+def _introduction(contact: str, allow: str, supported: str) -> CheckedHeaders:
     """What nearly every response of ours says; there are few of them, and many responses."""
-    headers = Headers([("Contact", contact), ("Allow", allow)])
-    if supported:
-        headers.add("Supported", supported)
-    headers.seal()
-    return headers
+    pairs = (("Contact", contact), ("Allow", allow), ("Supported", supported))
+    return CheckedHeaders(pair for pair in pairs if pair[1])
 
 
 def reasons_of(message: Message | None) -> tuple[Reason, ...]:

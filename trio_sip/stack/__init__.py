@@ -9,11 +9,13 @@ from ._endpoint import (
     Endpoint,
     EndpointIdentifier,
     EndpointKind,
+    PreparedIdentifier,
 )
 from ._incoming import AnswerState, IncomingRequest
 from ._open import open_stack
 from ._outgoing import OutgoingRequest
 from ._parts import StackState
+from ._registered import Registered
 from ._security import SecurityEvent, SecurityEventKind
 from ._service import Service, ServicePriority, Supplement
 from ._settings import StackSettings
@@ -35,6 +37,8 @@ __all__ = [
     "EndpointKind",
     "IncomingRequest",
     "OutgoingRequest",
+    "PreparedIdentifier",
+    "Registered",
     "SecurityEvent",
     "SecurityEventKind",
     "Service",

@@ -6,7 +6,7 @@ import logging
 
 from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import Request, Response, create_cancel
-from trio_sip.transaction import ClientTransaction, ServerTransaction, Transaction
+from trio_sip.transaction import ClientTransaction, ServerTransaction, State, Transaction
 from trio_sip.transport import Flow
 
 from ._incoming import IncomingRequest
@@ -88,8 +88,8 @@ class Clients:
         """A response came for a request of ours."""
         owner = transaction.owner
         if isinstance(owner, OutgoingRequest):
-            for service in self._parts.services.for_responses:
-                self._parts.pipeline.call_hook(service.on_response, response, owner.request)
+            if self._is_taken(response, owner):
+                return
             if owner.dialog is not None:
                 try:
                     owner.dialog.receive_response(response)
@@ -104,6 +104,20 @@ class Clients:
             elif response.is_success:
                 # It was taken before it could be cancelled: a call that nobody wants.
                 self._parts.counters.stray_responses += 1
+
+    def _is_taken(self, response: Response, owner: OutgoingRequest) -> bool:
+        """Show a response to the services; whether one of them has taken it from its sender."""
+        for service in self._parts.services.for_responses:
+            if self._parts.pipeline.call_hook(service.on_response, response, owner.request):
+                if not response.is_provisional:
+                    owner.receive_failure(None)
+                return True
+        return False
+
+    def transaction_state(self, transaction: Transaction, state: State) -> None:
+        """Some service wants to know where its transactions are."""
+        for service in self._parts.services.for_transaction_states:
+            self._parts.pipeline.call_hook(service.on_transaction_state, transaction, state)
 
     def transaction_failed(self, transaction: Transaction, error: Exception | None) -> None:
         """It timed out, or its transport failed."""

@@ -34,7 +34,6 @@ __all__ = ["Distributor"]
 # Without a dialog, these make no sense: answered before anybody is asked who sent them.
 _ONLY_IN_DIALOGS = frozenset({"BYE", "PRACK", "UPDATE"})
 _NEW = Verdict.NEW
-_SAME_IN_COPIES = ("Via", "From", "Call-ID", "CSeq")
 
 
 class Distributor:
@@ -54,7 +53,6 @@ class Distributor:
         elif type(message) is Response:
             self._counters.responses_received += 1
             self._receive_response(message, flow)
-        self._parts.driver.flush()
 
     def receive_garbage(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
         """Count what is no message.  On a stream, say once why it is going to be closed."""
@@ -88,6 +86,7 @@ class Distributor:
             self._counters.faulty_responses += 1
             return
         self._parts.layer.receive_response(response, flow, self._parts.now())
+        self._parts.driver.flush()
 
     # -- requests
 
@@ -119,6 +118,8 @@ class Distributor:
         else:
             work = parts.works.grouped((request.call_id, request.from_.tag))
         transaction = parts.layer.open_server(request, flow, now)
+        # In a while a 100 may be due.
+        parts.driver.arm()
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
         transaction.owner = incoming
         parts.pipeline.unanswered += 1
@@ -139,6 +140,7 @@ class Distributor:
                 self._receive_cancel(request, flow, now)
             case Verdict.STRAY_ACK:
                 self.receive_ack(request, flow)
+        self._parts.driver.flush()
 
     def _receive_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
         """RFC 3261 section 9.2: 200 to the CANCEL, 487 to the INVITE if it still waits."""
@@ -203,7 +205,7 @@ class Distributor:
         self._counters.faulty_requests += 1
         parts = self._parts
         response = create_response(
-            request, fault.status, fault.reason, to_tag=_stateless_tag(parts, request)
+            request, fault.status, fault.reason, to_tag=parts.tokens.stateless_tag(request)
         )
         if fault.status == 420:
             response.headers.add("Unsupported", ", ".join(self._not_understood(request)))
@@ -228,14 +230,9 @@ class Distributor:
         self._parts.events.tell_if_wanted(
             SecurityEventKind.OVERLOAD, flow.remote, request.method, "unknown"
         )
-        if flow.reliable:
+        if flow.reliable or self._parts.settings.refuse_datagrams:
             self._counters.overload_refused += 1
             self._answer_fault(request, Fault(503, "Service Unavailable"), flow)
         else:
             # It will come again; by then there may be room.
             self._counters.overload_dropped += 1
-
-
-def _stateless_tag(parts: Parts, request: Request) -> str:
-    headers = request.headers
-    return parts.tokens.tag_for("\n".join(headers.get(name, "") for name in _SAME_IN_COPIES))

@@ -14,6 +14,7 @@ from trio_sip.transaction import (
     Failed,
     ResponseReceived,
     Send,
+    StateChanged,
     StrayResponse,
     Terminated,
     TimedOut,
@@ -22,7 +23,7 @@ from trio_sip.transaction import (
 
 if TYPE_CHECKING:
     from trio_sip.message import Request, Response
-    from trio_sip.transaction import ClientTransaction, ServerTransaction, Transaction
+    from trio_sip.transaction import ClientTransaction, ServerTransaction, State, Transaction
     from trio_sip.transport import Flow, TransportLayer
 
 __all__ = ["Driver", "TransactionUser"]
@@ -34,6 +35,7 @@ class TransactionUser(Protocol):
     def transaction_response(self, transaction: ClientTransaction, response: Response) -> None: ...
     def transaction_failed(self, transaction: Transaction, error: Exception | None) -> None: ...
     def transaction_ack(self, transaction: ServerTransaction, request: Request) -> None: ...
+    def transaction_state(self, transaction: Transaction, state: State) -> None: ...
     def stray_response(self, response: Response, flow: Flow) -> None: ...
     def send_failed(self) -> None: ...
 
@@ -45,6 +47,8 @@ class Driver:
         self, layer: TransactionLayer, transport: TransportLayer, user: TransactionUser
     ) -> None:
         self._layer = layer
+        self._effects = layer.effects
+        self._next_deadline = layer.next_deadline
         self._send_nowait = transport.send_nowait
         self._user = user
         self._alarm = trio.CancelScope()
@@ -52,15 +56,17 @@ class Driver:
 
     def flush(self) -> None:
         """Perform what the layer has queued.  Between two flushes no transaction is half-way."""
-        effects = self._layer.effects()
-        while effects:
+        while effects := self._effects():
             for effect in effects:
                 if type(effect) is Send:
                     self._send(effect)
                 elif type(effect) is not Terminated:
                     self._tell(effect)
-            effects = self._layer.effects()
-        deadline = self._layer.next_deadline()
+        self.arm()
+
+    def arm(self) -> None:
+        """See to it that the timers the layer has started run out in time."""
+        deadline = self._next_deadline()
         if deadline < self._armed:
             # Anyone may move a scope's deadline: that is how the alarm is set.
             self._armed = self._alarm.deadline = deadline
@@ -83,6 +89,8 @@ class Driver:
                 self._user.transaction_failed(transaction, error)
             case StrayResponse(response, flow):
                 self._user.stray_response(response, flow)  # type: ignore[arg-type]
+            case StateChanged(transaction, state):
+                self._user.transaction_state(transaction, state)
             case AckReceived(transaction, request):
                 self._user.transaction_ack(transaction, request)
 

@@ -10,7 +10,7 @@ import trio
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, DigestChallengeData
-from trio_sip.message import Request, Response, Uri, create_response
+from trio_sip.message import CheckedHeaders, Request, Response, Uri, create_response
 from trio_sip.transaction import ServerTransaction
 from trio_sip.transport import Address, Flow
 from trio_sip.work import Work, current_work
@@ -35,9 +35,13 @@ class AnswerState(enum.Enum):
     ANSWERED = "answered"
     """A final response was sent."""
 
+    ABANDONED = "abandoned"
+    """It was deferred, and nobody answered in time: now nobody waits for an answer any more."""
+
 
 # An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
 _UNANSWERED, _ANSWERED = AnswerState.UNANSWERED, AnswerState.ANSWERED
+_DEFERRED = AnswerState.DEFERRED
 
 
 class IncomingRequest:
@@ -146,7 +150,7 @@ class IncomingRequest:
         status: int,
         reason: str | None = None,
         *,
-        headers: Iterable[tuple[str, object]] = (),
+        headers: Iterable[tuple[str, object]] | CheckedHeaders = (),
         body: bytes = b"",
         content_type: str | None = None,
     ) -> Response:
@@ -156,7 +160,8 @@ class IncomingRequest:
 
         Args:
           reason: the reason phrase; the usual one if left out.
-          headers: more headers, for example ``[("Contact", "<sip:me@192.0.2.1>")]``.
+          headers: more headers, for example ``[("Contact", "<sip:me@192.0.2.1>")]``; those that
+            go into many answers can be checked once, as `CheckedHeaders`.
 
         Returns:
           The response as it was sent.
@@ -166,41 +171,93 @@ class IncomingRequest:
             allow such a response.
         """
         response = self.create_response(status, reason)
-        for name, value in headers:
-            response.add_header(name, value)
-        if body:
-            response.headers.set("Content-Type", content_type or "application/octet-stream")
-            response.body = body
+        _fill(response, headers, body, content_type)
         self.send_response(response)
+        return response
+
+    def respond_stateless(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] | CheckedHeaders = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Response:
+        """Answer finally and forget the request, as RFC 3261 section 8.2.7 has it.
+
+        Nothing is kept: the answer is not sent again by itself, a copy of the request is handled
+        anew (so answer it alike), and an ACK that follows is a stray one.  For floods, and for
+        what strangers ask, whom `respond` would let cost a transaction for 32 seconds each.
+
+        The arguments are those of `respond`; the To tag is the same for each copy.
+
+        Raises:
+          LocalProtocolError: as for `respond`, and for a provisional response, which nobody
+            could keep going.
+        """
+        if self._to_tag is None:
+            self._to_tag = self._parts.tokens.stateless_tag(self.message)
+        response = self.create_response(status, reason)
+        _fill(response, headers, body, content_type)
+        self.send_response_once(response)
         return response
 
     def send_response(self, response: Response) -> None:
         """Send a response made by `create_response`.  Raises as `respond`."""
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is _ANSWERED:
-            raise LocalProtocolError(f"{self.message!r} has been answered already")
+        if self.state is not _UNANSWERED:
+            self._check_deferred()
         self._parts.pipeline.send_response(self, response)
+        if self.state is _DEFERRED:
+            self._note_deferred(response)
         if response.status >= 200:
             self.state = _ANSWERED
 
     def send_response_once(self, response: Response) -> None:
-        """Send a final response and forget the request: a copy of it is handled anew.
+        """Send a response made by `create_response` as `respond_stateless` does.
 
         For what strangers get who ask with INVITE, whose answer would be repeated until an ACK
-        comes.  Raises as `respond`.
+        comes.  Raises as `respond_stateless`.
         """
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is _ANSWERED or response.is_provisional:
-            raise LocalProtocolError(f"{self.message!r} cannot be answered {response.status} now")
+        if self.state is not _UNANSWERED:
+            self._check_deferred()
+        if response.is_provisional:
+            raise LocalProtocolError(f"a {response.status} cannot be sent without a transaction")
         self._parts.pipeline.send_response_once(self, response)
+        if self.state is _DEFERRED:
+            self._note_deferred(response)
         self.state = _ANSWERED
 
     def defer(self) -> None:
-        """Promise to answer later, from another task; `on_request` may then return."""
-        if self.state is _UNANSWERED:
-            self.state = AnswerState.DEFERRED
+        """Promise to answer later, from another task; `on_request` may then return.
+
+        That must be within 64*T1, which is 32 seconds: then the client has given up, and the
+        request is `AnswerState.ABANDONED`.  An INVITE may ring for longer, but not without a
+        provisional response for more than `StackSettings.ringing_seconds`: it is answered 408.
+        """
+        if self.state is _UNANSWERED and self.transaction is not None:
+            self.state = _DEFERRED
+            self._parts.deferred.add(self)
+
+    def _check_deferred(self) -> None:
+        """Whether there is still somebody who waits for an answer."""
+        if self.state is not _DEFERRED:
+            raise LocalProtocolError(f"{self.message!r} has been {self.state.value} already")
+
+    def _note_deferred(self, response: Response) -> None:
+        if response.is_provisional:
+            self._parts.deferred.add(self)
+        else:
+            self._parts.deferred.discard(self)
+
+    def abandon(self) -> None:
+        """The stack's: nobody waits for an answer any longer, so none is sent."""
+        self.state = AnswerState.ABANDONED
+        self._parts.pipeline.abandon(self)
 
     def share_tag(self, other: IncomingRequest) -> None:
         """Answer with the same To tag as *other*, which this request is about."""
@@ -226,3 +283,19 @@ class IncomingRequest:
 
     def __repr__(self) -> str:
         return f"<IncomingRequest {self.method} from {self.source} {self.state.value}>"
+
+
+def _fill(
+    response: Response,
+    headers: Iterable[tuple[str, object]] | CheckedHeaders,
+    body: bytes,
+    content_type: str | None,
+) -> None:
+    if isinstance(headers, CheckedHeaders):
+        response.headers.add_checked(headers)
+    else:
+        for name, value in headers:
+            response.add_header(name, value)
+    if body:
+        response.headers.set("Content-Type", content_type or "application/octet-stream")
+        response.body = body

@@ -237,10 +237,8 @@ class OutgoingRequest:
         if hop.scheme == "sips" or (transport or "udp").upper() not in ("UDP", "TCP"):
             raise NoRoute(f"no transport for {hop}: there are UDP and TCP")
         host = hop.params.get("maddr") or hop.host
-        addresses = await self._parts.transport.resolve(
-            host.strip("[]"), hop.port, (transport or "udp").upper()
-        )
-        return [(transport, address) for address in addresses]
+        asked = None if transport is None else transport.upper()
+        return list(await self._parts.transport.locate(host.strip("[]"), hop.port, asked))
 
     def _transmit(self, flow: Flow) -> None:
         parts = self._parts

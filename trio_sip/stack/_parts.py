@@ -21,6 +21,7 @@ from ._tokens import Tokens
 if TYPE_CHECKING:
     from ._authenticate import Authentication
     from ._clients import Clients
+    from ._deferred import DeferredRequests
     from ._dialogs import Dialogs
     from ._distributor import Distributor
     from ._driver import Driver
@@ -72,4 +73,5 @@ class Parts:
     pipeline: Pipeline = attrs.field(init=False)
     distributor: Distributor = attrs.field(init=False)
     clients: Clients = attrs.field(init=False)
+    deferred: DeferredRequests = attrs.field(init=False)
     stack: Stack = attrs.field(init=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
@@ -12,7 +13,7 @@ from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
 from trio_sip.dialog import Dialog
 from trio_sip.message import NameAddr, Response, Uri
-from trio_sip.transport import Flow, Listen
+from trio_sip.transport import Address, Flow, Listen
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
@@ -21,6 +22,7 @@ from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, authenticator_for, create_outgoing
 from ._parts import Parts, StackState
+from ._registered import Registered
 from ._security import SecurityEvent
 from ._service import Service, service_name
 from ._settings import StackSettings
@@ -44,18 +46,23 @@ class Stack:
 
     # -- service registration
 
-    def register_service(self, service: Service) -> None:
+    def register_service(self, service: Service) -> Registered:
         """Let *service* see messages, from the next one on, in the order of its priority.
 
         Its `Service.setup` must have been done; `add_service` does both.
+
+        Returns:
+          A handle: ``with stack.register_service(service):`` for as long as the block runs.
 
         Raises:
           LocalProtocolError: there is a service of that name.
         """
         self._check_running()
         self._parts.services.add(service)
+        self._services_changed()
         if self._parts.services.runs(service):
             self._nursery.start_soon(self._run_service, service, name=f"service {service.name}")
+        return Registered(partial(self._unregister_if_there, service))
 
     async def add_service(self, service: Service) -> None:
         """Set *service* up and register it; it is torn down when the stack closes."""
@@ -78,16 +85,18 @@ class Stack:
     def unregister_service(self, service: Service) -> None:
         """Let it see no more messages; those inside it finish.  LookupError if it is unknown."""
         self._parts.services.remove(service)
+        self._services_changed()
 
-    @contextmanager
-    def registered(self, service: Service) -> Iterator[None]:
-        """``with stack.registered(service):`` for as long as the block runs."""
-        self.register_service(service)
-        try:
-            yield
-        finally:
-            if service in self._parts.services:
-                self.unregister_service(service)
+    def _services_changed(self) -> None:
+        # Changes of state are told only while somebody listens.
+        self._parts.layer.tells_states = bool(self._parts.services.for_transaction_states)
+
+    registered = register_service
+    """The same, where that reads better: ``with stack.registered(service):``."""
+
+    def _unregister_if_there(self, service: Service) -> None:
+        if service in self._parts.services:
+            self.unregister_service(service)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -96,8 +105,8 @@ class Stack:
 
     def register_authenticator(
         self, authenticator: Authenticator, *, replace: bool = False
-    ) -> None:
-        """Let *authenticator* decide who has to prove what.
+    ) -> Registered:
+        """Let *authenticator* decide who has to prove what; the handle puts back the one before.
 
         Raises:
           LocalProtocolError: there is another one, and it is not to be replaced.
@@ -105,7 +114,7 @@ class Stack:
         authentication = self._parts.authentication
         if authentication.authenticator is not None and not replace:
             raise LocalProtocolError("there is an authenticator; say replace=True to replace it")
-        authentication.authenticator = authenticator
+        return Registered(authentication.install(authenticator))
 
     def unregister_authenticator(self, authenticator: Authenticator) -> None:
         """Without one, known endpoints pass unproved and unknown ones get 403."""
@@ -119,8 +128,8 @@ class Stack:
         *,
         name: str | None = None,
         before: EndpointIdentifier | str | None = None,
-    ) -> None:
-        """Ask *identifier* who sends a request, after those registered before it.
+    ) -> Registered:
+        """Ask *identifier* who sends a request, after those registered before it; gives a handle.
 
         Args:
           name: what logs and `StackSettings.identifier_order` know it by; its own ``name``, or
@@ -130,7 +139,7 @@ class Stack:
         Raises:
           LocalProtocolError: there is one of that name.
         """
-        self._parts.identification.add(identifier, name, before)
+        return Registered(self._parts.identification.add(identifier, name, before))
 
     def unregister_endpoint_identifier(self, identifier: EndpointIdentifier | str) -> None:
         """Stop asking it; `LookupError` if it is not there."""
@@ -307,6 +316,10 @@ class Stack:
         """Who sent *request*: the first answer of the identifiers, or ``None``."""
         return await self._parts.identification.identify(request)
 
+    async def resolve(self, host: str, port: int | None = None) -> list[Address]:
+        """Where requests to ``sip:host:port`` go, best first (RFC 3263); `NoRoute` if nowhere."""
+        return [one.address for one in await self._parts.transport.locate(host, port, None)]
+
     # -- dialogs
 
     def add_dialog(
@@ -352,6 +365,11 @@ class Stack:
     def supported(self) -> tuple[str, ...]:
         """The option tags that some service understands."""
         return tuple(sorted(self._parts.services.extensions))
+
+    @property
+    def services_revision(self) -> int:
+        """A number that changes whenever a service comes or goes."""
+        return self._parts.services.revision
 
     @property
     def allow(self) -> str:

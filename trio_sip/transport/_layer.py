@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
@@ -13,8 +14,10 @@ from trio_sip._errors import NoRoute, TransportFailed
 from ._address import Address, Listen
 from ._flow import Flow
 from ._limits import TransportLimits
+from ._locate import locate
 from ._network import ConnectionListener, Network
 from ._receiver import Receiver
+from ._resolver import Server
 from ._statistics import Counters, TransportStatistics
 from ._tcp import TcpTransport
 from ._udp import UdpTransport
@@ -35,6 +38,7 @@ class TransportLayer:
       network: the real one, `SocketNetwork`, or a simulated one.
       receiver: gets what comes in.
       force_rport: answer requests on UDP where they came from even when they do not ask for it.
+      dice: numbers from 0 to 1, for choosing among servers of one priority.
     """
 
     def __init__(
@@ -44,8 +48,10 @@ class TransportLayer:
         limits: TransportLimits | None = None,
         *,
         force_rport: bool = False,
+        dice: Callable[[], float] = random.random,
     ) -> None:
         self._network = network
+        self._dice = dice
         self._receiver = receiver
         self._limits = TransportLimits() if limits is None else limits
         self._force_rport = force_rport
@@ -159,6 +165,18 @@ class TransportLayer:
     async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
         """The addresses to try for a name or an address, best first; `NoRoute` if none."""
         return await self._network.resolve(host, port, transport)
+
+    async def locate(self, host: str, port: int | None, transport: str | None) -> Sequence[Server]:
+        """The servers that a request to a URI goes to, best first.  RFC 3263 section 4.
+
+        Args:
+          port: the one in the URI, if it has one.
+          transport: the one in the URI, in upper case, if it has one.
+
+        Raises:
+          NoRoute: the name leads nowhere.
+        """
+        return await locate(self._network, host, port, transport, self._dice)
 
     def flow_nowait(self, transport: str, remote: Address) -> Flow | None:
         """The flow to *remote* that is there already; ``None`` when it takes a connection.
