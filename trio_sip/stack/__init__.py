@@ -1,6 +1,7 @@
 """The running stack: service registrar, works, common SIP methods, servicer of what comes in."""
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._authorize import Credentials
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import (
     ANONYMOUS,
@@ -10,14 +11,16 @@ from ._endpoint import (
     EndpointIdentifier,
     EndpointKind,
 )
-from ._incoming import AnswerState, IncomingRequest
+from ._incoming import AnswerState, Canceller, IncomingRequest
 from ._open import open_stack
 from ._outgoing import OutgoingRequest
 from ._parts import StackState
+from ._reminders import Reminder
 from ._security import SecurityEvent, SecurityEventKind
+from ._sending import RequestUser, SentRequest
 from ._service import Service, ServicePriority, Supplement
 from ._settings import StackSettings
-from ._stack import Credentials, Stack
+from ._stack import Stack
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
 
@@ -27,6 +30,7 @@ __all__ = [
     "AccessList",
     "AnswerState",
     "Authenticator",
+    "Canceller",
     "CheckAuthResult",
     "Credentials",
     "DialogEntry",
@@ -35,8 +39,11 @@ __all__ = [
     "EndpointKind",
     "IncomingRequest",
     "OutgoingRequest",
+    "Reminder",
+    "RequestUser",
     "SecurityEvent",
     "SecurityEventKind",
+    "SentRequest",
     "Service",
     "ServicePriority",
     "Stack",

@@ -154,7 +154,7 @@ class Distributor:
         self._parts.pipeline.unanswered += 1
         answer.respond(200)
         if isinstance(incoming, IncomingRequest) and incoming.state is not AnswerState.ANSWERED:
-            incoming.cancel()
+            incoming.cancel(cancel)
 
     def receive_ack(self, request: Request, flow: Flow) -> None:
         dialog = self._parts.dialogs.find(request)

@@ -22,6 +22,7 @@ from trio_sip._errors import (
     TransportFailed,
 )
 from trio_sip.message import KNOWN_METHODS, Response
+from trio_sip.transaction import ServerTransaction
 from trio_sip.work import Work
 
 from ._incoming import AnswerState, IncomingRequest
@@ -155,7 +156,18 @@ class Pipeline:
         if status >= 200:
             # A kept transaction holds the bytes of its answer and nothing else.
             transaction.owner = None
-            self.unanswered -= 1
+            if request.canceller is None:
+                self.unanswered -= 1
+        parts.driver.flush()
+
+    def repeat_response(self, transaction: ServerTransaction, response: Response) -> None:
+        """Send a response again; it says nothing new, so nobody is asked about it."""
+        parts = self._parts
+        try:
+            parts.layer.send_response(transaction, bytes(response), response.status, parts.now())
+        except LocalProtocolError:
+            # The transaction has had its time, and whoever sends copies is not heard any more.
+            return
         parts.driver.flush()
 
     def send_response_once(self, request: IncomingRequest, response: Response) -> None:
@@ -165,7 +177,8 @@ class Pipeline:
         transaction = request.transaction
         assert transaction is not None, "an ACK is not answered"
         transaction.owner = None
-        self.unanswered -= 1
+        if request.canceller is None:
+            self.unanswered -= 1
         parts.layer.forget(transaction, parts.now())
         parts.driver.flush()
         try:

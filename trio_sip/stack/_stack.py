@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import trio
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
-from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
+from trio_sip.auth import DigestChallengeData
 from trio_sip.dialog import Dialog
-from trio_sip.message import NameAddr, Response, Uri
-from trio_sip.transport import Flow, Listen
+from trio_sip.message import NameAddr, Request, Response, Uri
+from trio_sip.transport import Address, Flow, Listen
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._authorize import Credentials, authenticator_for
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
+from ._hop import find_servers
 from ._incoming import IncomingRequest
-from ._outgoing import OutgoingRequest, authenticator_for, create_outgoing
+from ._outgoing import OutgoingRequest, create_outgoing
 from ._parts import Parts, StackState
+from ._reminders import Reminder
 from ._security import SecurityEvent
+from ._sending import RequestUser, SentRequest
 from ._service import Service, service_name
 from ._settings import StackSettings
 from ._snapshot import snapshot_of, statistics_of
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
 
-__all__ = ["Credentials", "Stack"]
-
-Credentials = OutboundAuthenticator | OutboundCredential | Sequence[OutboundCredential]
-"""What answers challenges; an `OutboundAuthenticator` also remembers nonces between requests."""
+__all__ = ["Stack"]
 
 
 class Stack:
@@ -255,6 +256,59 @@ class Stack:
         authenticator = authenticator_for(credentials)
         attempt = None if authenticator is None else authenticator.start_attempt(next_hop.host)
         return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog))
+
+    def start_request(
+        self,
+        request: Request,
+        user: RequestUser,
+        *,
+        dialog: Dialog | None = None,
+        credentials: Credentials | None = None,
+    ) -> SentRequest:
+        """Send a request that has been made already, and tell *user* what comes back.
+
+        For what cannot sit and wait, such as a session.  It never blocks; *user* may be told of
+        a failure before it returns.
+
+        Args:
+          request: complete but for its Via.
+          dialog: the one it was made in: it says where to, and gives the number of a second try.
+        """
+        self._check_running()
+        if dialog is None:
+            routes = request.headers.get_all("Route")
+            next_hop = NameAddr.parse(routes[0]).uri if routes else request.uri
+        else:
+            next_hop = dialog.next_hop
+        authenticator = authenticator_for(credentials)
+        attempt = None if authenticator is None else authenticator.start_attempt(next_hop.host)
+        sent = SentRequest(self._parts, request, next_hop, user, attempt, dialog)
+        sent.start()
+        return sent
+
+    def send_ack(self, ack: Request, dialog: Dialog) -> None:
+        """Send the ACK of a 2xx, once more each time it is asked for.  It never blocks."""
+        self._check_running()
+        self._parts.clients.send_ack(ack, dialog.next_hop)
+
+    async def find_flow(self, hop: Uri | str, *, size: int = 0) -> Flow:
+        """The flow that a request of *size* bytes to *hop* would take; connections are opened.
+
+        Raises:
+          NoRoute, TransportFailed: as for `send_request`.
+        """
+        self._check_running()
+        servers = await find_servers(self._parts, Uri.parse(hop))
+        transport, remote = servers[0]
+        return await self._parts.transport.flow_for_request(remote, size, transport)
+
+    def reachable_address(self, flow: Flow) -> Address:
+        """Where we listen for what comes back by *flow*: for a Contact."""
+        return self._parts.transport.reachable_address(flow)
+
+    def create_reminder(self, tell: Callable[[], object]) -> Reminder:
+        """Something that calls *tell* at a time that is set later; all share one alarm."""
+        return self._parts.reminders.create(tell)
 
     @asynccontextmanager
     async def _open(self, outgoing: OutgoingRequest) -> AsyncIterator[OutgoingRequest]:

@@ -118,6 +118,21 @@ class Work:
         """
         self._enqueue(fn, args)
 
+    def run_or_push(self, fn: Callable[[*PosArgsT], None], *args: *PosArgsT) -> None:
+        """Run the plain function ``fn(*args)`` in its turn: here and now, if nothing runs or waits.
+
+        For what takes no time, so that handing it to a runner would cost more than doing it.  It
+        is never refused for want of room.  Its exception goes to the error rule in either case.
+        """
+        work = self._living()
+        if work._queue is not None:
+            work._enqueue(fn, args)
+            return
+        try:
+            fn(*args)
+        except Exception as error:
+            work._works._task_failed(work, error)
+
     def push_from_thread(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
         """`push` from a thread that is not trio's.  What is then refused is dropped and counted.
 
