@@ -1,6 +1,7 @@
 """The running stack: service registrar, works, common SIP methods, servicer of what comes in."""
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import (
     ANONYMOUS,
@@ -20,6 +21,7 @@ from ._settings import StackSettings
 from ._stack import Credentials, Stack
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
+from ._unwrap import single_error, unwrapping_single_errors
 
 __all__ = [
     "ANONYMOUS",
@@ -34,6 +36,7 @@ __all__ = [
     "EndpointIdentifier",
     "EndpointKind",
     "IncomingRequest",
+    "LocalContact",
     "OutgoingRequest",
     "SecurityEvent",
     "SecurityEventKind",
@@ -48,4 +51,6 @@ __all__ = [
     "Tokens",
     "Usage",
     "open_stack",
+    "single_error",
+    "unwrapping_single_errors",
 ]

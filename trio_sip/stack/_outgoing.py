@@ -24,6 +24,8 @@ from trio_sip.message import (
 from trio_sip.transaction import ClientTransaction
 from trio_sip.transport import Address, Flow
 
+from ._contact import LocalContact
+
 if TYPE_CHECKING:
     from ._parts import Parts
     from ._tokens import Tokens
@@ -34,6 +36,7 @@ _BACKLOG = 32
 """Provisional responses that wait to be read."""
 
 _ROOM_FOR_VIA = 100
+_ROOM_FOR_CONTACT = 100
 _CHALLENGES = frozenset({401, 407})
 _TRY_ELSEWHERE = frozenset({503})
 
@@ -59,6 +62,8 @@ def create_outgoing(
     from_: NameAddr | str | None,
     to: NameAddr | str | None,
     headers: Iterable[tuple[str, object]],
+    call_id: str | None = None,
+    cseq: int = 1,
 ) -> tuple[Request, Uri]:
     """A request outside of dialogs, and where it goes first.  RFC 3261 section 8.1.1."""
     if method in ("ACK", "CANCEL"):
@@ -71,8 +76,8 @@ def create_outgoing(
         uri.without_headers(),
         from_=sender if sender.tag else sender.with_tag(tokens.tag()),
         to=NameAddr(uri.without_headers()) if to is None else to,
-        call_id=tokens.call_id(),
-        cseq=1,
+        call_id=tokens.call_id() if call_id is None else call_id,
+        cseq=cseq,
         headers=headers,
     )
     # RFC 3261 section 8.1.2: the topmost Route, if there is one, is where it goes.
@@ -95,8 +100,10 @@ class OutgoingRequest:
         next_hop: Uri,
         attempt: AuthenticationAttempt | None,
         dialog: Dialog | None = None,
+        contact: LocalContact | None = None,
     ) -> None:
         self._parts = parts
+        self._contact = contact
         self._next_hop = next_hop
         self._attempt = attempt
         self._transaction: ClientTransaction | None = None
@@ -110,6 +117,9 @@ class OutgoingRequest:
 
         self.request = request
         """The request as it was sent last."""
+
+        self.flow: Flow | None = None
+        """What it was sent on last."""
 
         self.history: list[Response] = []
         """Every response that came, the challenges that were answered included."""
@@ -218,6 +228,8 @@ class OutgoingRequest:
         if self._attempt is not None:
             self._authenticate(self._attempt)
         size = len(bytes(self.request)) + _ROOM_FOR_VIA
+        if self._contact is not None:
+            size += _ROOM_FOR_CONTACT
         while True:
             transport, remote = self._candidates[0]
             try:
@@ -250,6 +262,10 @@ class OutgoingRequest:
         self.request.headers.remove("Via")
         # RFC 3581 section 3: always ask to be answered where we are.
         self.request.headers.insert_first("Via", Via(flow.transport, host, sent_by.port, params))
+        if self._contact is not None:
+            # RFC 3261 section 8.1.1.8: where we can be reached by who got it this way.
+            self.request.headers.set("Contact", self._contact.at(flow.transport, sent_by))
+        self.flow = flow
         self._begun_at = len(self.history)
         self._transaction = parts.clients.begin(self, flow)
 
