@@ -3,7 +3,7 @@
 These are the names most programs need.  The packages below have the rest, each with a door of
 its own: `trio_sip.message`, `trio_sip.auth`, `trio_sip.work`, `trio_sip.transport`,
 `trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.registration`, `trio_sip.stack`,
-`trio_sip.services` and `trio_sip.testing`.
+`trio_sip.services`, `trio_sip.ua` and `trio_sip.testing`.
 """
 
 from __future__ import annotations
@@ -105,6 +105,9 @@ from .transaction import TimerSettings
 # Where messages come from and go to.
 from .transport import Address, Flow, Listen, TransportLimits
 
+# Somebody with an address.
+from .ua import UserAgent, open_user_agent
+
 # What runs one after the other.
 from .work import Work, current_work
 
@@ -174,6 +177,7 @@ __all__ = [
     "TransportFailed",
     "TransportLimits",
     "Uri",
+    "UserAgent",
     "UserOptionsService",
     "Via",
     "Work",
@@ -182,6 +186,7 @@ __all__ = [
     "current_work",
     "open_sqlite_location",
     "open_stack",
+    "open_user_agent",
     "parse_message_untrusted",
     "reason_phrase",
 ]

@@ -17,7 +17,7 @@ from trio_sip._errors import (
 )
 from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import Request
-from trio_sip.stack import open_stack
+from trio_sip.stack import LocalContact, open_stack
 from trio_sip.testing import MemoryNetwork
 from trio_sip.transport import Address
 
@@ -732,3 +732,24 @@ async def test_a_small_request_goes_over_udp(autojump_clock: MockClock) -> None:
         nursery.cancel_scope.cancel()
 
         assert {"UDP"} == {wire.transport for wire in here.network.wires}
+
+
+async def test_a_request_says_where_we_are_in_a_call_that_goes_on(
+    autojump_clock: MockClock,
+) -> None:
+    seen: list[Request] = []
+    async with scene() as here, trio.open_nursery() as nursery:
+        nursery.start_soon(serve, here.alice, lambda request: [answer(request, 200)], seen)
+        async with here.stack.open_request(
+            "REGISTER", TARGET, contact=LocalContact(user="bob"), call_id="same", cseq=7
+        ) as outgoing:
+            await outgoing.final()
+        await here.stack.send_request("OPTIONS", TARGET, contact="<sip:bob@example.com>")
+        nursery.cancel_scope.cancel()
+
+    register, options = seen
+    assert ("same", 7) == (register.call_id, register.cseq.number)
+    assert "<sip:bob@192.0.2.2:5060>" == register["Contact"]
+    assert outgoing.flow is not None
+    assert ALICE == outgoing.flow.remote
+    assert "<sip:bob@example.com>" == options["Contact"]

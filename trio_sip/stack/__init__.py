@@ -2,6 +2,7 @@
 
 from ._authenticate import Authenticator, CheckAuthResult
 from ._authorize import Credentials
+from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import (
     ANONYMOUS,
@@ -23,6 +24,7 @@ from ._settings import StackSettings
 from ._stack import Stack
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
+from ._unwrap import single_error, unwrapping_single_errors
 
 __all__ = [
     "ANONYMOUS",
@@ -38,6 +40,7 @@ __all__ = [
     "EndpointIdentifier",
     "EndpointKind",
     "IncomingRequest",
+    "LocalContact",
     "OutgoingRequest",
     "Reminder",
     "RequestUser",
@@ -55,4 +58,6 @@ __all__ = [
     "Tokens",
     "Usage",
     "open_stack",
+    "single_error",
+    "unwrapping_single_errors",
 ]

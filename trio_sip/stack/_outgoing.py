@@ -21,6 +21,7 @@ from trio_sip.transaction import ClientTransaction
 from trio_sip.transport import Flow
 
 from ._authorize import CHALLENGES, authorize, take_challenge
+from ._contact import LocalContact
 from ._hop import Server, find_servers, put_via
 from ._owner import RequestOwner
 
@@ -34,6 +35,7 @@ _BACKLOG = 32
 """Provisional responses that wait to be read."""
 
 _ROOM_FOR_VIA = 100
+_ROOM_FOR_CONTACT = 100
 _TRY_ELSEWHERE = frozenset({503})
 
 
@@ -45,6 +47,8 @@ def create_outgoing(
     from_: NameAddr | str | None,
     to: NameAddr | str | None,
     headers: Iterable[tuple[str, object]],
+    call_id: str | None = None,
+    cseq: int = 1,
 ) -> tuple[Request, Uri]:
     """A request outside of dialogs, and where it goes first.  RFC 3261 section 8.1.1."""
     if method in ("ACK", "CANCEL"):
@@ -57,8 +61,8 @@ def create_outgoing(
         uri.without_headers(),
         from_=sender if sender.tag else sender.with_tag(tokens.tag()),
         to=NameAddr(uri.without_headers()) if to is None else to,
-        call_id=tokens.call_id(),
-        cseq=1,
+        call_id=tokens.call_id() if call_id is None else call_id,
+        cseq=cseq,
         headers=headers,
     )
     # RFC 3261 section 8.1.2: the topmost Route, if there is one, is where it goes.
@@ -81,8 +85,10 @@ class OutgoingRequest(RequestOwner):
         next_hop: Uri,
         attempt: AuthenticationAttempt | None,
         dialog: Dialog | None = None,
+        contact: LocalContact | None = None,
     ) -> None:
         self._parts = parts
+        self._contact = contact
         self._next_hop = next_hop
         self._attempt = attempt
         self._transaction: ClientTransaction | None = None
@@ -96,6 +102,9 @@ class OutgoingRequest(RequestOwner):
 
         self.request = request
         """The request as it was sent last."""
+
+        self.flow: Flow | None = None
+        """What it was sent on last."""
 
         self.history: list[Response] = []
         """Every response that came, the challenges that were answered included."""
@@ -204,6 +213,8 @@ class OutgoingRequest(RequestOwner):
         if self._attempt is not None:
             authorize(self.request, self._attempt, self._parts.tokens.token())
         size = len(bytes(self.request)) + _ROOM_FOR_VIA
+        if self._contact is not None:
+            size += _ROOM_FOR_CONTACT
         while True:
             transport, remote = self._candidates[0]
             try:
@@ -219,6 +230,11 @@ class OutgoingRequest(RequestOwner):
     def _transmit(self, flow: Flow) -> None:
         parts = self._parts
         put_via(parts, self.request, flow)
+        if self._contact is not None:
+            # RFC 3261 section 8.1.1.8: where we can be reached by who got it this way.
+            address = parts.transport.reachable_address(flow)
+            self.request.headers.set("Contact", self._contact.at(flow.transport, address))
+        self.flow = flow
         self._begun_at = len(self.history)
         self._transaction = parts.clients.begin(self, flow)
 

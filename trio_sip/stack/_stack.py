@@ -17,6 +17,7 @@ from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
 from ._authorize import Credentials, authenticator_for
+from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._hop import find_servers
@@ -184,6 +185,9 @@ class Stack:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        contact: LocalContact | NameAddr | str | None = None,
+        call_id: str | None = None,
+        cseq: int = 1,
         credentials: Credentials | None = None,
     ) -> Response:
         """Send a request and wait for its final response, whatever the status.
@@ -198,6 +202,10 @@ class Stack:
           content_type: of *body*; ``text/plain`` if that is text.
           from_: who we say we are; an anonymous address if left out.
           to: the target, if left out.
+          contact: where we can be reached; a `LocalContact` gets the address that the request
+            is sent from.
+          call_id: a new one, if left out.  A REGISTER keeps that of the one before it.
+          cseq: the number; in a dialog it is the dialog's business, like the Call-ID.
 
         Raises:
           RequestTimedOut: no answer (RFC 3261 treats it as 408).
@@ -217,6 +225,9 @@ class Stack:
             headers=headers,
             from_=from_,
             to=to,
+            contact=contact,
+            call_id=call_id,
+            cseq=cseq,
             credentials=credentials,
         ) as outgoing:
             return await outgoing.final()
@@ -232,6 +243,9 @@ class Stack:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        contact: LocalContact | NameAddr | str | None = None,
+        call_id: str | None = None,
+        cseq: int = 1,
         credentials: Credentials | None = None,
     ) -> AbstractAsyncContextManager[OutgoingRequest]:
         """Like `send_request`, for who wants the provisional responses, too.
@@ -239,6 +253,9 @@ class Stack:
         ``async with stack.open_request(…) as outgoing: async for response in outgoing: …``
         """
         self._check_running()
+        local = contact if isinstance(contact, LocalContact) else None
+        if contact is not None and local is None:
+            headers = [("Contact", contact), *headers]
         if dialog is not None:
             request, next_hop = dialog.create_request(method, headers=headers), dialog.next_hop
         elif target is None:
@@ -246,7 +263,14 @@ class Stack:
         else:
             try:
                 request, next_hop = create_outgoing(
-                    self._parts.tokens, method, target, from_=from_, to=to, headers=headers
+                    self._parts.tokens,
+                    method,
+                    target,
+                    from_=from_,
+                    to=to,
+                    headers=headers,
+                    call_id=call_id,
+                    cseq=cseq,
                 )
             except RemoteProtocolError as error:
                 # Here it is our own side that cannot spell.
@@ -255,7 +279,7 @@ class Stack:
             request.add_body(body, content_type)
         authenticator = authenticator_for(credentials)
         attempt = None if authenticator is None else authenticator.start_attempt(next_hop.host)
-        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog))
+        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog, local))
 
     def start_request(
         self,
