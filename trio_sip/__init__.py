@@ -11,6 +11,8 @@ from __future__ import annotations
 # What can go wrong.
 from ._errors import (
     AuthenticationRejected,
+    CallEnded,
+    CallRejected,
     LocalProtocolError,
     NoRoute,
     Overloaded,
@@ -121,6 +123,8 @@ __all__ = [
     "Binding",
     "Body",
     "CSeq",
+    "CallEnded",
+    "CallRejected",
     "CheckAuthResult",
     "Dialog",
     "DigestAuthenticator",

@@ -141,6 +141,11 @@ class IncomingRequest:
         return current_work()
 
     @property
+    def is_answered(self) -> bool:
+        """Whether a final response was sent, or none is wanted."""
+        return self.state is _ANSWERED or self.transaction is None
+
+    @property
     def to_tag(self) -> str:
         """The tag that we put behind the To of every answer; the same one each time."""
         if self._to_tag is None:

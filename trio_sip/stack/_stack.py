@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVarTuple
 
 import trio
 
@@ -20,7 +28,7 @@ from ._authorize import Credentials, authenticator_for
 from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
-from ._hop import find_servers
+from ._hop import find_servers, find_servers_nowait
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, create_outgoing
 from ._parts import Parts, StackState
@@ -34,6 +42,8 @@ from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
 
 __all__ = ["Stack"]
+
+PosArgsT = TypeVarTuple("PosArgsT")
 
 
 class Stack:
@@ -326,9 +336,45 @@ class Stack:
         transport, remote = servers[0]
         return await self._parts.transport.flow_for_request(remote, size, transport)
 
+    def flow_nowait(self, hop: Uri | str) -> Flow | None:
+        """The same, if it need not be waited for; ``None`` if it must.
+
+        Raises:
+          NoRoute: no transport leads there.
+        """
+        self._check_running()
+        servers = find_servers_nowait(self._parts, Uri.parse(hop))
+        if servers is None:
+            return None
+        transport, remote = servers[0]
+        return self._parts.transport.flow_for_request_nowait(remote, 0, transport)
+
+    def grouped_work(self, key: Hashable) -> Work:
+        """The work of everything with this *key*; there is nothing to close."""
+        return self._parts.works.grouped(key)
+
     def reachable_address(self, flow: Flow) -> Address:
         """Where we listen for what comes back by *flow*: for a Contact."""
         return self._parts.transport.reachable_address(flow)
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """trio's clock, for who asks often."""
+        return self._parts.now
+
+    def start_soon(
+        self, fn: Callable[[*PosArgsT], Awaitable[object]], *args: *PosArgsT, name: str
+    ) -> None:
+        """Run ``fn(*args)`` beside everything else, until the stack closes.
+
+        Its exception ends the stack, so it had better have none.
+        """
+        self._check_running()
+        self._nursery.start_soon(fn, *args, name=name)
+
+    def handler_failed(self, what: str, error: Exception) -> None:
+        """Somebody else's code has failed: it is logged and counted, and raised if we are strict."""
+        self._parts.pipeline.failed(what, error)
 
     def create_reminder(self, tell: Callable[[], object]) -> Reminder:
         """Something that calls *tell* at a time that is set later; all share one alarm."""

@@ -4,6 +4,29 @@
 """
 
 from ._account import Account
+from ._call import Answer, Call, Change, RequestHandler
+from ._call_fork import Fork
+from ._call_incoming import IncomingCall
+from ._call_outgoing import OutgoingCall, Progress
+from ._call_requests import Info
+from ._call_sdp import Sdp
+from ._call_service import CallHandler, Calls
 from ._user_agent import UserAgent, open_user_agent
 
-__all__ = ["Account", "UserAgent", "open_user_agent"]
+__all__ = [
+    "Account",
+    "Answer",
+    "Call",
+    "CallHandler",
+    "Calls",
+    "Change",
+    "Fork",
+    "IncomingCall",
+    "Info",
+    "OutgoingCall",
+    "Progress",
+    "RequestHandler",
+    "Sdp",
+    "UserAgent",
+    "open_user_agent",
+]
