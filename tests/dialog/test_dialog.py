@@ -97,14 +97,19 @@ def test_a_peer_of_rfc_2543_has_no_tag() -> None:
 
 
 @pytest.mark.parametrize("contact", [None, "*"])
-def test_a_dialog_needs_a_contact(contact: str | None) -> None:
+def test_the_dialog_of_a_server_needs_a_contact(contact: str | None) -> None:
     bad = invite(contact=None)
     if contact is not None:
         bad.headers.add("Contact", contact)
     with pytest.raises(RemoteProtocolError, match="Missing Contact"):
         Dialog.as_uas(bad, "b")
-    with pytest.raises(RemoteProtocolError, match="Missing Contact"):
-        Dialog.as_uac(invite(), answered(contact=contact))
+
+
+@pytest.mark.parametrize("contact", [None, "*", "<sip:bad"])
+def test_the_dialog_of_a_client_stays_where_the_request_went(contact: str | None) -> None:
+    dialog = Dialog.as_uac(invite(), answered(contact=contact))
+
+    assert "sip:bob@b.example" == str(dialog.remote_target)
 
 
 def test_a_request_within_follows_loose_routers() -> None:
