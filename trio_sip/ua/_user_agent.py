@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import trio
 
 from trio_sip.message import NameAddr, Params, Response, Uri
+from trio_sip.registration import Contact, RegistrationPace, RegistrationSettings
 from trio_sip.services import OptionsService
 from trio_sip.stack import (
     Credentials,
@@ -20,8 +21,10 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import Listen, Network
 
-from ._account import Account, as_authenticator, as_loose_route, parse_address
+from ._account import Account, as_loose_route, create_account, parse_address
+from ._bindings import fetch_bindings, remove_bindings
 from ._presence import AnswersOptions
+from ._registration import Registration, open_registration
 from ._requests import checked
 from ._texts import MessageHandler, serve_messages
 
@@ -148,6 +151,75 @@ class UserAgent:
         """
         return await self.send_request("OPTIONS", target)
 
+    # -- where it can be reached
+
+    def register(
+        self,
+        expires: int = 3600,
+        *,
+        registrar: Uri | str | None = None,
+        instance: str | None = None,
+        q: float | None = None,
+        contacts: Iterable[NameAddr | str] = (),
+        headers: Iterable[tuple[str, object]] = (),
+        settings: RegistrationSettings | None = None,
+        pace: RegistrationPace | None = None,
+        grace: float = 4.0,
+    ) -> AbstractAsyncContextManager[Registration]:
+        """Be registered for as long as the block runs: ``async with alice.register(): …``
+
+        Entering waits for the first 200.  Inside, the registration is refreshed before it runs
+        out, tried again when the registrar has trouble, and made anew when its connection dies:
+        see `Registration`.  Leaving removes it, for *grace* seconds at most.
+
+        Args:
+          expires: seconds to ask for; a registrar may grant less, or insist on more.
+          registrar: the domain of the address if left out.  It is shown the password.
+          instance: ``urn:uuid:…``, by which the registrar knows this machine again (RFC 5626).
+          q: preference among the contacts, 0 to 1.
+          contacts: others than ours, to be registered with it.
+          headers: more of them for the REGISTER.
+          settings: when to refresh and when to try again.
+          pace: shared among many registrations, lets so many REGISTERs a second go.
+
+        Raises:
+          RequestRejected: the first REGISTER was refused, or a later one was, for good: that is
+            raised in the block.
+          AuthenticationRejected: the credentials were refused, in the same way.
+          RequestTimedOut, TransportFailed, NoRoute: the first REGISTER was not answered.
+          RemoteProtocolError: it was answered 200 without our contact in it.
+          LocalProtocolError: something in the arguments cannot be.
+
+        Cancellation: the block is cancelled first; what has been registered, or may have been,
+        is removed.
+        """
+        return open_registration(
+            self,
+            expires,
+            registrar=registrar,
+            instance=instance,
+            q=q,
+            contacts=contacts,
+            headers=headers,
+            settings=settings,
+            pace=pace,
+            grace=grace,
+        )
+
+    async def bindings(self, registrar: Uri | str | None = None) -> tuple[Contact, ...]:
+        """Everybody who is registered under this address: a REGISTER that changes nothing.
+
+        RFC 3261 section 10.2.3.  Raises as `send_request`.
+        """
+        return await fetch_bindings(self, registrar)
+
+    async def remove_bindings(self, registrar: Uri | str | None = None) -> None:
+        """Remove everybody who is registered under this address, whoever did it.
+
+        RFC 3261 section 10.2.2.  Raises as `send_request`.
+        """
+        await remove_bindings(self, registrar)
+
     # -- what comes
 
     def is_addressed_by(self, uri: Uri) -> bool:
@@ -218,14 +290,12 @@ async def open_user_agent(
         [outbound_proxy] if isinstance(outbound_proxy, NameAddr | Uri | str) else outbound_proxy
     )
     routes = tuple(as_loose_route(proxy) for proxy in proxies)
-    sender = parse_address(address, display_name)
-    account = Account(
-        address=sender,
-        contact_user=sender.uri.user if contact_user is None else contact_user,
+    account = create_account(
+        parse_address(address, display_name),
+        password=password,
+        credentials=credentials,
         outbound_proxy=routes,
-        authenticator=as_authenticator(
-            sender, password, credentials, {sender.uri.host, *(hop.uri.host for hop in routes)}
-        ),
+        contact_user=contact_user,
         user_phone=user_phone,
     )
     listens = [listen] if isinstance(listen, str | Listen) else listen
