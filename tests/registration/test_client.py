@@ -225,7 +225,6 @@ def test_a_refresh_that_is_refused_for_now_leaves_the_binding_and_is_tried_again
     subject.answer(3270.3)
 
     assert REGISTERED is subject.states[-1]
-    assert subject.client.failure is None
     assert pytest.approx(3270.1 + 3600) == subject.client.expires_at
 
 
@@ -272,6 +271,17 @@ def test_waits_grow_with_each_failure_and_end_with_a_success() -> None:
     subject.fail(now + 30, TIMED_OUT)
 
     assert 30 == pytest.approx(subject.client.retry_at - now - 30)
+
+
+def test_a_success_forgets_the_failure() -> None:
+    subject = Subject(3600).registered()
+    subject.wait(3240.0)
+    subject.answer(3240.1, 503)
+    subject.wait(3271.0)
+
+    subject.answer(3271.1)
+
+    assert subject.client.failure is None
 
 
 def test_waits_are_spread_between_their_half_and_their_whole() -> None:
@@ -414,6 +424,28 @@ def test_a_connection_lost_while_the_registrar_wants_peace_leaves_it_in_peace() 
         len(subject.sent),
         subject.client.next_deadline(),
     )
+
+
+def test_connections_that_are_lost_one_after_the_other_are_not_opened_at_once() -> None:
+    subject = Subject(3600).registered()
+    now, waits = 100.0, []
+    for _ in range(4):
+        subject.client.receive_flow_lost(now)
+        subject.wait(now)
+        waits.append(min(subject.client.next_deadline(), now + 9999) - now)
+        if subject.state is not REGISTERING:
+            assert WAITING is subject.state
+            now += waits[-1]
+            subject.wait(now)
+        subject.answer(now)
+        now += 1
+
+    # The first one at once; the later ones after ever longer waits.
+    assert [9999, 30, 60, 120] == waits
+    assert 5 == len(subject.sent)
+    subject.client.receive_flow_lost(now + 121)
+    subject.look()
+    assert 6 == len(subject.sent)
 
 
 # -- leaving

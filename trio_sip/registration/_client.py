@@ -71,6 +71,10 @@ class RegistrationSettings:
     retry_maximum: float = 1800.0
     """RFC 5626 section 4.5: the longest wait that comes of it."""
 
+    stable: float = 120.0
+    """RFC 5626 section 4.5: a connection that is lost so soon after the one before it is not
+    opened anew at once."""
+
     longest_retry_after: float = 86400.0
     """A Retry-After counts for so much at most."""
 
@@ -158,6 +162,8 @@ class RegistrationClient:
         self._sent_at = 0.0
         self._failures = 0
         self._too_brief = 0
+        self._losses = 0
+        self._lost_at = -math.inf
 
     def is_registered(self, now: float) -> bool:
         """Whether the registrar has us, as far as can be known."""
@@ -242,7 +248,14 @@ class RegistrationClient:
 
     def receive_flow_lost(self, now: float) -> None:
         """The connection has ended over which we were registered."""
-        self._take(On.FLOW_LOST, now)
+        self._losses = self._losses + 1 if now - self._lost_at < self._settings.stable else 0
+        self._lost_at = now
+        if not self._losses:
+            self._take(On.FLOW_LOST, now)
+            return
+        delay = self._settings.retry_delay(self._losses, self._dice())
+        self._due[On.RETRY] = max(now + delay, self.retry_at if self.retry_at < math.inf else now)
+        self._take(On.FLOW_LOST_AGAIN, now)
 
     def _receive_success(self, request: Request, response: Response, now: float) -> None:
         contacts = [one for one in request.contacts if isinstance(one, NameAddr)]

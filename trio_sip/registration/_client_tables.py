@@ -74,6 +74,8 @@ class On(enum.Enum):
     FATAL = "no"
 
     FLOW_LOST = "connection lost"
+    FLOW_LOST_AGAIN = "connection lost again"
+    """Soon after the one before it: who comes back at once each time only makes it worse."""
 
 
 class Do(enum.Enum):
@@ -116,6 +118,7 @@ STEPS: Mapping[tuple[RegistrationState, On], tuple[RegistrationState, *tuple[Do,
     (REGISTERED, On.EXPIRY): (REGISTERING, SEND),
     # The registrar cannot reach us any more, and may have forgotten us.
     (REGISTERED, On.FLOW_LOST): (REGISTERING, SEND),
+    (REGISTERED, On.FLOW_LOST_AGAIN): (WAITING,),
     (REGISTERED, On.UNREGISTER): (REMOVING, REMOVE),
     (REFRESHING, On.BOUND): (REGISTERED,),
     (REFRESHING, On.UNBOUND): (WAITING,),
@@ -125,11 +128,13 @@ STEPS: Mapping[tuple[RegistrationState, On], tuple[RegistrationState, *tuple[Do,
     (REFRESHING, On.EXPIRY): (REGISTERING,),
     # What is on its way has lost its way, too, which it will hear of.
     (REFRESHING, On.FLOW_LOST): (REGISTERING,),
+    (REFRESHING, On.FLOW_LOST_AGAIN): (REGISTERING,),
     (REFRESHING, On.UNREGISTER): (LEAVING,),
     (RETRYING, On.REGISTER): (REFRESHING, SEND),
     (RETRYING, On.RETRY): (REFRESHING, SEND),
     (RETRYING, On.EXPIRY): (WAITING,),
     (RETRYING, On.FLOW_LOST): (WAITING,),
+    (RETRYING, On.FLOW_LOST_AGAIN): (WAITING,),
     (RETRYING, On.UNREGISTER): (REMOVING, REMOVE),
     (REGISTERING, On.BOUND): (REGISTERED,),
     (REGISTERING, On.UNBOUND): (WAITING,),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -148,8 +147,7 @@ async def open_registration(
     client = RegistrationClient(
         expires,
         tokens=user_agent.stack.tokens,
-        # Nobody gains by guessing when we come back.
-        dice=random.random,
+        dice=user_agent.stack.tokens.roll,
         settings=settings,
     )
     request = RegistrationRequest(

@@ -12,6 +12,7 @@ import trio
 from trio_sip._errors import SipError
 from trio_sip.message import NameAddr, Params, Response, Uri
 from trio_sip.registration import (
+    RegistrationChanged,
     RegistrationClient,
     RegistrationLost,
     RegistrationPace,
@@ -133,11 +134,11 @@ class RegistrationDriver(Service):
                     nursery.start_soon(self._register, effect, name="REGISTER")
                 case RegistrationLost(error):
                     raise error
-                case _:
-                    self._tell()
+                case RegistrationChanged(state):
+                    self._tell(state)
 
-    def _tell(self) -> None:
-        if self._client.state is RegistrationState.REGISTERED:
+    def _tell(self, state: RegistrationState) -> None:
+        if state is RegistrationState.REGISTERED:
             self.opened.set()
         changed, self.changed = self.changed, trio.Event()
         changed.set()
