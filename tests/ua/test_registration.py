@@ -360,8 +360,9 @@ async def test_a_connection_that_dies_is_opened_and_registered_anew_at_once(
     assert [REGISTERED, REGISTERING, REGISTERED] == states[:3]
 
 
+@pytest.mark.parametrize("seed", range(6))
 async def test_a_connection_that_ends_right_behind_the_answer_is_noticed(
-    autojump_clock: MockClock,
+    seed: int, autojump_clock: MockClock
 ) -> None:
     class Farewell(Script):
         """Says 200 and closes the connection with the same breath."""
@@ -375,7 +376,7 @@ async def test_a_connection_that_ends_right_behind_the_answer_is_noticed(
 
     script = Farewell({})
     async with (
-        MemoryNetwork.open() as network,
+        MemoryNetwork.open(seed=seed) as network,
         open_registrar(network, services=[script]),
         open_alice(network) as alice,
         alice.register(registrar=TCP, grace=1) as registration,
@@ -468,6 +469,57 @@ async def test_a_stack_that_fails_takes_the_registration_along_quietly(
         with pytest.raises(trio.ClosedResourceError):
             async with alice.register():
                 pass
+
+
+# -- challenges
+
+
+async def test_a_proxy_and_a_registrar_that_challenge_are_both_answered(
+    autojump_clock: MockClock,
+) -> None:
+    def challenge(name: str, more: str = "") -> tuple[str, str]:
+        return name, f'Digest realm="{name}", nonce="n{more}", qop="auth"{more}'
+
+    script = Script(
+        {
+            0: refuse(407, challenge("Proxy-Authenticate")),
+            1: refuse(401, challenge("WWW-Authenticate")),
+            4: refuse(
+                401,
+                challenge("WWW-Authenticate", ", stale=true"),
+                challenge("Proxy-Authenticate", ", stale=true"),
+            ),
+        }
+    )
+    async with (
+        MemoryNetwork.open() as network,
+        open_registrar(network, services=[script]),
+        open_alice(network) as alice,
+        alice.register(settings=PUNCTUAL) as registration,
+    ):
+        for _ in range(2):
+            await trio.sleep(3241)
+            assert (REGISTERED, None) == (registration.state, registration.failure)
+
+    # Three until it was registered, one refresh, and one that was challenged for its nonces.
+    assert list(range(1, 8)) == [request.message.cseq.number for request in script.requests]
+    assert 1 == len({request.message.call_id for request in script.requests})
+    for name in ("Authorization", "Proxy-Authorization"):
+        assert [None] == [value for value in script.of(name) if value is None][:1]
+        assert None not in script.of(name)[2:]
+
+
+async def test_a_nonce_that_has_become_stale_is_no_failure(autojump_clock: MockClock) -> None:
+    async with (
+        MemoryNetwork.open() as network,
+        open_registrar(network, guarded=True),
+        open_alice(network) as alice,
+        alice.register() as registration,
+    ):
+        await trio.sleep(7200)
+        assert (REGISTERED, None) == (registration.state, registration.failure)
+
+    assert any(b"stale=true" in wire.data.lower() for wire in network.wires)
 
 
 # -- what is sent
