@@ -56,7 +56,13 @@ from .message import (
 )
 
 # Where users can be reached.
-from .registration import Binding, RegistrarPolicy
+from .registration import (
+    Binding,
+    RegistrarPolicy,
+    RegistrationPace,
+    RegistrationSettings,
+    RegistrationState,
+)
 
 # What plugs into a stack.
 from .services import (
@@ -108,7 +114,7 @@ from .transaction import TimerSettings
 from .transport import Address, Flow, Listen, TransportLimits
 
 # Somebody with an address.
-from .ua import UserAgent, open_user_agent
+from .ua import Registration, UserAgent, open_user_agent
 
 # What runs one after the other.
 from .work import Work, current_work
@@ -161,6 +167,10 @@ __all__ = [
     "ProtocolError",
     "Registrar",
     "RegistrarPolicy",
+    "Registration",
+    "RegistrationPace",
+    "RegistrationSettings",
+    "RegistrationState",
     "RemoteProtocolError",
     "Request",
     "RequestRejected",

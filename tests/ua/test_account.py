@@ -7,10 +7,10 @@ import pytest
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Params, Uri
-from trio_sip.stack import LocalContact
+from trio_sip.stack import Credentials, LocalContact
 from trio_sip.transport import Address
 from trio_sip.ua import Account
-from trio_sip.ua._account import as_authenticator, as_loose_route, parse_address
+from trio_sip.ua._account import as_loose_route, create_account, parse_address
 
 ALICE = NameAddr.parse('"Alice" <sip:alice@example.com>')
 ACCOUNT = Account(address=ALICE, contact_user="alice")
@@ -141,23 +141,41 @@ def test_an_address_is_a_sip_uri(address: str) -> None:
         parse_address(address, None)
 
 
-def test_a_password_is_shown_to_its_own_hosts_only() -> None:
-    authenticator = as_authenticator(ALICE, "secret", None, ["example.com"])
+def account(
+    address: NameAddr = ALICE, password: str | None = None, credentials: Credentials | None = None
+) -> Account:
+    return create_account(
+        address,
+        password=password,
+        credentials=credentials,
+        outbound_proxy=(NameAddr.parse("<sip:proxy;lr>"),),
+        contact_user=None,
+        user_phone=False,
+    )
 
-    assert isinstance(authenticator, OutboundAuthenticator)
-    assert [] != authenticator._credentials_for("any", "example.com")
-    assert [] == authenticator._credentials_for("any", "192.0.2.9")
+
+def test_a_password_is_shown_to_its_own_hosts_only() -> None:
+    alice = account(password="secret")
+
+    def shown(to: str, alice: Account = alice) -> bool:
+        assert alice.authenticator is not None
+        return [] != alice.authenticator._credentials_for("any", to)
+
+    assert (True, True, False) == (shown("example.com"), shown("proxy"), shown("192.0.2.9"))
+    assert shown("192.0.2.9", alice.trusting("192.0.2.9"))
+    assert alice is alice.trusting("PROXY")
+    assert "secret" not in repr(alice)
 
 
 def test_credentials_of_any_kind_make_an_authenticator() -> None:
     credential = OutboundCredential(PlainSecret("alice", "secret"), realm="example.com")
     ready = OutboundAuthenticator([credential])
 
-    assert ready is as_authenticator(ALICE, None, ready, [])
-    assert isinstance(as_authenticator(ALICE, None, credential, []), OutboundAuthenticator)
-    assert isinstance(as_authenticator(ALICE, None, [credential], []), OutboundAuthenticator)
-    assert as_authenticator(ALICE, None, None, []) is None
+    assert ready is account(credentials=ready).authenticator
+    assert isinstance(account(credentials=credential).authenticator, OutboundAuthenticator)
+    assert isinstance(account(credentials=[credential]).authenticator, OutboundAuthenticator)
+    assert account().authenticator is None
     with pytest.raises(LocalProtocolError):
-        as_authenticator(ALICE, "secret", credential, [])
+        account(password="secret", credentials=credential)
     with pytest.raises(LocalProtocolError):
-        as_authenticator(NameAddr.parse("sip:example.com"), "secret", None, ["example.com"])
+        account(NameAddr.parse("sip:example.com"), "secret")

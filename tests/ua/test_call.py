@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from trio_sip._errors import CallEnded, CallRejected, LocalProtocolError, RequestTimedOut
-from trio_sip.message import Uri
+from trio_sip.message import Response, Uri
 from trio_sip.sdp import Direction
 from trio_sip.session import SessionState, Side
 from trio_sip.ua import IncomingCall
@@ -161,12 +161,11 @@ async def test_a_refusal_that_was_caught_is_not_raised_again(autojump_clock: Moc
     async def refuse(call: IncomingCall) -> None:
         await call.reject()
 
-    async with alice_and_bob(refuse) as (alice, _, _net):
-        async with alice.call(BOB, OFFER) as call:
-            with pytest.raises(CallRejected):
-                await call.answered()
-            with pytest.raises(CallRejected):
-                await call.answered()
+    async with alice_and_bob(refuse) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+        with pytest.raises(CallRejected):
+            await call.answered()
+        with pytest.raises(CallRejected):
+            await call.answered()
 
 
 @pytest.mark.parametrize("answers", [False, True])
@@ -404,6 +403,7 @@ async def test_while_a_user_agent_drains_new_calls_get_503_and_old_ones_go_on(
             with pytest.raises(CallRejected, match="503") as caught:
                 async with alice.call(BOB, OFFER) as late:
                     await late.answered()
+            assert isinstance(caught.value.response, Response)
             assert "5" == caught.value.response["Retry-After"]
             assert call.ended is None
         await trio.sleep(1)
@@ -424,11 +424,10 @@ async def test_a_refusal_of_a_call_without_a_block_stays_with_it(autojump_clock:
     async def refuse(call: IncomingCall) -> None:
         await call.reject()
 
-    async with alice_and_bob(refuse) as (alice, _, _net):
-        async with trio.open_nursery() as nursery:
-            call = await alice.start_call(nursery, BOB, OFFER)
-            with pytest.raises(CallRejected):
-                await call.answered()
+    async with alice_and_bob(refuse) as (alice, _, _net), trio.open_nursery() as nursery:
+        call = await alice.start_call(nursery, BOB, OFFER)
+        with pytest.raises(CallRejected):
+            await call.answered()
 
 
 async def test_hold_and_resume_change_what_both_know(autojump_clock: MockClock) -> None:
@@ -444,14 +443,13 @@ async def test_hold_and_resume_change_what_both_know(autojump_clock: MockClock) 
             directions.append(call.local_sdp.media[0].direction)
         await trio.sleep_forever()
 
-    async with alice_and_bob(talk) as (alice, _, _net):
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
-            await trio.sleep(12)
-            await call.hold()
-            await trio.sleep(10)
-            await call.resume()
-            await trio.sleep(10)
+    async with alice_and_bob(talk) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+        await call.answered()
+        await trio.sleep(12)
+        await call.hold()
+        await trio.sleep(10)
+        await call.resume()
+        await trio.sleep(10)
 
     both, out, in_ = Direction.SENDRECV, Direction.SENDONLY, Direction.RECVONLY
     assert [both, both, out, in_, both, both] == directions
@@ -528,16 +526,15 @@ async def test_infos_and_texts_are_read_by_whoever_asks_for_them(autojump_clock:
         async for text in call.texts():
             seen.append(text.body)
 
-    async with alice_and_bob(listen) as (alice, _, _net):
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
-            await call.info("fine", package="weather")
-            await call.info("<x/>", "text/xml")
-            await call.request("MESSAGE", b"hello", content_type="text/plain")
-            with pytest.raises(Exception, match="469"):
-                await call.info("?", package="unknown")
-            options = await call.request("OPTIONS")
-            assert "INVITE" in options["Allow"]
+    async with alice_and_bob(listen) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+        await call.answered()
+        await call.info("fine", package="weather")
+        await call.info("<x/>", "text/xml")
+        await call.send_request("MESSAGE", b"hello", content_type="text/plain")
+        with pytest.raises(Exception, match="469"):
+            await call.info("?", package="unknown")
+        options = await call.send_request("OPTIONS")
+        assert "INVITE" in options["Allow"]
 
     assert [(b"fine", "text/plain", "weather"), (b"<x/>", "text/xml", None), b"hello"] == seen
 
@@ -552,7 +549,7 @@ async def test_what_nobody_handles_within_a_call_is_answered(
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
             with pytest.raises(Exception, match=str(status)):
-                await call.request(method, headers=[("Event", "x")])
+                await call.send_request(method, headers=[("Event", "x")])
             assert call.ended is None
 
 
@@ -565,9 +562,8 @@ async def test_a_handler_for_a_method_answers_its_requests(autojump_clock: MockC
         call.set_handler("REFER", take)
         await answer_and_wait(call)
 
-    async with alice_and_bob(talk) as (alice, _, _net):
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
-            response = await call.request("REFER", headers=[("Refer-To", "<sip:carol@x>")])
+    async with alice_and_bob(talk) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+        await call.answered()
+        response = await call.send_request("REFER", headers=[("Refer-To", "<sip:carol@x>")])
 
     assert 202 == response.status

@@ -9,7 +9,7 @@ import trio
 
 from trio_sip._errors import NoRoute, RemoteProtocolError, TransportFailed
 from trio_sip.dialog import Dialog
-from trio_sip.message import CSeq, Request, Response, Uri, create_cancel
+from trio_sip.message import Request, Response, Uri, create_cancel
 from trio_sip.transaction import ClientTransaction, ServerTransaction, Transaction
 from trio_sip.transport import Flow
 
@@ -46,20 +46,6 @@ class _Nobody:
     def request_leaves(self, sent: SentRequest, flow: Flow) -> None: ...
     def receive_response(self, sent: SentRequest, response: Response) -> None: ...
     def receive_failure(self, sent: SentRequest, error: Exception) -> None: ...
-
-
-def acknowledging(invite: Request, bye: Request) -> Request:
-    """The ACK for a 2xx to *invite*, by the way that *bye* takes.  RFC 3261 section 13.2.2.4."""
-    ack = Request("ACK", bye.target)
-    for name in ("Route", "Max-Forwards", "From", "To", "Call-ID"):
-        for value in bye.headers.get_all(name):
-            ack.headers.add(name, value)
-    ack.headers.add("CSeq", CSeq(invite.cseq.number, "ACK"))
-    # "the ACK MUST contain the same credentials as the INVITE".
-    for name in ("Authorization", "Proxy-Authorization"):
-        for value in invite.headers.get_all(name):
-            ack.headers.add(name, value)
-    return ack
 
 
 class Clients:
@@ -152,12 +138,8 @@ class Clients:
         if isinstance(owner, RequestOwner):
             for service in self._parts.services.for_responses:
                 self._parts.pipeline.call_hook(service.on_response, response, owner.request)
-            if owner.dialog is not None:
-                try:
-                    owner.dialog.receive_response(response)
-                except RemoteProtocolError:
-                    # A Contact that cannot be read moves no target.
-                    self._parts.counters.faulty_responses += 1
+            if owner.dialog is not None and type(owner) is not SentRequest:
+                owner.dialog.receive_response(response)
             owner.receive_response(response)
         elif isinstance(owner, _Abandoned):
             # Only now: an unattended INVITE that nothing comes back for would not end by itself
@@ -183,7 +165,12 @@ class Clients:
     def stray_response(self, response: Response, transaction: ClientTransaction | None) -> None:
         """A response nobody waits for.  Only a call that somebody took is answered."""
         self._parts.counters.stray_responses += 1
-        if transaction is not None and isinstance(transaction.owner, _Abandoned):
+        if transaction is None:
+            return
+        if type(transaction.owner) is SentRequest:
+            # Its user has been told a refusal, and this is another branch of the fork.
+            transaction.owner = _Abandoned(transaction.owner.request)
+        if isinstance(transaction.owner, _Abandoned):
             self._decline(transaction.owner, response)
 
     def _decline(self, abandoned: _Abandoned, response: Response) -> None:
@@ -195,13 +182,13 @@ class Clients:
         try:
             dialog = Dialog.as_uac(request, response)
         except RemoteProtocolError:
-            # Nobody knows where to say it.
+            # Its Record-Route cannot be read, so nobody knows by which way to say it.
             self._parts.counters.faulty_responses += 1
             return
-        bye = dialog.create_request("BYE")
-        self.send_ack(acknowledging(request, bye), dialog.next_hop)
+        self.send_ack(dialog.create_ack(request), dialog.next_hop)
         if response.to.tag not in abandoned.parted:
             abandoned.parted.add(response.to.tag)
+            bye = dialog.create_request("BYE")
             sent = SentRequest(self._parts, bye, dialog.next_hop, _Nobody(), None, dialog)
             sent.start()
 

@@ -89,6 +89,7 @@ class OutgoingRequest(RequestOwner):
     ) -> None:
         self._parts = parts
         self._contact = contact
+        self._other_contacts = request.headers.get_all("Contact")
         self._next_hop = next_hop
         self._attempt = attempt
         self._transaction: ClientTransaction | None = None
@@ -234,6 +235,8 @@ class OutgoingRequest(RequestOwner):
             # RFC 3261 section 8.1.1.8: where we can be reached by who got it this way.
             address = parts.transport.reachable_address(flow)
             self.request.headers.set("Contact", self._contact.at(flow.transport, address))
+            for other in self._other_contacts:
+                self.request.headers.add("Contact", other)
         self.flow = flow
         self._begun_at = len(self.history)
         self._transaction = parts.clients.begin(self, flow)

@@ -54,6 +54,11 @@ class Tokens:
         data = text.encode("utf-8", "surrogateescape")
         return hashlib.blake2b(data, key=self._key, digest_size=_BYTES).hexdigest()
 
+    def roll(self) -> float:
+        """A number from 0 to 1 at random, for waits that must not be everybody's."""
+        digest = hashlib.blake2b(next(self._source).encode(), digest_size=_BYTES).digest()
+        return int.from_bytes(digest) / (1 << 8 * _BYTES)
+
     def call_id(self) -> str:
         """For a Call-ID; it names no host, so that it tells nobody our address."""
         return next(self._source) + next(self._source)

@@ -1,6 +1,7 @@
 """The user agent: somebody with an address, as blocks and one-liners.
 
-`open_user_agent` runs one, on a stack of its own or on yours.
+`open_user_agent` runs one, on a stack of its own or on yours.  A `Registration` lasts as long as
+the block that `UserAgent.register` opens.
 """
 
 from ._account import Account
@@ -11,6 +12,7 @@ from ._call_outgoing import OutgoingCall, Progress
 from ._call_requests import Info
 from ._call_sdp import Sdp
 from ._call_service import CallHandler, Calls
+from ._registration import Registration
 from ._user_agent import UserAgent, open_user_agent
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Info",
     "OutgoingCall",
     "Progress",
+    "Registration",
     "RequestHandler",
     "Sdp",
     "UserAgent",

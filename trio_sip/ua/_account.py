@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
@@ -11,7 +9,7 @@ from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Params, Uri
 from trio_sip.stack import Credentials, LocalContact
 
-__all__ = ["Account", "as_authenticator", "as_loose_route", "parse_address"]
+__all__ = ["Account", "as_loose_route", "create_account", "parse_address"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +28,12 @@ class Account:
     authenticator: OutboundAuthenticator | None = attrs.field(default=None, repr=False)
     """Answers challenges, and remembers their nonces."""
 
+    secret: PlainSecret | None = attrs.field(default=None, repr=False)
+    """The password, if the authenticator was made of it."""
+
+    trusted: frozenset[str] = frozenset()
+    """The hosts that the password is shown to."""
+
     user_phone: bool = False
     """Say ``;user=phone`` where a user part is a number."""
 
@@ -43,6 +47,19 @@ class Account:
         """What tells user agents of one stack apart, for names of services."""
         uri = self.address.uri
         return str(uri) if uri.user == self.contact_user else f"{uri} as {self.contact_user}"
+
+    def trusting(self, *hosts: str) -> Account:
+        """The same account, whose password is shown to *hosts*, too."""
+        trusted = self.trusted | {host.lower() for host in hosts}
+        if self.secret is None or trusted == self.trusted:
+            return self
+        return attrs.evolve(
+            self,
+            trusted=trusted,
+            authenticator=OutboundAuthenticator(
+                [OutboundCredential(self.secret, next_hops=trusted)]
+            ),
+        )
 
     def from_(self) -> NameAddr:
         """The From of a request, but for its tag."""
@@ -125,22 +142,40 @@ def parse_address(address: NameAddr | Uri | str, display_name: str | None) -> Na
     return NameAddr(parsed.uri.without_headers(), name)
 
 
-def as_authenticator(
+def create_account(
     address: NameAddr,
+    *,
     password: str | None,
     credentials: Credentials | None,
-    hosts: Iterable[str],
-) -> OutboundAuthenticator | None:
-    """What answers challenges: a password is shown to *hosts* and to nobody else."""
+    outbound_proxy: tuple[NameAddr, ...],
+    contact_user: str | None,
+    user_phone: bool,
+) -> Account:
+    """An account; a password is shown to its domain and its proxies, and to nobody else.
+
+    Raises:
+      LocalProtocolError: a password and credentials, or a password for nobody.
+    """
+    user = address.uri.user
     if password is not None and credentials is not None:
         raise LocalProtocolError("give a password or credentials, not both")
-    if password is not None:
-        user = address.uri.user
-        if user is None:
-            raise LocalProtocolError("a password needs an address with a user part")
-        credentials = OutboundCredential(PlainSecret(user, password), next_hops=hosts)
-    if isinstance(credentials, OutboundCredential):
-        credentials = (credentials,)
+    if password is not None and user is None:
+        raise LocalProtocolError("a password needs an address with a user part")
+    account = Account(
+        address=address,
+        contact_user=user if contact_user is None else contact_user,
+        outbound_proxy=outbound_proxy,
+        authenticator=as_authenticator(credentials),
+        secret=None if password is None or user is None else PlainSecret(user, password),
+        user_phone=user_phone,
+    )
+    return account.trusting(address.uri.host, *(hop.uri.host for hop in outbound_proxy))
+
+
+def as_authenticator(credentials: Credentials | None) -> OutboundAuthenticator | None:
+    """Whatever was given as credentials, as one thing that remembers nonces."""
     if credentials is None or isinstance(credentials, OutboundAuthenticator):
         return credentials
-    return OutboundAuthenticator(tuple(credentials))
+    if isinstance(credentials, OutboundCredential):
+        credentials = (credentials,)
+    return OutboundAuthenticator(credentials)

@@ -271,7 +271,7 @@ class Call:
         self._check_alive("start_soon")
         if self._tasks is None:
             self._tasks = CallTasks(self.stack, self._task_failed)
-        self._tasks.start(fn, args, name or getattr(fn, "__qualname__", "task of a call"))
+        self._tasks.start(fn, args, "task of a call" if name is None else name)
 
     def _task_failed(self, error: BaseException) -> None:
         if self._failure is None:
@@ -343,7 +343,7 @@ class Call:
             raise LocalProtocolError(f"{what}: the call has no session description of ours")
         return await self.reinvite(held(self._wanted, self._local, hold))
 
-    async def request(
+    async def send_request(
         self,
         method: str,
         body: bytes = b"",
@@ -371,7 +371,7 @@ class Call:
         package: str | None = None,
         headers: Headers = (),
     ) -> Response:
-        """Send an INFO, RFC 6086.  Raises as `request`."""
+        """Send an INFO, RFC 6086.  Raises as `send_request`."""
         if package is not None:
             headers = [
                 *headers,
@@ -381,7 +381,7 @@ class Call:
         data = body.encode() if isinstance(body, str) else body
         if data and content_type is None:
             content_type = "text/plain"
-        return await self.request("INFO", data, content_type=content_type, headers=headers)
+        return await self.send_request("INFO", data, content_type=content_type, headers=headers)
 
     async def send_dtmf(self, digits: str, *, milliseconds: int = 160) -> None:
         """Press keys: one INFO with ``application/dtmf-relay`` for each, each answered.
@@ -391,7 +391,7 @@ class Call:
           milliseconds: how long each is said to be held.
 
         Raises:
-          LocalProtocolError: something is no key.  The rest as `request`.
+          LocalProtocolError: something is no key.  The rest as `send_request`.
         """
         keys = digits.upper()
         if not keys or keys.strip("0123456789*#ABCD"):

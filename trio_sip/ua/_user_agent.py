@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import trio
 
 from trio_sip.message import NameAddr, Params, Response, Uri
+from trio_sip.registration import Contact, RegistrationPace, RegistrationSettings
 from trio_sip.services import OptionsService
 from trio_sip.session import SessionSettings
 from trio_sip.stack import (
@@ -21,12 +22,12 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import Listen, Network
 
-from ._account import Account, as_authenticator, as_loose_route, parse_address
-from ._call_fork import Fork
-from ._call_outgoing import OutgoingCall
-from ._call_sdp import Sdp
-from ._call_service import CallHandler, Calls
+from ._account import Account, as_loose_route, create_account, parse_address
+from ._bindings import fetch_bindings, remove_bindings
+from ._call_agent import CallingAgent
+from ._call_service import Calls
 from ._presence import AnswersOptions
+from ._registration import Registration, open_registration
 from ._requests import checked
 from ._texts import MessageHandler, serve_messages
 
@@ -35,7 +36,7 @@ __all__ = ["UserAgent", "open_user_agent"]
 Route = NameAddr | Uri | str
 
 
-class UserAgent:
+class UserAgent(CallingAgent):
     """Somebody with an address, who sends requests in its name and takes those to it.
 
     Made by `open_user_agent`.
@@ -47,11 +48,8 @@ class UserAgent:
         self.stack: Stack = stack
         """The stack it runs on."""
 
-        self.account: Account = account
-        """Its address, route and credentials."""
-
-        self.calls: Calls = Calls(self, call_settings, limit=call_limit)
-        """The service that takes and makes its calls."""
+        self.account = account
+        self.calls = Calls(self, call_settings, limit=call_limit)
 
         self.service_route: tuple[NameAddr, ...] = ()
         """The way that its registrar wants requests to take (RFC 3608)."""
@@ -158,126 +156,74 @@ class UserAgent:
         """
         return await self.send_request("OPTIONS", target)
 
-    # -- calls
+    # -- where it can be reached
 
-    def call(
+    def register(
         self,
-        target: Uri | str,
-        offer: Sdp | None = None,
+        expires: int = 3600,
         *,
+        registrar: Uri | str | None = None,
+        instance: str | None = None,
+        q: float | None = None,
+        contacts: Iterable[NameAddr | str] = (),
         headers: Iterable[tuple[str, object]] = (),
-        from_: NameAddr | str | None = None,
-        to: NameAddr | str | None = None,
-        redirections: int = 0,
+        settings: RegistrationSettings | None = None,
+        pace: RegistrationPace | None = None,
         grace: float = 4.0,
-    ) -> OutgoingCall:
-        """Call somebody: ``async with ua.call("sip:bob@example.com", offer) as call: …``.
+    ) -> AbstractAsyncContextManager[Registration]:
+        """Be registered for as long as the block runs: ``async with alice.register(): …``
 
-        The block is the call.  Entering it sends the INVITE, and leaving it, for whatever reason,
-        sends CANCEL or BYE, or nothing if the call is over; when the other side hangs up, the
-        block is cancelled and left quietly, and ``call.ended_by`` and ``call.reason`` tell why.
+        Entering waits for the first 200.  Inside, the registration is refreshed before it runs
+        out, tried again when the registrar has trouble, and made anew when its connection dies:
+        see `Registration`.  Leaving removes it, for *grace* seconds at most.
 
         Args:
-          offer: our session description; without one they are asked for theirs.
-          headers: more of them for the INVITE.
-          from_: who calls, if it is not this user; challenges are answered in its name still.
-          to: whom we call, if it is not who is at *target*.
-          redirections: how many 3xx responses to follow.
-          grace: seconds in which the goodbye may be answered when the block is left.
+          expires: seconds to ask for; a registrar may grant less, or insist on more.
+          registrar: the domain of the address if left out.  It is shown the password.
+          instance: ``urn:uuid:…``, by which the registrar knows this machine again (RFC 5626).
+          q: preference among the contacts, 0 to 1.
+          contacts: others than ours, to be registered with it.
+          headers: more of them for the REGISTER.
+          settings: when to refresh and when to try again.
+          pace: shared among many registrations, lets so many REGISTERs a second go.
 
         Raises:
-          LocalProtocolError: *target* is no URI.  What entering and waiting raise is said at
-            `OutgoingCall.start` and `OutgoingCall.answered`; what nobody has waited for leaves
-            the block.
+          RequestRejected: the first REGISTER was refused, or a later one was, for good: that is
+            raised in the block.
+          AuthenticationRejected: the credentials were refused, in the same way.
+          RequestTimedOut, TransportFailed, NoRoute: the first REGISTER was not answered.
+          RemoteProtocolError: it was answered 200 without our contact in it.
+          LocalProtocolError: something in the arguments cannot be.
+
+        Cancellation: the block is cancelled first; what has been registered, or may have been,
+        is removed.
         """
-        return OutgoingCall(
-            self.calls,
-            self.account.target(target),
-            offer,
+        return open_registration(
+            self,
+            expires,
+            registrar=registrar,
+            instance=instance,
+            q=q,
+            contacts=contacts,
             headers=headers,
-            from_=None if from_ is None else parse_address(from_, None),
-            to=None if to is None else parse_address(to, None),
-            redirections=redirections,
+            settings=settings,
+            pace=pace,
             grace=grace,
         )
 
-    def fork(
-        self,
-        targets: Iterable[Uri | str],
-        offer: Sdp | None = None,
-        *,
-        headers: Iterable[tuple[str, object]] = (),
-        grace: float = 4.0,
-    ) -> Fork:
-        """Call several targets at once; whoever answers first has the call.
+    async def bindings(self, registrar: Uri | str | None = None) -> tuple[Contact, ...]:
+        """Everybody who is registered under this address: a REGISTER that changes nothing.
 
-        ``async with ua.fork(targets, offer) as call: …`` waits for the first answer when it is
-        entered, and is then the block of that call.  The others are told that it was completed
-        elsewhere.  Arguments as `call`; errors as `Fork.__aenter__`.
+        RFC 3261 section 10.2.3.  Raises as `send_request`.
         """
-        headers = tuple(headers)
-        return Fork([self.call(one, offer, headers=headers, grace=grace) for one in targets])
+        return await fetch_bindings(self, registrar)
 
-    async def start_call(
-        self,
-        nursery: trio.Nursery,
-        target: Uri | str,
-        offer: Sdp | None = None,
-        *,
-        headers: Iterable[tuple[str, object]] = (),
-        from_: NameAddr | str | None = None,
-        to: NameAddr | str | None = None,
-        redirections: int = 0,
-        grace: float = 4.0,
-    ) -> OutgoingCall:
-        """The same without a block: the call lives in *nursery*, until `OutgoingCall.aclose`.
+    async def remove_bindings(self, registrar: Uri | str | None = None) -> None:
+        """Remove everybody who is registered under this address, whoever did it.
 
-        What becomes of it, `OutgoingCall.answered` tells; an error of its own tasks leaves by
-        the nursery.  Arguments and errors as `call`.
+        RFC 3261 section 10.2.2.  Raises as `send_request`.
         """
-        call = self.call(
-            target,
-            offer,
-            headers=headers,
-            from_=from_,
-            to=to,
-            redirections=redirections,
-            grace=grace,
-        )
-        await nursery.start(call._live, name=f"call {target}")
-        return call
-
-    async def serve_calls(
-        self,
-        handler: CallHandler,
-        *,
-        grace: float = 4.0,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Run *handler* for each call that comes, in a task of its own, until cancelled.
-
-        When the handler returns, the call is ended: with BYE, or 480 if it was not answered.
-        When the caller hangs up or gives up, the handler is cancelled.  An error in it that is
-        not about the other side is answered 500 (or ends the call), is logged and counted, and
-        harms nobody else; in a strict stack it leaves this function.
-
-        Args:
-          handler: called with the `IncomingCall`.
-          grace: seconds in which the goodbye may be answered when a handler has ended.
-
-        Raises:
-          LocalProtocolError: the calls to this user are being served already.
-
-        Cancellation: all calls are ended, and their goodbyes said, before it returns.
-        """
-        await self.calls.serve(handler, grace=grace, task_status=task_status)
-
-    async def drain(self) -> None:
-        """Refuse new calls with 503 from now on, and wait until those that came have ended.
-
-        Cancellation: new calls are refused still.
-        """
-        await self.calls.drain()
+        await remove_bindings(self, registrar)
 
     # -- what comes
 
@@ -354,14 +300,12 @@ async def open_user_agent(
         [outbound_proxy] if isinstance(outbound_proxy, NameAddr | Uri | str) else outbound_proxy
     )
     routes = tuple(as_loose_route(proxy) for proxy in proxies)
-    sender = parse_address(address, display_name)
-    account = Account(
-        address=sender,
-        contact_user=sender.uri.user if contact_user is None else contact_user,
+    account = create_account(
+        parse_address(address, display_name),
+        password=password,
+        credentials=credentials,
         outbound_proxy=routes,
-        authenticator=as_authenticator(
-            sender, password, credentials, {sender.uri.host, *(hop.uri.host for hop in routes)}
-        ),
+        contact_user=contact_user,
         user_phone=user_phone,
     )
     listens = [listen] if isinstance(listen, str | Listen) else listen
