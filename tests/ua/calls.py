@@ -9,7 +9,7 @@ import trio
 
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import SessionSettings
-from trio_sip.stack import Stack, Tokens
+from trio_sip.stack import Tokens
 from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import CallHandler, IncomingCall, UserAgent, open_user_agent
 
@@ -75,11 +75,15 @@ async def alice_and_bob(
         ):
             if handler is not None:
                 await nursery.start(bob.serve_calls, handler)
-            yield alice, bob, net
-            # Twice 64*T1, for what begins its goodbye when the other has given up.
-            await trio.sleep(4 * _LONGEST)
-            nothing_is_left(alice, bob)
-            nursery.cancel_scope.cancel()
+            try:
+                yield alice, bob, net
+            finally:
+                # Twice 64*T1, for what begins its goodbye when the other has given up, and twice
+                # for what remembers copies.
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(4 * _LONGEST)
+                nothing_is_left(alice, bob)
+                nursery.cancel_scope.cancel()
         assert 0 == net.open_sockets
 
 
@@ -106,8 +110,3 @@ async def answer_and_wait(call: IncomingCall) -> None:
     await call.answer(call.offer.answer(5000))
     await trio.sleep_forever()
 
-
-def is_quiet(stack: Stack) -> bool:
-    """Whether a stack has nothing going on."""
-    statistics = stack.statistics()
-    return statistics.dialogs == 0 and statistics.transactions.clients == 0
