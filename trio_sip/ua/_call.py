@@ -575,6 +575,7 @@ class Call:
         if isinstance(event, PrackReceived) and (
             description is None or description.role is not DescriptionRole.OFFER
         ):
+            self._remote = description or self._remote
             return
         if self._changes is None:
             self._accept(event.request, description, None)

@@ -23,6 +23,7 @@ from trio_sip.sdp import SessionDescription
 from trio_sip.session import (
     Answered,
     Description,
+    DescriptionRole,
     Ended,
     OutgoingSession,
     Progressed,
@@ -277,6 +278,8 @@ class OutgoingCall(Call):
             if self._early is None:
                 self._early = {}
             self._early[event.dialog.id] = progress
+            if event.description.role is DescriptionRole.ANSWER:
+                self._remote = event.description
         self._progress.append(progress)
         self._notify()
 

@@ -39,7 +39,7 @@ class Redirections:
 
     def __init__(self, first: Uri, hops: int) -> None:
         self._hops = hops
-        self._seen = [first]
+        self._seen = {str(first)}
         self._waiting: list[Uri] = []
 
     def next_target(self, status: int, response: Response | None) -> Uri | None:
@@ -52,8 +52,10 @@ class Redirections:
             self._waiting[:0] = targets_of(response)
         while self._waiting:
             target = self._waiting.pop(0).without_headers()
-            # "MUST NOT be included in the target set more than once"
-            if target not in self._seen:
-                self._seen.append(target)
+            # "MUST NOT add any given URI to the target set more than once".  They are compared as
+            # they are written: by the rules of section 19.1.4 two targets that differ in an
+            # unknown parameter would be one, and what goes in circles ends with the hops.
+            if (text := str(target)) not in self._seen:
+                self._seen.add(text)
                 return target
         return None
