@@ -247,6 +247,10 @@ class SentRequest(RequestOwner):
             if self._at is not _ANSWERED:
                 self._at = _ANSWERED
                 self._parts.clients.end(self)
+                if self.request.method != "INVITE" and self._transaction is not None:
+                    # It goes on for a while, and need not keep a whole call alive meanwhile.
+                    self._transaction.owner = None
+                    self._transaction = None
             self._user.receive_response(self, response)
 
     def _answer(self, response: Response) -> bool:

@@ -641,8 +641,9 @@ class Call:
         """End the call and wait, for a while, until everybody knows."""
         if self.ended is None:
             self._end(status)
-        if self._tasks is not None:
-            await self._tasks.stop()
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            await tasks.stop()
         if not self._leg.terminated:
             with trio.move_on_after(self.grace, shield=True):
                 while not self._leg.terminated:

@@ -39,7 +39,7 @@ from trio_sip.stack import (
 from trio_sip.transport import Flow
 from trio_sip.work import Work
 
-__all__ = ["Leg", "LegUser"]
+__all__ = ["NOBODY", "Leg", "LegUser"]
 
 _INFINITY = float("inf")
 _ANSWERED = AnswerState.ANSWERED
@@ -51,6 +51,15 @@ class LegUser(Protocol):
 
     def receive_event(self, leg: Leg, event: Any) -> None:
         """An effect of the session that is for its user."""
+
+
+class _Nobody:
+    """The user of a leg that has none, not yet or no longer."""
+
+    def receive_event(self, leg: Leg, event: object) -> None: ...
+
+
+NOBODY = _Nobody()
 
 
 class Leg:
@@ -135,6 +144,8 @@ class Leg:
                         do(self, effect)
         finally:
             self._busy = False
+        if self.forgotten:
+            return
         due = session.next_deadline()
         reminder = self._reminder
         if reminder is not None:
@@ -198,6 +209,12 @@ class Leg:
             request.leave()
         self._received.clear()
         self.user.receive_event(self, effect)
+        # What is over is freed at once, and not when the collector comes by: these are circles.
+        self.user = NOBODY
+        self.invite = None
+        if self._reminder is not None:
+            self._reminder.set(_INFINITY)
+            self._reminder = None
 
     # -- what comes, from the listener's task or the alarm's: each waits for its turn
 

@@ -13,6 +13,7 @@ import trio
 from trio_sip._errors import (
     CallEnded,
     CallRejected,
+    LocalProtocolError,
     NoRoute,
     RequestTimedOut,
     TransportFailed,
@@ -57,9 +58,12 @@ class Progress:
     """The early dialog that it belongs to; each phone that rings has one."""
 
     description: Description | None
-    _call: OutgoingCall = attrs.field(repr=False)
-    prack_owed: bool = False
-    """It waits for `acknowledge`: it carries an offer, because the INVITE had none."""
+    _owed_by: OutgoingCall | None = attrs.field(default=None, repr=False)
+
+    @property
+    def prack_owed(self) -> bool:
+        """It waits for `acknowledge`: it carries an offer, because the INVITE had none."""
+        return self._owed_by is not None
 
     @property
     def status(self) -> int:
@@ -85,7 +89,9 @@ class Progress:
         Raises:
           LocalProtocolError: none is owed.
         """
-        self._call._send_prack(self, sdp, headers)
+        if self._owed_by is None:
+            raise LocalProtocolError("no PRACK is owed to this response")
+        self._owed_by._send_prack(self, sdp, headers)
 
 
 class OutgoingCall(Call):
@@ -273,7 +279,8 @@ class OutgoingCall(Call):
     def _progressed(self, event: Progressed) -> None:
         if event.exchange is not None or event.response.status == 100:
             return
-        progress = Progress(event.response, event.dialog, event.description, self, event.prack_owed)
+        owed_by = self if event.prack_owed else None
+        progress = Progress(event.response, event.dialog, event.description, owed_by)
         if event.description is not None and event.dialog is not None:
             if self._early is None:
                 self._early = {}

@@ -23,7 +23,7 @@ from trio_sip.stack import (
 
 from ._call import RequestHandler
 from ._call_incoming import IncomingCall
-from ._call_leg import Leg
+from ._call_leg import NOBODY, Leg
 
 if TYPE_CHECKING:
     from ._user_agent import UserAgent
@@ -132,7 +132,7 @@ class Calls(Service):
         work = request.work or stack.grouped_work((message.call_id, message.from_.tag))
         leg = Leg(
             stack,
-            _NOBODY,
+            NOBODY,
             work,
             credentials=self.credentials,
             endpoint=request.endpoint,
@@ -171,15 +171,6 @@ class Calls(Service):
         await trio.lowlevel.checkpoint()
         while self._server is not None and self._server.calls:
             await self._server.fewer()
-
-
-class _Nobody:
-    """The user of a leg whose call is being made."""
-
-    def receive_event(self, leg: Leg, event: object) -> None: ...
-
-
-_NOBODY = _Nobody()
 
 
 class _Server:
