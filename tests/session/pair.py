@@ -102,6 +102,8 @@ class End:
         self.dialogs: dict[DialogId, Dialog] = {}
         self.told: list[tuple[float, Effect]] = []
         self.credentials = False
+        self.calls = 1
+        """How many INVITEs without a To tag came, or 1 for a caller."""
         self._branches = (f"z9hG4bK{name}{number}" for number in itertools.count(1))
         self._servers: dict[int, tuple[Request, ServerTransaction]] = {}
 
@@ -141,6 +143,12 @@ class End:
             self.call.handle_timeout(now)
         self.flush(now)
 
+    def reply(self, request: Request, status: int) -> None:
+        """Answer a request that the session left to its user."""
+        response = create_response(request, status, to_tag=self.tag)
+        self._respond(request, response, self.pair.now)
+        self.flush(self.pair.now)
+
     # -- what comes
 
     def receive(self, data: bytes, now: float) -> None:
@@ -160,7 +168,8 @@ class End:
             self.session.receive_request(request, now)
         elif verdict is Verdict.CANCEL:
             self._answer(request, 200, now)
-            self.session.receive_cancel(request, now)
+            if self.call is not None:
+                self.call.receive_cancel(request, now)
         elif verdict is Verdict.STRAY_CANCEL:
             self._answer(request, 481, now)
         elif verdict is Verdict.NEW:
@@ -169,6 +178,7 @@ class End:
     def _receive_new(self, request: Request, dialog: Dialog | None, now: float) -> None:
         self._open(request, now)
         if request.method == "INVITE" and request.to.tag is None:
+            self.calls += bool(self.tell(Ended))
             self.call = IncomingSession(
                 request,
                 now,
@@ -219,10 +229,12 @@ class End:
             case StrayResponse(response=response):
                 self._receive_stray(response, now)
             case AckReceived(request=request):
-                self.session.receive_request(request, now)
+                if self.call is not None:
+                    self.call.receive_request(request, now)
             case TimedOut(transaction=ClientTransaction(owner=request)):
                 assert isinstance(request, Request)
-                self.session.receive_failure(request, 408, now)
+                if self.call is not None:
+                    self.call.receive_failure(request, 408, now)
 
     def _receive_response(
         self, transaction: ClientTransaction, response: Response, now: float
@@ -236,8 +248,8 @@ class End:
             request.headers.set("Authorization", 'Digest username="a"')
             self.session.replace_request(request, request, now)
             self._send(request, now)
-        else:
-            self.session.receive_response(response, now)
+        elif self.call is not None:
+            self.call.receive_response(response, now)
 
     def _receive_stray(self, response: Response, now: float) -> None:
         if not response.is_success or response.cseq.method != "INVITE":
@@ -377,19 +389,14 @@ class Pair:
         self.run(0.1)
         self.respond(status, **given)
 
-    def respond(self, status: int, request: Request | None = None, **given: object) -> None:
-        bob = self.bob
-        self._respond(bob, request or bob.session.invite, status, given)
+    def respond(self, status: int, **given: object) -> None:
+        """Bob answers the INVITE."""
+        self.answer(self.bob, self.bob.session.invite, status, **given)
 
-    def _respond(
-        self, end: End, request: Request, status: int, given: dict[str, object]
-    ) -> None:
+    def answer(self, end: End, request: Request, status: int = 200, **given: object) -> None:
+        """One of them answers a request of the other."""
         end.session.send_response(request, status, self.now, **given)  # type: ignore[arg-type]  # passed on as they are
         self.flush()
-
-    def answer(self, end: End, request: Request, status: int = 200, body: bytes = ANSWER) -> None:
-        """Answer a re-INVITE or an UPDATE."""
-        self._respond(end, request, status, {"body": body})
 
     def hang_up(self, end: End, **given: object) -> None:
         end.session.hang_up(self.now, **given)  # type: ignore[arg-type]  # passed on as they are
@@ -416,7 +423,7 @@ class Pair:
         assert self.is_over()
         for end in (self.alice, self.bob):
             for kind in (Ended, Terminated, Forget):
-                assert len(end.tell(kind)) <= 1, kind
+                assert len(end.tell(kind)) <= end.calls, kind
 
 
 def _label(data: bytes) -> str:

@@ -265,7 +265,11 @@ class Dialog:
         return None
 
     def receive_response(self, response: Response) -> None:
-        """Take note of a response to a request of ours: a 2xx may move the target."""
+        """Take note of a response to a request of ours: a 2xx may move the target.
+
+        Raises:
+          RemoteProtocolError: it has a Contact that cannot be read; nothing has changed.
+        """
         if response.is_success and self.state is not DialogState.TERMINATED:
             self._refresh_target(response, response.cseq.method)
             if self.state is DialogState.EARLY and response.cseq.method == "INVITE":
@@ -274,9 +278,9 @@ class Dialog:
                 self.state = DialogState.CONFIRMED
 
     def _refresh_target(self, message: Message, method: str) -> None:
-        target = _contact(message) if method in _TARGET_REFRESH else None
-        if target is not None:
-            self.remote_target = target
+        contact = message.contact if method in _TARGET_REFRESH else None
+        if contact is not None:
+            self.remote_target = contact.uri
 
 
 def _target(request: Request) -> Uri:

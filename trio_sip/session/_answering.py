@@ -20,10 +20,10 @@ from ._effects import (
     Withdrawn,
 )
 from ._glare import DoLane, OnLane, overlap_pause
+from ._hearing import Hearing
 from ._leg import Leg
 from ._offer_answer import Agreement, Key, OnDescription, description_in
 from ._reliable import Provisionals, rack_of, requires, supports
-from ._sending import Sending
 from ._settings import Reliable
 from ._tables import On
 from ._two_hundred import TWO_HUNDRED, OnRepeat, Repetition
@@ -31,7 +31,7 @@ from ._two_hundred import TWO_HUNDRED, OnRepeat, Repetition
 __all__ = ["Answering"]
 
 
-class Answering(Sending):
+class Answering(Hearing):
     """The part that answers."""
 
     _pending: list[Request]

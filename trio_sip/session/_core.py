@@ -261,6 +261,16 @@ class Core:
 
     # -- what the other end says about itself
 
+    def _note_response(self, leg: Leg, response: Response) -> None:
+        """Let a final response confirm its dialog and move its target."""
+        try:
+            leg.dialog.receive_response(response)
+        except RemoteProtocolError:
+            # A Contact that cannot be read moves no target, but the call was answered.
+            if response.cseq.method == "INVITE":
+                leg.dialog.state = DialogState.CONFIRMED
+        self._note(response)
+
     def _note(self, message: Message) -> None:
         if "Allow" in message.headers:
             try:

@@ -51,6 +51,7 @@ class OutgoingSession(InviteSession):
             invite, CALLER, Lane.OURS, now, contact=invite.contact, settings=settings, dice=dice
         )
         self._goodbye: Given = Given()
+        self._ended_tags: set[str] = set()
         self._introduce(invite)
         if settings.reliable is Reliable.REQUIRED:
             invite.headers.add("Require", "100rel")
@@ -95,9 +96,8 @@ class OutgoingSession(InviteSession):
             return
         if not self._main.allows(On.RECV_2XX):
             return
-        self._note(response)
         leg = self._leg = self._leg_for(response)
-        leg.dialog.receive_response(response)
+        self._note_response(leg, response)
         key = key_of(self.invite)
         description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, response)
         self._ack_owed = self.invite, leg
@@ -106,7 +106,9 @@ class OutgoingSession(InviteSession):
             leg.offer.take(OnDescription.LAPSE, key)
         self._lane.take(OnLane.RECV_2XX_OFFER, now)
         given = Given(response=response, leg=leg, description=description)
-        self._take(On.RECV_2XX_OFFER if offered else On.RECV_2XX, given, now)
+        unwanted = tag in self._ended_tags and self._take(On.RECV_2XX_ENDED, given, now)
+        if not unwanted:
+            self._take(On.RECV_2XX_OFFER if offered else On.RECV_2XX, given, now)
         if self.ended is None:
             self._agree(self._timer.receive_2xx(response, now))
         self._advance(now)
@@ -114,7 +116,7 @@ class OutgoingSession(InviteSession):
     def _turn_down(self, response: Response, now: float) -> None:
         """Somebody else took the call first: ACK and BYE for this one."""
         leg = self._leg_for(response)
-        leg.dialog.receive_response(response)
+        self._note_response(leg, response)
         self._send_ack(self.invite, leg, Given(), now)
         self._send_unwanted_bye(leg, (), now)
         self._drop(leg.dialog.id.remote_tag)
@@ -176,6 +178,7 @@ class OutgoingSession(InviteSession):
         if leg is None or leg is self._leg or self.ended is not None:
             raise LocalProtocolError("no early dialog of this call")
         self._send_unwanted_bye(leg, headers, now)
+        self._ended_tags.add(dialog.id.remote_tag)
         self._drop(dialog.id.remote_tag)
 
     # -- actions of the main table

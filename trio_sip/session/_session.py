@@ -104,9 +104,7 @@ class InviteSession(Answering):
         cseq = request.cseq
         for exchange in self._exchanges:
             if exchange.matches(cseq.method, cseq.number):
-                # A request that cannot be sent ends a call as surely as one that is not heard.
-                ends = 408 if status == 503 else status
-                self._receive_final(exchange, ends, None, now)
+                self._receive_final(exchange, status, None, now)
                 return
 
     def replace_request(self, request: Request, again: Request, now: float) -> None:

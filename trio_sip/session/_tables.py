@@ -61,6 +61,7 @@ class On(enum.Enum):
     RECV_1XX = "1xx"
     RECV_2XX = "2xx"
     RECV_2XX_OFFER = "2xx with offer"
+    RECV_2XX_ENDED = "2xx of an early dialog that we ended"
     RECV_3XX_6XX = "300-699"
     RECV_422 = "422"
     """RFC 4028 section 7.3: the session interval was too small, and another may do."""
@@ -178,6 +179,8 @@ CALLER: Machine[SessionState, On, Do] = Machine(
         (PROCEEDING, On.RECV_1XX): (PROCEEDING, _D.PROGRESS),
         (PROCEEDING, On.RECV_2XX): (CONFIRMED, _D.SEND_ACK, _D.ACCEPT),
         (PROCEEDING, On.RECV_2XX_OFFER): (ANSWERED, _D.ACCEPT),
+        # RFC 5407 section 3.1.3: their 2xx has met our BYE.
+        (PROCEEDING, On.RECV_2XX_ENDED): (CLOSING, _D.SEND_ACK, _D.SEND_BYE, _D.END),
         (PROCEEDING, On.RECV_3XX_6XX): (TERMINATED, _D.REJECT, _D.END),
         (PROCEEDING, On.NO_RESPONSE): (TERMINATED, _D.REJECT, _D.END),
         (PROCEEDING, On.RECV_422): (CALLING, _D.SEND_INVITE),
