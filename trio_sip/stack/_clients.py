@@ -139,7 +139,11 @@ class Clients:
             for service in self._parts.services.for_responses:
                 self._parts.pipeline.call_hook(service.on_response, response, owner.request)
             if owner.dialog is not None and type(owner) is not SentRequest:
-                owner.dialog.receive_response(response)
+                try:
+                    owner.dialog.receive_response(response)
+                except RemoteProtocolError:
+                    # A Contact that cannot be read moves no target.
+                    self._parts.counters.faulty_responses += 1
             owner.receive_response(response)
         elif isinstance(owner, _Abandoned):
             # Only now: an unattended INVITE that nothing comes back for would not end by itself

@@ -122,6 +122,9 @@ class Distributor:
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
         transaction.owner = incoming
         parts.pipeline.unanswered += 1
+        if dialog is not None and self._may_be_prompt(dialog):
+            parts.pipeline.serve_promptly(incoming, dialog)
+            return
         try:
             work.push(parts.pipeline.serve, incoming)
         except (Overloaded, trio.ClosedResourceError):
@@ -160,6 +163,9 @@ class Distributor:
         dialog = self._parts.dialogs.find(request)
         if dialog is not None:
             incoming = IncomingRequest(self._parts, request, flow, None, dialog)
+            if self._may_be_prompt(dialog):
+                self._parts.pipeline.serve_promptly(incoming, dialog)
+                return
             try:
                 dialog.work.push_unbounded(self._parts.pipeline.serve, incoming)
             except trio.ClosedResourceError:
@@ -167,6 +173,14 @@ class Distributor:
                 self._counters.unanswerable += 1
         else:
             self._counters.stray_acks += 1
+
+    def _may_be_prompt(self, dialog: DialogEntry) -> bool:
+        """Whether its usage may see a request now.
+
+        That saves handing it to a runner, which costs as much as answering a BYE does.  Not if
+        something that came before still waits, or a service wants to see it first.
+        """
+        return dialog.prompt and dialog.work.is_idle and self._parts.services.dialogs_are_first
 
     # -- answers without state
 

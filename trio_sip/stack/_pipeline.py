@@ -25,6 +25,7 @@ from trio_sip.message import KNOWN_METHODS, Response
 from trio_sip.transaction import ServerTransaction
 from trio_sip.work import Work
 
+from ._dialogs import DialogEntry
 from ._incoming import AnswerState, IncomingRequest
 from ._parts import Parts
 from ._security import SecurityEventKind
@@ -83,6 +84,14 @@ class Pipeline:
         except BaseException:
             self._answer(request, 503, None)
             raise
+
+    def serve_promptly(self, request: IncomingRequest, entry: DialogEntry) -> None:
+        """Handle a request of a dialog here and now: nobody is to be asked before its usage."""
+        try:
+            self._parts.dialogs.take(request, entry)
+        except Exception as error:
+            self._answer(request, 500, None)
+            self.failed(f"{request.method} from {request.source}", error)
 
     async def _offer(self, request: IncomingRequest) -> None:
         for service in self._parts.services.for_requests:

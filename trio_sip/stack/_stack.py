@@ -440,11 +440,16 @@ class Stack:
         *,
         work: Work | None = None,
         endpoint: Endpoint = ANONYMOUS,
+        prompt: bool = False,
     ) -> DialogEntry:
-        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*."""
+        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*.
+
+        Args:
+          prompt: *usage* never waits, so that a request need not be handed to a task first.
+        """
         if work is None:
             work = self._parts.works.grouped(dialog.id)
-        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint)
+        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint, prompt=prompt)
         self._parts.dialogs.add(entry)
         return entry
 

@@ -192,7 +192,9 @@ class Leg:
         return None
 
     def _begin_dialog(self, effect: DialogBegun) -> None:
-        self.stack.add_dialog(effect.dialog, self, work=self._work, endpoint=self.endpoint)
+        self.stack.add_dialog(
+            effect.dialog, self, work=self._work, endpoint=self.endpoint, prompt=True
+        )
 
     def _end_usage(self, effect: UsageEnded) -> None:
         if effect.dialog.state is DialogState.TERMINATED:
@@ -255,7 +257,7 @@ class Leg:
         self.session.receive_failure(sent.request, status, self._now())
         self.perform()
 
-    async def receive_request(self, request: IncomingRequest) -> None:
+    def receive_request(self, request: IncomingRequest) -> None:
         """The stack's: a request within a dialog of the session, in its work."""
         if request.transaction is not None:
             if request.method == "INVITE":

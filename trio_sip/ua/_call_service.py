@@ -20,6 +20,7 @@ from trio_sip.stack import (
     Stack,
     unwrapping_single_errors,
 )
+from trio_sip.transport import Address, Flow
 
 from ._call import RequestHandler
 from ._call_incoming import IncomingCall
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["CallHandler", "Calls"]
 
 CallHandler = Callable[[IncomingCall], Awaitable[None]]
+
+
+_CACHED_CONTACTS = 256
 
 
 class Calls(Service):
@@ -57,6 +61,7 @@ class Calls(Service):
         self.handlers: dict[str, RequestHandler] = {}
         """What answers requests within calls that have no handler of their own for the method."""
 
+        self._contacts: dict[tuple[str, Address, bool], NameAddr] = {}
         self._legs: set[Leg] = set()
         self._server: _Server | None = None
         self._idle: trio.Event | None = None
@@ -82,6 +87,18 @@ class Calls(Service):
     def contact(self, first_hop: Uri) -> LocalContact:
         """Where we can be reached, but for the address."""
         return self._user_agent.account.contact(first_hop)
+
+    def _contact_at(self, flow: Flow, *, secure: bool) -> NameAddr:
+        """The Contact of answers on *flow*; there are as many as we have addresses."""
+        address = self.stack.reachable_address(flow)
+        key = flow.transport, address, secure
+        contact = self._contacts.get(key)
+        if contact is None:
+            if len(self._contacts) >= _CACHED_CONTACTS:
+                self._contacts.clear()
+            local = LocalContact(user=self._user_agent.account.contact_user, secure=secure)
+            contact = self._contacts[key] = local.at(flow.transport, address)
+        return contact
 
     # -- which calls there are
 
@@ -120,7 +137,7 @@ class Calls(Service):
         stack = self.stack
         message = request.message
         flow = request.flow
-        contact = self.contact(message.uri).at(flow.transport, stack.reachable_address(flow))
+        contact = self._contact_at(flow, secure=message.uri.scheme == "sips")
         session = IncomingSession(
             message,
             stack.now(),

@@ -91,6 +91,11 @@ class Work:
         return 0 if self._queue is None else len(self._queue)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it runs or waits."""
+        return self._living()._queue is None
+
+    @property
     def overloaded(self) -> bool:
         """Whether the high-water mark was reached and the low-water mark has not been since."""
         return self._load is Load.OVERLOADED
