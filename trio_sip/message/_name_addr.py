@@ -72,6 +72,18 @@ class NameAddr:
         """
         if isinstance(text, NameAddr):
             return text
+        known = _known.get(text)
+        if known is not None:
+            return known
+        parsed = cls._parse(text)
+        if len(text) <= _SHORT:
+            if len(_known) >= _REMEMBERED:
+                _known.clear()
+            _known[text] = parsed
+        return parsed
+
+    @classmethod
+    def _parse(cls, text: str) -> NameAddr:
         match = _USUAL.fullmatch(text)
         if match is None:
             return _read(text)
@@ -189,6 +201,12 @@ def _addr_spec(text: str) -> NameAddr:
         Uri.parse(spec), None, Params.parse(semicolon + params) if semicolon else NO_PARAMS
     )
 
+
+# A peer says who it is, and where, in each message of a call and in each of its calls: what was
+# read lately is not read again.  Values never change, so that everybody may have the same one.
+_SHORT = 160
+_REMEMBERED = 2048
+_known: dict[str, NameAddr] = {}
 
 WILDCARD = "*"
 """The Contact value ``*``: all bindings (RFC 3261 section 10.2.2)."""

@@ -41,6 +41,12 @@ _HEADER_SAFE = "-_.!~*'()[]/?:+$"
 _DECISIVE_PARAMS = ("user", "ttl", "method", "maddr", "transport")
 
 
+# The same few URIs come again and again; what was read lately is not read again.  Values never
+# change, so that everybody may have the same one.
+_SHORT = 160
+_REMEMBERED = 2048
+
+
 class Uri:
     """A URI as it stands in a Request-URI or a name-addr.  Immutable.
 
@@ -105,8 +111,15 @@ class Uri:
         """
         if isinstance(text, Uri):
             return text
+        known = _known.get(text)
+        if known is not None:
+            return known
         self = cls.__new__(cls)
         self._read(text)
+        if len(text) <= _SHORT:
+            if len(_known) >= _REMEMBERED:
+                _known.clear()
+            _known[text] = self
         return self
 
     @classmethod
@@ -319,3 +332,6 @@ def _same_opaque(a: Uri, b: Uri) -> bool:
     return (a.user or "").translate(separators).lower() == (b.user or "").translate(
         separators
     ).lower() and a.params == b.params
+
+
+_known: dict[str, Uri] = {}

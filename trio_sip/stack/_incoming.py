@@ -6,8 +6,6 @@ import enum
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import trio
-
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, DigestChallengeData
 from trio_sip.message import Request, Response, Uri, create_response
@@ -57,7 +55,6 @@ class IncomingRequest:
     # Plain slots: one is made for each request that is not a copy.
     __slots__ = (
         "_parts",
-        "_scope",
         "_to_tag",
         "auth_outcome",
         "canceller",
@@ -66,6 +63,7 @@ class IncomingRequest:
         "flow",
         "identified_by",
         "message",
+        "serving",
         "state",
         "transaction",
     )
@@ -91,6 +89,9 @@ class IncomingRequest:
 
     state: AnswerState
 
+    serving: Work | None
+    """The work in which an INVITE is being handled at this moment."""
+
     canceller: Canceller | None
     """Who was named when it was deferred."""
 
@@ -105,7 +106,7 @@ class IncomingRequest:
         self._parts = parts
         self._to_tag: str | None = None
         self.canceller = None
-        self._scope: trio.CancelScope | None = None
+        self.serving = None
         self.message = message
         self.flow = flow
         self.transaction = transaction
@@ -246,13 +247,8 @@ class IncomingRequest:
             self.canceller.receive_cancel(self, cancel)
             return
         self.respond(487)
-        if self._scope is not None:
-            self._scope.cancel()
-
-    def cancel_scope(self) -> trio.CancelScope:
-        """The scope in which an INVITE is handled, which a CANCEL cancels."""
-        self._scope = trio.CancelScope()
-        return self._scope
+        if self.serving is not None:
+            self.serving.cancel_running()
 
     def verify_digest(self, data: DigestChallengeData | Sequence[DigestChallengeData]) -> bool:
         """Whether its Authorization proves one of these secrets: what an authenticator asks.

@@ -64,12 +64,11 @@ class Pipeline:
         if request.state is _ANSWERED:
             # A CANCEL came while it waited for its turn.
             return
+        if request.method == "INVITE":
+            # So that a CANCEL finds the task; a scope of its own would cost more than the rest.
+            request.serving = request.work
         try:
-            if request.method == "INVITE":
-                with request.cancel_scope():
-                    await self._offer(request)
-            else:
-                await self._offer(request)
+            await self._offer(request)
         except RemoteProtocolError as error:
             # What the peer did never ends the server.
             self._answer(request, error.status_hint, _reason(error))
@@ -84,6 +83,8 @@ class Pipeline:
         except BaseException:
             self._answer(request, 503, None)
             raise
+        finally:
+            request.serving = None
 
     def serve_promptly(self, request: IncomingRequest, entry: DialogEntry) -> None:
         """Handle a request of a dialog here and now: nobody is to be asked before its usage."""

@@ -308,6 +308,12 @@ class Work:
         """Drain and end it."""
         await self.aclose()
 
+    def cancel_running(self) -> None:
+        """Cancel the task that runs now, if one does; those that wait go on after it."""
+        runner = self._living()._runner
+        if runner is not None and runner.task is not None:
+            runner.cancel_running()
+
     def statistics(self) -> WorkStatistics:
         """How it stands now."""
         return WorkStatistics(
