@@ -25,7 +25,7 @@ from trio_sip.session import Reliable, SessionSettings, Side
 from trio_sip.stack import Endpoint
 from trio_sip.testing import MemoryNetwork
 from trio_sip.transport import Address
-from trio_sip.ua import IncomingCall, OutgoingCall, UserAgent
+from trio_sip.ua import Call, CallSupplement, IncomingCall, OutgoingCall, UserAgent
 
 from .calls import BOB, HOUR, OFFER, agent, alice_and_bob, answer_and_wait, labels, nothing_is_left
 
@@ -469,3 +469,69 @@ async def test_calls_are_served_once(autojump_clock: MockClock) -> None:
     async with alice_and_bob(answer_and_wait) as (_, bob, _net):
         with pytest.raises(LocalProtocolError, match="served already"):
             await bob.serve_calls(answer_and_wait)
+
+
+class Witness(CallSupplement):
+    """Sees everything, and lets nobody call who is called Mallory."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def on_call(self, call: Call) -> int | None:
+        call.storage[self] = len(self.seen)
+        self.seen.append("begin")
+        if isinstance(call, IncomingCall):
+            return 603 if call.target.params.get("from") == "mallory" else None
+        return None
+
+    def on_end(self, call: Call) -> None:
+        assert 0 <= call.storage[self]
+        self.seen.append("end")
+
+    def on_request(self, call: Call, request: Request) -> None:
+        self.seen.append(f"> {request.method}")
+
+    def on_response(self, call: Call, response: Response) -> None:
+        self.seen.append(f"> {response.status}")
+
+    def on_send_request(self, call: Call, request: Request) -> None:
+        if request.method == "INVITE":
+            request.add_header("Subject", "seen")
+        self.seen.append(f"< {request.method}")
+
+    def on_send_response(self, call: Call, response: Response) -> None:
+        self.seen.append(f"< {response.status}")
+
+
+async def test_supplements_see_the_calls_and_what_belongs_to_them(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_bob(answer_and_wait) as (alice, bob, network):
+        witnesses = Witness(), Witness()
+        alice.calls.supplements, bob.calls.supplements = (witnesses[0],), (witnesses[1],)
+        await take(alice, BOB)
+        await trio.sleep(1)
+
+        assert ["begin", "< INVITE", "> 180", "> 200", "< BYE", "end", "> 200"] == witnesses[0].seen
+        assert ["begin", "< 180", "< 200", "> ACK", "> BYE", "< 200", "end"] == witnesses[1].seen
+        assert b"Subject: seen" in network.wires[0].data
+
+
+async def test_a_supplement_may_refuse_a_call(autojump_clock: MockClock) -> None:
+    async with alice_and_bob(answer_and_wait) as (alice, bob, _):
+        bob.calls.supplements = (Witness(),)
+        with pytest.raises(CallRejected, match="603"):
+            await take(alice, f"{BOB};from=mallory")
+
+
+async def test_a_supplement_that_fails_refuses_the_call(autojump_clock: MockClock) -> None:
+    class Broken(CallSupplement):
+        def on_call(self, call: Call) -> int | None:
+            raise ZeroDivisionError
+
+    async with alice_and_bob(answer_and_wait, strict=False) as (alice, bob, _):
+        bob.calls.supplements = (Broken(),)
+        with pytest.raises(CallRejected, match="500"):
+            await take(alice, BOB)
+
+        assert 1 == bob.stack.statistics().handler_errors

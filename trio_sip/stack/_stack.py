@@ -372,6 +372,10 @@ class Stack:
         self._check_running()
         self._nursery.start_soon(fn, *args, name=name)
 
+    def call_hook(self, hook: Callable[[*PosArgsT], object], *args: *PosArgsT) -> None:
+        """Call somebody else's code, so that its exception stays with it: see `handler_failed`."""
+        self._parts.pipeline.call_hook(hook, *args)
+
     def handler_failed(self, what: str, error: Exception) -> None:
         """Somebody else's code has failed: it is logged and counted, and raised if we are strict."""
         self._parts.pipeline.failed(what, error)

@@ -12,6 +12,7 @@ from ._call_outgoing import OutgoingCall, Progress
 from ._call_requests import Info
 from ._call_sdp import Sdp
 from ._call_service import CallHandler, Calls
+from ._call_supplement import CallSupplement
 from ._registration import Registration
 from ._user_agent import UserAgent, open_user_agent
 
@@ -20,6 +21,7 @@ __all__ = [
     "Answer",
     "Call",
     "CallHandler",
+    "CallSupplement",
     "Calls",
     "Change",
     "Fork",

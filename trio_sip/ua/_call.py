@@ -147,6 +147,7 @@ class Call:
         "_local",
         "_remote",
         "_scope",
+        "_storage",
         "_tasks",
         "_texts",
         "_wanted",
@@ -184,6 +185,7 @@ class Call:
         self._digits: deque[str] | None = None
         self._texts: deque[Request] | None = None
         self._changes: deque[Change] | None = None
+        self._storage: dict[object, Any] | None = None
         self._local = b""
         self._wanted = b""
         self._remote: Description | None = None
@@ -251,6 +253,14 @@ class Call:
     def host(self) -> str:
         """The address of ours that the other side reaches: for session descriptions."""
         raise NotImplementedError
+
+    @property
+    def storage(self) -> dict[object, Any]:
+        """A place for what supplements and handlers want to remember, by a key of their own."""
+        # Any: what is in there is nobody's business but theirs.
+        if self._storage is None:
+            self._storage = {}
+        return self._storage
 
     # -- tasks of its own
 
@@ -536,6 +546,8 @@ class Call:
 
     def _session_ended(self, event: Ended) -> None:
         self.ended = event
+        for supplement in self._leg.supplements:
+            self.stack.call_hook(supplement.on_end, self)
         if self._tasks is not None:
             self._tasks.cancel()
         self._notify()
@@ -612,6 +624,8 @@ class Call:
             return
         method = incoming.method
         handler = None if self._handlers is None else self._handlers.get(method)
+        if handler is None:
+            handler = self._calls.handlers.get(method)
         if handler is None or self.ended is not None:
             answer_by_default(self, incoming)
             return

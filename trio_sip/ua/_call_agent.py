@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import trio
 
 from trio_sip.message import NameAddr, Uri
+from trio_sip.stack import Credentials
 
 from ._account import Account, parse_address
 from ._call_fork import Fork
@@ -34,6 +35,7 @@ class CallingAgent:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        credentials: Credentials | None = None,
         redirections: int = 0,
         grace: float = 4.0,
     ) -> OutgoingCall:
@@ -48,6 +50,7 @@ class CallingAgent:
           headers: more of them for the INVITE.
           from_: who calls, if it is not this user; challenges are answered in its name still.
           to: whom we call, if it is not who is at *target*.
+          credentials: what answers challenges, instead of the user's own.
           redirections: how many 3xx responses to follow.
           grace: seconds in which the goodbye may be answered when the block is left.
 
@@ -63,6 +66,7 @@ class CallingAgent:
             headers=headers,
             from_=None if from_ is None else parse_address(from_, None),
             to=None if to is None else parse_address(to, None),
+            credentials=credentials,
             redirections=redirections,
             grace=grace,
         )
@@ -93,6 +97,7 @@ class CallingAgent:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        credentials: Credentials | None = None,
         redirections: int = 0,
         grace: float = 4.0,
     ) -> OutgoingCall:
@@ -107,6 +112,7 @@ class CallingAgent:
             headers=headers,
             from_=from_,
             to=to,
+            credentials=credentials,
             redirections=redirections,
             grace=grace,
         )

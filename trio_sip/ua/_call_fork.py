@@ -73,7 +73,11 @@ class Fork:
                     waiting.append(call)
             refused = [one for one in failures if isinstance(one, CallRejected)]
             if not waiting or any(one.status >= _GLOBAL for one in refused):
-                raise_bare(min(refused, key=_rank) if refused else failures[0])
+                worst = min(refused, key=_rank) if refused else failures[0]
+                for other in failures:
+                    if other is not worst:
+                        worst.add_note(f"and another target: {other}")
+                raise_bare(worst)
             await wait_for_any(waiting)
 
     async def _part(self) -> None:

@@ -39,11 +39,16 @@ from trio_sip.stack import (
 from trio_sip.transport import Flow
 from trio_sip.work import Work
 
+from ._call_supplement import CallSupplement
+
 __all__ = ["NOBODY", "Leg", "LegUser"]
 
 _INFINITY = float("inf")
 _ANSWERED = AnswerState.ANSWERED
 _UNANSWERED = AnswerState.UNANSWERED
+
+
+Supplements = tuple[CallSupplement, ...]
 
 
 class LegUser(Protocol):
@@ -81,6 +86,7 @@ class Leg:
         "invite",
         "session",
         "stack",
+        "supplements",
         "terminated",
         "user",
     )
@@ -97,12 +103,14 @@ class Leg:
         credentials: Credentials | None = None,
         endpoint: Endpoint = ANONYMOUS,
         invite: IncomingRequest | None = None,
+        supplements: Supplements = (),
     ) -> None:
         self.stack = stack
         self.user = user
         self.contact = contact
         self.credentials = credentials
         self.endpoint = endpoint
+        self.supplements = supplements
         self.invite = invite
         """The INVITE that we were called with."""
 
@@ -154,8 +162,14 @@ class Leg:
             reminder = self._reminder = self.stack.create_reminder(self._ring)
             reminder.set(due)
 
+    def _show(self, hook: str, message: Request | Response) -> None:
+        for supplement in self.supplements:
+            self.stack.call_hook(getattr(supplement, hook), self.user, message)
+
     def _send_request(self, effect: SendRequest) -> None:
         request = effect.request
+        if self.supplements:
+            self._show("on_send_request", request)
         sent = self.stack.start_request(
             request, self, dialog=effect.dialog, credentials=self.credentials
         )
@@ -173,6 +187,8 @@ class Leg:
         incoming = self._incoming(effect.request)
         if incoming is None or incoming.state is _ANSWERED:
             return
+        if self.supplements:
+            self._show("on_send_response", effect.response)
         incoming.send_response(effect.response)
         if effect.response.status >= 200 and incoming.method != "INVITE":
             self._received.remove(incoming)
@@ -237,6 +253,8 @@ class Leg:
             return
         if response.status >= 200 and sent.request.method != "INVITE" and sent in self._sent:
             self._sent.remove(sent)
+        if self.supplements:
+            self._show("on_response", response)
         if sent.refusal is not None:
             self.failure = sent.refusal
         self.session.receive_response(response, self._now())
@@ -263,6 +281,8 @@ class Leg:
             if request.method == "INVITE":
                 self._received = [one for one in self._received if one.method != "INVITE"]
             self._received.append(request)
+        if self.supplements:
+            self._show("on_request", request.message)
         self.session.receive_request(request.message, self._now())
         self.perform()
         if request.transaction is not None and request.state is _UNANSWERED:

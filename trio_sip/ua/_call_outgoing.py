@@ -31,7 +31,7 @@ from trio_sip.session import (
     Rejected,
     Side,
 )
-from trio_sip.stack import LocalContact
+from trio_sip.stack import Credentials, LocalContact
 from trio_sip.transport import Flow
 
 from ._call import BY_US, Answer, Call, Headers, raise_bare
@@ -103,6 +103,7 @@ class OutgoingCall(Call):
 
     __slots__ = (
         "_body",
+        "_credentials",
         "_early",
         "_from",
         "_headers",
@@ -134,10 +135,12 @@ class OutgoingCall(Call):
         headers: Headers,
         from_: NameAddr | None,
         to: NameAddr | None,
+        credentials: Credentials | None,
         redirections: int,
         grace: float,
     ) -> None:
         super().__init__(calls, grace)
+        self._credentials = calls.credentials if credentials is None else credentials
         self.target = target
         self._body: Sdp | None = offer
         self._headers = tuple(headers)
@@ -192,13 +195,22 @@ class OutgoingCall(Call):
     def _send(self, invite: Request, contact: LocalContact, flow: Flow | None) -> None:
         calls = self._calls
         work = calls.stack.grouped_work((invite.call_id, invite.from_.tag, "calls"))
-        leg = Leg(calls.stack, self, work, contact=contact, credentials=calls.credentials)
+        leg = Leg(
+            calls.stack,
+            self,
+            work,
+            contact=contact,
+            credentials=self._credentials,
+            supplements=calls.supplements,
+        )
         leg.flow = flow
         leg.session = OutgoingSession(
             invite, calls.stack.now(), dice=calls.dice, settings=calls.settings
         )
         self._leg = leg
         calls.remember(leg)
+        for supplement in leg.supplements:
+            calls.stack.call_hook(supplement.on_call, self)
         leg.perform()
 
     @property
@@ -311,6 +323,7 @@ class OutgoingCall(Call):
             return failure or CallEnded(f"the INVITE was not answered: {event.status}")
         rejected = CallRejected(response.status, response.reason, response)
         rejected.__cause__ = failure
+        rejected.add_note(f"INVITE {self.target}, Call-ID {self.session.invite.call_id}")
         return rejected
 
     def _go_to(self, target: Uri) -> None:

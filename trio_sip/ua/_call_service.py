@@ -25,6 +25,7 @@ from trio_sip.transport import Address, Flow
 from ._call import RequestHandler
 from ._call_incoming import IncomingCall
 from ._call_leg import NOBODY, Leg
+from ._call_supplement import CallSupplement
 
 if TYPE_CHECKING:
     from ._user_agent import UserAgent
@@ -60,6 +61,9 @@ class Calls(Service):
         self.dice = random.Random()  # noqa: S311  # for the back-off after a collision
         self.handlers: dict[str, RequestHandler] = {}
         """What answers requests within calls that have no handler of their own for the method."""
+
+        self.supplements: tuple[CallSupplement, ...] = ()
+        """What looks at each call that begins from now on."""
 
         self._contacts: dict[tuple[str, Address, bool], NameAddr] = {}
         self._legs: set[Leg] = set()
@@ -154,14 +158,31 @@ class Calls(Service):
             credentials=self.credentials,
             endpoint=request.endpoint,
             invite=request,
+            supplements=self.supplements,
         )
         leg.session = session
         call = leg.user = IncomingCall(self, request, leg, server.grace)
         self._legs.add(leg)
+        if self.supplements:
+            self._ask_supplements(call)
         leg.perform()
         if call.ended is None:
             request.defer(leg)
             server.start(call)
+
+    def _ask_supplements(self, call: IncomingCall) -> None:
+        for supplement in self.supplements:
+            status = self._ask(supplement, call)
+            if status is not None:
+                call.session.hang_up(self.stack.now(), status=status)
+                return
+
+    def _ask(self, supplement: CallSupplement, call: IncomingCall) -> int | None:
+        try:
+            return supplement.on_call(call)
+        except Exception as error:
+            self.stack.handler_failed(f"{supplement.on_call.__qualname__}", error)
+            return 500
 
     async def serve(
         self,
