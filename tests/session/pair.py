@@ -312,6 +312,7 @@ class Pair:
 
     Args:
       lose: messages that are lost, the first that fits each: ``"a INVITE"``, ``"b 200 INVITE"``.
+      loss: how many of all the others are lost, 0 to 1.
     """
 
     def __init__(
@@ -322,10 +323,14 @@ class Pair:
         headers: Iterable[tuple[str, object]] = (),
         alice: SessionSettings | None = None,
         bob: SessionSettings | None = None,
+        loss: float = 0.0,
+        seed: int = 0,
     ) -> None:
         quiet = SessionSettings(session_expires=None)
         self.now = 0.0
         self.lose = list(lose)
+        self.loss = loss
+        self.dice = random.Random(seed)
         self.wire: list[tuple[float, int, End, bytes]] = []
         self.sent: list[tuple[float, str]] = []
         self._numbers = itertools.count()
@@ -344,6 +349,8 @@ class Pair:
         self.sent.append((round(now, 3), label))
         if label in self.lose:
             self.lose.remove(label)
+            return
+        if self.loss and self.dice.random() < self.loss:
             return
         other = self.bob if end is self.alice else self.alice
         heapq.heappush(self.wire, (now + LATENCY, next(self._numbers), other, data))

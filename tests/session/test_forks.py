@@ -45,7 +45,9 @@ class Caller:
     """A calling session, and every effect it had."""
 
     def __init__(self, body: bytes = OFFER) -> None:
-        self.session = OutgoingSession(invite(body=body), 0.0, dice=random.Random(1), settings=QUIET)
+        self.session = OutgoingSession(
+            invite(body=body), 0.0, dice=random.Random(1), settings=QUIET
+        )
         self.session.invite.headers.insert_first("Via", "SIP/2.0/UDP a.example;branch=z9hG4bK1")
         self.seen: list[Effect] = []
 

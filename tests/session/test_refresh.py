@@ -89,9 +89,7 @@ def test_the_shorter_interval_wins_unless_it_is_too_short() -> None:
 
 @pytest.mark.parametrize("refresher", [Refresher.UAC, Refresher.UAS])
 @pytest.mark.parametrize("allow", [SessionSettings().allow, NO_UPDATE])
-def test_a_call_of_half_an_hour_is_kept_alive(
-    refresher: Refresher, allow: tuple[str, ...]
-) -> None:
+def test_a_call_of_half_an_hour_is_kept_alive(refresher: Refresher, allow: tuple[str, ...]) -> None:
     settings = asking(300, refresher=refresher, allow=allow)
     pair = Pair(alice=settings, bob=settings)
     pair.connect()
@@ -129,9 +127,7 @@ def test_a_refresh_by_reinvite_repeats_the_description() -> None:
     assert ANSWER == told.description.body
 
 
-@pytest.mark.parametrize(
-    ("refresher", "loser"), [(Refresher.UAC, "a"), (Refresher.UAS, "b")]
-)
+@pytest.mark.parametrize(("refresher", "loser"), [(Refresher.UAC, "a"), (Refresher.UAS, "b")])
 def test_a_session_that_is_not_refreshed_ends_shortly_before_its_time(
     refresher: Refresher, loser: str
 ) -> None:
@@ -216,7 +212,9 @@ def test_a_refresh_that_is_refused_with_422_is_sent_again() -> None:
 
 
 def test_a_proxy_asks_for_a_caller_that_knows_nothing_of_it() -> None:
-    pair = Pair(alice=QUIET, headers=[("Session-Expires", "90"), ("Supported", "100rel")], bob=QUIET)
+    pair = Pair(
+        alice=QUIET, headers=[("Session-Expires", "90"), ("Supported", "100rel")], bob=QUIET
+    )
     pair.connect()
     interval = pair.bob.session.refresh
 

@@ -160,7 +160,10 @@ def test_an_offer_in_a_reliable_response_is_answered_in_the_prack() -> None:
     progress = pair.alice.last(Progressed)
     session = pair.alice.session
     assert progress.prack_owed
-    assert (Side.LOCAL, Side.REMOTE) == (session.owed_by(progress.dialog), pair.bob.session.owed_by())
+    assert (Side.LOCAL, Side.REMOTE) == (
+        session.owed_by(progress.dialog),
+        pair.bob.session.owed_by(),
+    )
     with pytest.raises(LocalProtocolError, match="carry the answer"):
         session.send_prack(progress.response, pair.now)
     exchange = session.send_prack(progress.response, pair.now, body=ANSWER)

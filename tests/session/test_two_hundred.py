@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from trio_sip.session import Ended, Forget, How, RepeatResponse, SendAck, SessionState, Side, Terminated
+from trio_sip.session import (
+    Ended,
+    Forget,
+    How,
+    RepeatResponse,
+    SendAck,
+    SessionState,
+    Side,
+    Terminated,
+)
 
 from .pair import ANSWER, OFFER, Pair
 
