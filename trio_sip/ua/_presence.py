@@ -23,7 +23,7 @@ class AnswersOptions(UserOptionsService):
     def __init__(self, user_agent: UserAgent) -> None:
         super().__init__(_OneUser(user_agent))
         self._user_agent = user_agent
-        self.name = f"options {user_agent.account.name}"
+        self.name: str = f"options {user_agent.account.name}"
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Answer what is for this user."""

@@ -66,11 +66,11 @@ class RegistrationDriver(Service):
         self._outgoing: OutgoingRequest | None = None
         self._dead: Flow | None = None
         self._ended = trio.Event()
-        self.name = f"registration {user_agent.account.name} at {request.registrar}"
-        self.opened = trio.Event()
+        self.name: str = f"registration {user_agent.account.name} at {request.registrar}"
+        self.opened: trio.Event = trio.Event()
         """Set by the first success."""
 
-        self.changed = trio.Event()
+        self.changed: trio.Event = trio.Event()
         """Set by the next change of the state, and then another one."""
 
         self.contact: NameAddr | None = None

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
-import trio
-
 from trio_sip.services import MessageService
 from trio_sip.stack import IncomingRequest
 
 if TYPE_CHECKING:
     from ._user_agent import UserAgent
 
-__all__ = ["MessageHandler", "serve_messages"]
+__all__ = ["MessageHandler", "TakesTexts"]
 
 MessageHandler = Callable[[IncomingRequest], Awaitable[None]]
 
 
-class _Texts(MessageService):
+class TakesTexts(MessageService):
     """`MessageService` for the texts to one user."""
 
     def __init__(
@@ -26,22 +24,10 @@ class _Texts(MessageService):
     ) -> None:
         super().__init__(handler, body_types=body_types)
         self._user_agent = user_agent
-        self.name = f"messages {user_agent.account.name}"
+        self.name: str = f"messages {user_agent.account.name}"
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Take what is for this user."""
         if not self._user_agent.is_addressed_by(request.uri):
             return False
         return await super().on_request(request)
-
-
-async def serve_messages(
-    user_agent: UserAgent,
-    handler: MessageHandler,
-    body_types: Iterable[str],
-    task_status: trio.TaskStatus[None],
-) -> None:
-    """Take texts until cancelled."""
-    with user_agent.stack.registered(_Texts(user_agent, handler, body_types)):
-        task_status.started()
-        await trio.sleep_forever()

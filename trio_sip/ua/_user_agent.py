@@ -29,7 +29,7 @@ from ._call_service import Calls
 from ._presence import AnswersOptions
 from ._registration import Registration, open_registration
 from ._requests import checked
-from ._texts import MessageHandler, serve_messages
+from ._texts import MessageHandler, TakesTexts
 
 __all__ = ["UserAgent", "open_user_agent"]
 
@@ -245,7 +245,9 @@ class UserAgent(CallingAgent):
             unless it has answered by itself.
           body_types: the media types it takes; others are answered 415.
         """
-        await serve_messages(self, handler, body_types, task_status)
+        with self.stack.registered(TakesTexts(self, handler, body_types)):
+            task_status.started()
+            await trio.sleep_forever()
 
 
 @asynccontextmanager
