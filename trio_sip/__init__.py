@@ -1,14 +1,10 @@
 """SIP, written the way h11 is written, run the way trio runs.
 
 These are the names most programs need.  The packages below have the rest, each with a door of
-its own: `trio_sip.message`, `trio_sip.auth`, `trio_sip.work`, `trio_sip.transport`,
-<<<<<<< HEAD
-`trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.session`, `trio_sip.registration`,
-`trio_sip.sdp`, `trio_sip.stack`, `trio_sip.services`, `trio_sip.ua` and `trio_sip.testing`.
-=======
-`trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.registration`, `trio_sip.subscription`,
-`trio_sip.stack`, `trio_sip.services`, `trio_sip.ua` and `trio_sip.testing`.
->>>>>>> w-uac-reg
+its own: `trio_sip.message`, `trio_sip.sdp`, `trio_sip.auth`, `trio_sip.work`,
+`trio_sip.transport`, `trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.session`,
+`trio_sip.subscription`, `trio_sip.registration`, `trio_sip.stack`, `trio_sip.services`,
+`trio_sip.ua` and `trio_sip.testing`.
 """
 
 from __future__ import annotations
@@ -69,6 +65,20 @@ from .registration import (
     RegistrationState,
 )
 
+# What is offered and answered.
+from .sdp import (
+    G722,
+    OPUS,
+    PCMA,
+    PCMU,
+    TELEPHONE_EVENT,
+    Codec,
+    Direction,
+    Media,
+    SessionDescription,
+    create_answer,
+)
+
 # What plugs into a stack.
 from .services import (
     DigestAuthenticator,
@@ -127,6 +137,11 @@ from .work import Work, current_work
 __all__ = [
     "ANONYMOUS",
     "ARTIFICIAL",
+    "G722",
+    "OPUS",
+    "PCMA",
+    "PCMU",
+    "TELEPHONE_EVENT",
     "AccessList",
     "Address",
     "AuthenticationRejected",
@@ -137,9 +152,11 @@ __all__ = [
     "CallEnded",
     "CallRejected",
     "CheckAuthResult",
+    "Codec",
     "Dialog",
     "DigestAuthenticator",
     "DigestChallengeData",
+    "Direction",
     "Endpoint",
     "EndpointIdentifier",
     "EndpointKind",
@@ -157,6 +174,7 @@ __all__ = [
     "Listen",
     "LocalProtocolError",
     "LocationStore",
+    "Media",
     "MemoryLocation",
     "Message",
     "MessageService",
@@ -185,6 +203,7 @@ __all__ = [
     "SecurityEventKind",
     "Service",
     "ServicePriority",
+    "SessionDescription",
     "SipError",
     "Stack",
     "StackSettings",
@@ -201,6 +220,7 @@ __all__ = [
     "Via",
     "Work",
     "WorkDeadlock",
+    "create_answer",
     "create_response",
     "current_work",
     "open_sqlite_location",

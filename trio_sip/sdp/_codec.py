@@ -1,13 +1,10 @@
-"""Payload formats: their names, their numbers, and when two are the same.
-
-RFC 3551 for the numbers that everybody knows, RFC 3264 section 6.1 for comparing.
-"""
+"""Payload formats: their names, the numbers that everybody knows, and when two are the same."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -16,6 +13,7 @@ from trio_sip._errors import LocalProtocolError
 from ._lines import checked_line, checked_token, whole_number
 
 __all__ = [
+    "CODEC_LINES",
     "COMFORT_NOISE",
     "DEFAULT_CODECS",
     "G722",
@@ -28,8 +26,6 @@ __all__ = [
     "STATIC",
     "TELEPHONE_EVENT",
     "Codec",
-    "matching",
-    "numbered",
     "read_codecs",
 ]
 
@@ -37,6 +33,9 @@ __all__ = [
 _RTPMAP = re.compile(
     r"[ \t]*+([!-.0-~]{1,100})/([0-9]{1,9})(?:/([0-9]{1,3}))?(?:[ \t].*)?", re.DOTALL
 )
+
+CODEC_LINES = ("a=rtpmap:", "a=fmtp:")
+"""How the lines begin that say what a payload type is."""
 
 # Not media of their own: they accompany codecs of the same clock rate (RFC 4733 section 2.1,
 # RFC 3389 section 4), and nobody can talk in them alone.
@@ -52,7 +51,7 @@ _FORMAT_PARAMETERS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Codec:
     """A payload format: an encoding name, its clock rate and channels, and its number.
 
@@ -174,21 +173,13 @@ STATIC: Mapping[int, Codec] = {
 }
 """RFC 3551 section 6: the formats that need no ``rtpmap``."""
 
-_STATIC_NUMBERS: Mapping[tuple[str, int, int], int] = {
-    (codec.name.lower(), codec.clock_rate, codec.channels): number
-    for number, codec in STATIC.items()
-}
-# RFC 3551 section 6: 96 to 127 are dynamic, and when they are used up the unassigned ones below.
-_DYNAMIC = (*range(96, 128), *range(35, 64))
-_EVENT_NUMBER = 101  # by custom, and some gateways know no other
-
 
 def read_codecs(formats: Iterable[str], lines: Iterable[str]) -> tuple[Codec, ...]:
     """The codecs of an m= line, in its order; formats that nothing is said of are left out."""
     maps: dict[str, str] = {}
     fmtps: dict[str, str] = {}
     for line in lines:
-        if line.startswith(("a=rtpmap:", "a=fmtp:")):
+        if line.startswith(CODEC_LINES):
             words = line.partition(":")[2].split(None, 1)
             if len(words) == 2:
                 (maps if line[2] == "r" else fmtps).setdefault(words[0], words[1])
@@ -221,92 +212,3 @@ def _read_codec(text: str, rtpmap: str | None, fmtp: str | None) -> Codec | None
     if clock_rate == 0 or channels == 0:
         return None
     return Codec(match[1], clock_rate, channels, number, fmtp)
-
-
-def numbered(codecs: Sequence[Codec], old: Sequence[Codec] = ()) -> tuple[Codec, ...]:
-    """*codecs* with a payload type each, and events once for each clock rate.
-
-    Those that are among *old* keep the number they had, and no other gets it.
-
-    Raises:
-      LocalProtocolError: two with the same number, or more than there are numbers.
-    """
-    wanted = [_numbered_as_before(codec, old) for codec in _events_expanded(codecs)]
-    given = [codec.payload_type for codec in wanted if codec.payload_type is not None]
-    if len(set(given)) < len(given):
-        raise LocalProtocolError(f"a payload type for two codecs: {given}")
-    taken = {*given, *(codec.payload_type for codec in old)}
-    result = []
-    for codec in wanted:
-        if codec.payload_type is None:
-            codec = attrs.evolve(codec, payload_type=_free_number(codec, taken))
-            taken.add(codec.payload_type)
-        result.append(codec)
-    return tuple(result)
-
-
-def _numbered_as_before(codec: Codec, old: Sequence[Codec]) -> Codec:
-    if codec.payload_type is None:
-        for one in old:
-            if one.is_same_format(codec):
-                return attrs.evolve(codec, payload_type=one.payload_type)
-    return codec
-
-
-def _events_expanded(codecs: Sequence[Codec]) -> list[Codec]:
-    # RFC 4733 section 2.1: events share the clock of the audio they are sent along with.
-    rates = list(dict.fromkeys(one.clock_rate for one in codecs if not one.is_companion))
-    expanded = []
-    for codec in codecs:
-        if codec.name.lower() == "telephone-event" and codec.payload_type is None and rates:
-            expanded += [attrs.evolve(codec, clock_rate=rate) for rate in rates]
-        else:
-            expanded.append(codec)
-    return expanded
-
-
-def _free_number(codec: Codec, taken: set[int | None]) -> int:
-    static = _STATIC_NUMBERS.get((codec.name.lower(), codec.clock_rate, codec.channels))
-    is_usual_event = codec.name.lower() == "telephone-event" and codec.clock_rate == 8000
-    first = _EVENT_NUMBER if is_usual_event else None
-    # The number of events is left for them, unless there is no other.
-    others = (number for number in _DYNAMIC if number != _EVENT_NUMBER)
-    candidates: list[int | None] = [static, first, *others, _EVENT_NUMBER]
-    for number in candidates:
-        if number is not None and number not in taken:
-            return number
-    raise LocalProtocolError("more codecs than there are payload types")
-
-
-def matching(offered: Sequence[Codec], local: Sequence[Codec]) -> tuple[Codec, ...]:
-    """Those of *offered* that are in *local*, with the offer's order and numbers.
-
-    RFC 3264 section 6.1: the offer's payload types are taken over, and its order is kept.  What
-    we say about a format is ours; if we say nothing, what they said is repeated.
-
-    Events and comfort noise stay at the clock rates of the codecs that stay.  They are enough
-    alone only if nothing else was offered.
-    """
-    found: dict[tuple[int, int], Codec] = {}
-    for codec in offered:
-        place = next((at for at, mine in enumerate(local) if _fits(mine, codec)), None)
-        if place is not None:
-            # A format that is offered twice is taken once, by the number that is preferred.
-            found.setdefault((place, codec.clock_rate), _agreed(codec, local[place]))
-    rates = {codec.clock_rate for codec in found.values() if not codec.is_companion}
-    if not rates and all(codec.is_companion for codec in offered):
-        return tuple(found.values())
-    return tuple(codec for codec in found.values() if codec.clock_rate in rates)
-
-
-def _fits(mine: Codec, offered: Codec) -> bool:
-    if mine.is_companion:
-        # Whoever can do events can do them at any clock rate.
-        return mine.name.lower() == offered.name.lower()
-    return mine.is_same_format(offered)
-
-
-def _agreed(offered: Codec, mine: Codec) -> Codec:
-    if mine.fmtp is None or mine.fmtp == offered.fmtp:
-        return offered
-    return attrs.evolve(offered, fmtp=mine.fmtp)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import attrs
 
@@ -21,6 +21,7 @@ from ._lines import (
     checked_token,
     decoded,
     first_value,
+    shared,
 )
 from ._media import Media
 from ._sections import check_sections, inherited, read_sections
@@ -57,9 +58,10 @@ class SessionDescription:
     """The media sections, in order.  They know what they inherit from the session."""
 
     _text: str | None = attrs.field(default=None, eq=False)
+    """What came, if it was spelled otherwise than the lines are written."""
 
     def __init__(self, lines: Iterable[str], media: Iterable[Media] = ()) -> None:
-        made = _of(tuple(map(checked_line, lines)), tuple(media))
+        made = _of(tuple(shared(map(checked_line, lines))), tuple(media))
         check_sections(made.lines, made.media)
         self.__attrs_init__(made.lines, made.media)
 
@@ -78,8 +80,9 @@ class SessionDescription:
         text = decoded(data)
         session, media = read_sections(text)
         made = cls.__new__(cls)
-        made.__attrs_init__(session, media, text)
-        return made
+        made.__attrs_init__(session, media)
+        # Only what its lines would not give again is kept.
+        return made if str(made) == text else _spelled(made, text)
 
     @classmethod
     def create(
@@ -155,7 +158,8 @@ class SessionDescription:
         profiles = (
             one.protocol
             for one in self.media
-            if one.is_active and one.kind.lower() == "audio" and one.protocol in _PLAIN_PROFILES
+            if (one.is_active, one.kind.lower()) == (True, "audio")
+            and one.protocol.upper() in _PLAIN_PROFILES
         )
         protocol = next(profiles, "RTP/AVP")
         media = Media("audio", port, codecs, direction=direction, protocol=protocol)
@@ -191,7 +195,10 @@ class SessionDescription:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether there is any stream: an answer without one would better be a 488."""
+        """Whether there is any stream.
+
+        An answer without one would better be a 488, unless nothing was offered either.
+        """
         return any(media.is_active for media in self.media)
 
     @property
@@ -249,7 +256,11 @@ class SessionDescription:
         """
         if not 0 <= index < len(self.media):
             raise LocalProtocolError(f"no media section {index}")
-        return _of(self.lines, (*self.media[:index], media, *self.media[index + 1 :]))
+        return self.with_sections((*self.media[:index], media, *self.media[index + 1 :]))
+
+    def with_sections(self, media: Iterable[Media]) -> SessionDescription:
+        """The same with other sections."""
+        return _of(self.lines, tuple(media))
 
     def add_media(self, media: Media) -> SessionDescription:
         """The same with one section more, in the first place whose stream has ended, if any.
@@ -259,7 +270,7 @@ class SessionDescription:
         for index, old in enumerate(self.media):
             if not old.is_active:
                 return self.with_media(index, media)
-        return _of(self.lines, (*self.media, media))
+        return self.with_sections((*self.media, media))
 
     def remove_media(self, index: int) -> SessionDescription:
         """The same without that stream.  Its section stays, with port 0: RFC 3264 section 8.2.
@@ -273,19 +284,15 @@ class SessionDescription:
 
     def with_direction(self, direction: Direction) -> SessionDescription:
         """The same with that direction for every stream."""
-        return _of(self.lines, tuple(_directed(one, direction) for one in self.media))
+        return self.with_sections(_directed(one, direction) for one in self.media)
 
     def hold(self) -> SessionDescription:
-        """The same on hold: it receives nothing.  RFC 3264 section 8.4.
-
-        Make it of what *you* want, not of what the last answer left of it (RFC 6337 section 5.3):
-        else two sides that hold each other never get out of it.
-        """
-        return _of(self.lines, tuple(_directed(one, one.direction.held) for one in self.media))
+        """The same on hold: it receives nothing.  RFC 3264 section 8.4."""
+        return self.with_sections(_directed(one, one.direction.held) for one in self.media)
 
     def resume(self) -> SessionDescription:
         """The same with hold ended: it receives again."""
-        return _of(self.lines, tuple(_directed(one, one.direction.resumed) for one in self.media))
+        return self.with_sections(_directed(one, one.direction.resumed) for one in self.media)
 
     def __str__(self) -> str:
         if self._text is not None:
@@ -302,7 +309,7 @@ class SessionDescription:
 
 def create_answer(
     offer: SessionDescription,
-    media: Sequence[Media],
+    media: Iterable[Media],
     host: str = OPEN_HOST,
     *,
     session_id: int | None = None,
@@ -325,7 +332,7 @@ def create_answer(
     """
     # RFC 3264 section 6: the time must be that of the offer.
     times = [line for line in offer.lines if line.startswith("t=")] or ["t=0 0"]
-    answers = answer_media(offer.media, media)
+    answers = answer_media(offer.media, tuple(media))
     if session_id is None:
         session_id = _derived_id(host, answers)
     lines = _session_lines(host, session_id, version, username, "-")
@@ -350,6 +357,12 @@ def _of(lines: tuple[str, ...], media: tuple[Media, ...]) -> SessionDescription:
     held = inherited(lines)
     made = SessionDescription.__new__(SessionDescription)
     made.__attrs_init__(lines, tuple(one.within(held) for one in media))
+    return made
+
+
+def _spelled(description: SessionDescription, text: str) -> SessionDescription:
+    made = SessionDescription.__new__(SessionDescription)
+    made.__attrs_init__(description.lines, description.media, text)
     return made
 
 

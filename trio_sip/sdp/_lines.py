@@ -5,7 +5,8 @@ RFC 8866 section 5: a line is ``<type>=<value>``, and its type is one character.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
@@ -18,6 +19,7 @@ __all__ = [
     "decoded",
     "first_value",
     "in_order",
+    "shared",
     "split_lines",
     "whole_number",
 ]
@@ -60,12 +62,24 @@ def split_lines(text: str) -> list[str]:
     return [line for line in lines if line and not line.isspace()]
 
 
+# Most lines are those of every other call.  Keeping one copy of them saves a held call half of
+# what its descriptions need; `sys.intern` would do it, but keeps them for ever in Python 3.12.
+_shared = functools.lru_cache(maxsize=1024)(str)
+_SHARED_LENGTH = 60
+
+
+def shared(lines: Iterable[str]) -> list[str]:
+    """The same lines, each of them the one copy that there is of it, if it is usual."""
+    return [_shared(line) if len(line) < _SHARED_LENGTH else line for line in lines]
+
+
 def checked_line(line: str) -> str:
     """*line*, if it is one: no CR, no LF, no NUL, and nothing UTF-8 cannot write."""
     if line[1:2] != "=" or line.isspace():
-        raise LocalProtocolError(f"no line of a description: {line!r}")
+        raise LocalProtocolError(f"no line of a description: {line[:12]!r}")
     if "\r" in line or "\n" in line or "\0" in line:
-        raise LocalProtocolError(f"CR, LF or NUL in a line of a description: {line!r}")
+        # Not the whole line: it may hold a key.
+        raise LocalProtocolError(f"CR, LF or NUL in a line of a description: {line[:12]!r}")
     try:
         return decoded(line)
     except RemoteProtocolError as error:
@@ -75,7 +89,7 @@ def checked_line(line: str) -> str:
 def checked_attribute(attribute: str) -> str:
     """The ``a=`` line for ``name`` or ``name:value``."""
     if not attribute or attribute[0] in ": ":
-        raise LocalProtocolError(f"no attribute: {attribute!r}")
+        raise LocalProtocolError(f"no attribute: {attribute[:12]!r}")
     return checked_line(f"a={attribute}")
 
 
@@ -101,18 +115,19 @@ def first_value(lines: Iterable[str], kind: str) -> str | None:
 
 def attribute_value(lines: Iterable[str], name: str) -> str | None:
     """The value of the first attribute *name*: ``""`` if it has none, ``None`` without it."""
-    return next(iter(attribute_values(lines, name)), None)
+    return next(_values(lines, f"a={name}"), None)
 
 
 def attribute_values(lines: Iterable[str], name: str) -> list[str]:
     """The values of all attributes *name*, in order."""
-    start = f"a={name}"
+    return list(_values(lines, f"a={name}"))
+
+
+def _values(lines: Iterable[str], start: str) -> Iterator[str]:
     size = len(start)
-    return [
-        line[size + 1 :].strip(" \t")
-        for line in lines
-        if line.startswith(start) and line[size : size + 1] in ("", ":", " ", "\t")
-    ]
+    for line in lines:
+        if line.startswith(start) and line[size : size + 1] in ("", ":", " ", "\t"):
+            yield line[size + 1 :].strip(" \t")
 
 
 def in_order(lines: Sequence[str], line: str) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
-from ._codec import Codec, numbered, read_codecs
+from ._codec import CODEC_LINES, Codec, read_codecs
 from ._direction import DIRECTION_LINES, Direction
 from ._fields import Bandwidth, Connection, Rtcp
+from ._formats import negotiated, rewritten, written
 from ._lines import (
     attribute_value,
     attribute_values,
@@ -76,7 +77,7 @@ class Media:
     ) -> None:
         if not (0 <= port <= 65535 and 0 < port_count <= 65535):
             raise LocalProtocolError(f"no port: {port}/{port_count}")
-        words, maps = _written(tuple(formats))
+        words, maps = written(tuple(formats))
         lines = []
         if connection is not None:
             lines.append(f"c={_connection(connection)}")
@@ -236,18 +237,30 @@ class Media:
         Raises:
           LocalProtocolError: none, two with one number, or more than there are numbers.
         """
-        words, maps = _written(tuple(codecs), self.codecs)
-        kept = [line for line in self.lines if not line.startswith(("a=rtpmap:", "a=fmtp:"))]
+        wanted = tuple(codecs)
+        open_ones = any(codec.payload_type is None for codec in wanted)
+        return self._with_written(*rewritten(wanted, self.codecs if open_ones else ()))
+
+    def _with_written(self, words: tuple[str, ...], maps: Sequence[str]) -> Media:
+        kept = [line for line in self.lines if not line.startswith(CODEC_LINES)]
         place = next((at for at, line in enumerate(kept) if line.startswith("a=")), len(kept))
         return _changed(self, formats=words, lines=(*kept[:place], *maps, *kept[place:]))
 
-    def answering(self, offer: Media, formats: tuple[str, ...] = ()) -> Media:
-        """The same with the kind and the profile as *offer* spells them, and maybe other formats.
+    def answering(self, offer: Media) -> Media | None:
+        """The same as an answer to *offer*, with the formats of both; ``None`` if there are none.
 
-        RFC 3264 section 6: both "MUST" be those of the offer.
+        RFC 3264 section 6: kind and profile "MUST" be those of the offer.
         """
-        changed = _changed(self, formats=formats or None)
-        return _changed(changed, kind=offer.kind, protocol=offer.protocol)
+        changed = _changed(self, kind=offer.kind, protocol=offer.protocol)
+        if not offer.is_rtp:
+            # T.38, MSRP, data channels: words that are the same or are not.
+            words = tuple(word for word in dict.fromkeys(offer.formats) if word in self.formats)
+            return _changed(changed, formats=words) if words else None
+        agreed = negotiated(offer.formats, offer._codec_lines(), self.formats, self._codec_lines())
+        return None if agreed is None else changed._with_written(*agreed)
+
+    def _codec_lines(self) -> tuple[str, ...]:
+        return tuple(line for line in self.lines if line.startswith(CODEC_LINES))
 
     def refused(self) -> Media:
         """The section that refuses this one, or ends its stream: port 0, one format, its name.
@@ -327,24 +340,6 @@ def read_media(lines: Sequence[str], session: tuple[str, ...]) -> Media:
     media = Media.__new__(Media)
     media.__attrs_init__(kind, number, protocol, tuple(formats), tuple(lines[1:]), size, session)
     return media
-
-
-def _written(
-    formats: tuple[Codec | str, ...], old: tuple[Codec, ...] = ()
-) -> tuple[tuple[str, ...], list[str]]:
-    """The format words of an m= line, and the lines that explain them."""
-    codecs = numbered([one for one in formats if isinstance(one, Codec)], old)
-    words = [str(one.payload_type) for one in codecs]
-    words += [checked_token(one, "a format") for one in formats if isinstance(one, str)]
-    if not words:
-        raise LocalProtocolError("media without formats")
-    lines = []
-    for codec in codecs:
-        # RFC 3264 section 5.1 wants the static ones explained, too.
-        lines.append(f"a=rtpmap:{codec.payload_type} {codec.rtpmap}")
-        if codec.fmtp is not None:
-            lines.append(f"a=fmtp:{codec.payload_type} {codec.fmtp}")
-    return tuple(words), lines
 
 
 def _connection(given: Connection | str) -> Connection:

@@ -18,7 +18,7 @@ import attrs
 
 from trio_sip._errors import LocalProtocolError
 
-from ._answer import narrowed
+from ._answer import answer_media, narrowed
 from ._codec import Codec
 from ._description import SessionDescription
 from ._direction import Direction
@@ -229,12 +229,30 @@ class OfferAnswer:
         if fault is not None:
             raise LocalProtocolError(fault.text)
         for index, (mine, theirs) in enumerate(zip(answer.media, offer.media, strict=True)):
-            fitting = narrowed(mine, theirs)
+            fitting = narrowed(mine, theirs, theirs.direction)
             if fitting != mine:
                 answer = answer.with_media(index, fitting)
         stamped = self._stamped(answer)
         self._step(_On.SEND_ANSWER, stamped)
         return stamped
+
+    def same_answer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
+        """The answer to their offer that leaves our side as it is, to `send_answer`.
+
+        Streams that are new are refused.
+
+        Args:
+          direction: what *we* want, ``SENDONLY`` while we hold them, and not what their last
+            offer left of it.  RFC 6337 section 5.3: else nobody ever leaves a hold of both sides.
+
+        Raises:
+          LocalProtocolError: they have not offered, or nothing was agreed before.
+        """
+        self._check(_On.SEND_ANSWER)
+        if self.agreed is None:
+            raise LocalProtocolError("nothing was agreed before")
+        mine = self.agreed.local.with_direction(direction)
+        return mine.with_sections(answer_media(self._pending().media, mine.media))
 
     def send_rejection(self) -> None:
         """Their offer was refused: a 488, or any other failure of the request that carried it.

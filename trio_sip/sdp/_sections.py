@@ -8,7 +8,7 @@ from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
 from ._direction import DIRECTION_LINES
 from ._fields import connection_fields, origin_fields
-from ._lines import first_value, split_lines
+from ._lines import first_value, shared, split_lines
 from ._media import Media, read_media
 
 __all__ = ["check_sections", "inherited", "read_sections"]
@@ -25,7 +25,7 @@ def read_sections(text: str) -> tuple[tuple[str, ...], tuple[Media, ...]]:
     Raises:
       RemoteProtocolError: as `SessionDescription.parse` says.
     """
-    lines = split_lines(text)
+    lines = shared(split_lines(text))
     if len(lines) > _LINE_COUNT:
         raise RemoteProtocolError("too many lines in a description")
     starts = []

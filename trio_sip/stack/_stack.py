@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
-    Callable,
-    Hashable,
     Iterable,
     Iterator,
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, TypeVarTuple
+from typing import Any
 
 import trio
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.auth import DigestChallengeData
 from trio_sip.dialog import Dialog
-from trio_sip.message import NameAddr, Request, Response, Uri
-from trio_sip.transport import Address, Flow, Listen
+from trio_sip.message import NameAddr, Response, Uri
+from trio_sip.transport import Flow, Listen
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
@@ -28,13 +25,10 @@ from ._authorize import Credentials, authenticator_for
 from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
-from ._hop import find_servers, find_servers_nowait
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, create_outgoing
 from ._parts import Parts, StackState
-from ._reminders import Reminder
 from ._security import SecurityEvent
-from ._sending import RequestUser, SentRequest
 from ._service import Service, service_name
 from ._settings import StackSettings
 from ._snapshot import snapshot_of, statistics_of
@@ -390,6 +384,11 @@ class Stack(UsageSupport):
     def supported(self) -> tuple[str, ...]:
         """The option tags that some service understands."""
         return tuple(sorted(self._parts.services.extensions))
+
+    @property
+    def services_revision(self) -> int:
+        """A number that changes whenever a service comes or goes."""
+        return self._parts.services.revision
 
     @property
     def allow(self) -> str:

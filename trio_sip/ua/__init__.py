@@ -5,7 +5,8 @@ the block that `UserAgent.register` opens.
 """
 
 from ._account import Account
-from ._call import Answer, Call, Change, RequestHandler
+from ._call import Call, Change, RequestHandler
+from ._call_changes import Answer
 from ._call_fork import Fork
 from ._call_incoming import IncomingCall
 from ._call_outgoing import OutgoingCall, Progress

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from trio_sip._errors import CallRejected, LocalProtocolError, NoRoute, TransportFailed
 
-from ._call import raise_bare, wait_for_any
+from ._call_core import raise_bare, wait_for_any
 from ._call_outgoing import OutgoingCall
 
 __all__ = ["Fork"]

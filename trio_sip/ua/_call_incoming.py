@@ -28,7 +28,8 @@ from trio_sip.session import (
 )
 from trio_sip.stack import Endpoint, IncomingRequest, single_error
 
-from ._call import BY_US, Call, Headers
+from ._call import Call
+from ._call_core import BY_US, Headers
 from ._call_leg import Leg
 from ._call_sdp import SDP, Sdp, as_body, parsed
 

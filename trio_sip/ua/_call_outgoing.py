@@ -34,7 +34,9 @@ from trio_sip.session import (
 from trio_sip.stack import Credentials, LocalContact
 from trio_sip.transport import Flow
 
-from ._call import BY_US, Answer, Call, Headers, raise_bare
+from ._call import Call
+from ._call_changes import Answer
+from ._call_core import BY_US, Headers, raise_bare
 from ._call_leg import Leg
 from ._call_redirect import Redirections
 from ._call_sdp import SDP, Sdp, as_body, parsed
