@@ -148,7 +148,7 @@ class ServiceRegistry:
     def __init__(self) -> None:
         self._services: list[Service] = []
         self._scopes: dict[Service, trio.CancelScope] = {}
-        self.revision = 0
+        self.revision: int = 0
         """How often services came or went: what was made from them is outdated by the next one."""
 
         self._arrange()
