@@ -205,8 +205,6 @@ class CallCore:
 
     def _session_ended(self, event: Ended) -> None:
         self.ended = event
-        for supplement in self._leg.supplements:
-            self.stack.call_hook(supplement.on_end, self)
         if self._tasks is not None:
             self._tasks.cancel()
         self._notify()
@@ -251,7 +249,7 @@ class CallCore:
                     await self._change()
 
 
-async def wait_for_any(calls: Iterable[Call]) -> None:
+async def wait_for_any(calls: Iterable[CallCore]) -> None:
     """Wait until something has happened to one of *calls*."""
     changed = trio.Event()
     for call in calls:

@@ -15,6 +15,7 @@ from trio_sip.dialog import DialogState
 from trio_sip.message import Request, Response
 from trio_sip.session import (
     DialogBegun,
+    Ended,
     Forget,
     InviteSession,
     RepeatResponse,
@@ -162,9 +163,9 @@ class Leg:
             reminder = self._reminder = self.stack.create_reminder(self._ring)
             reminder.set(due)
 
-    def _show(self, hook: str, message: Request | Response) -> None:
+    def _show(self, hook: str, *message: Request | Response) -> None:
         for supplement in self.supplements:
-            self.stack.call_hook(getattr(supplement, hook), self.user, message)
+            self.stack.call_hook(getattr(supplement, hook), self.user, *message)
 
     def _send_request(self, effect: SendRequest) -> None:
         request = effect.request
@@ -215,6 +216,11 @@ class Leg:
     def _end_usage(self, effect: UsageEnded) -> None:
         if effect.dialog.state is DialogState.TERMINATED:
             self.stack.remove_dialog(effect.dialog)
+
+    def _end(self, effect: Ended) -> None:
+        self.user.receive_event(self, effect)
+        if self.supplements:
+            self._show("on_end")
 
     def _terminate(self, effect: Terminated) -> None:
         self.terminated = True
@@ -321,6 +327,7 @@ _DO: dict[type[object], Callable[[Leg, Any], None]] = {
     RepeatResponse: Leg._repeat_response,
     DialogBegun: Leg._begin_dialog,
     UsageEnded: Leg._end_usage,
+    Ended: Leg._end,
     Terminated: Leg._terminate,
     Forget: Leg._forget,
 }
