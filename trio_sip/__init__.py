@@ -128,8 +128,8 @@ from .transaction import TimerSettings
 # Where messages come from and go to.
 from .transport import Address, Flow, Listen, TransportLimits
 
-# Somebody with an address.
-from .ua import Registration, UserAgent, open_user_agent
+# Somebody with an address, and the calls that are made and come.
+from .ua import Call, IncomingCall, OutgoingCall, Registration, UserAgent, open_user_agent
 
 # What runs one after the other.
 from .work import Work, current_work
@@ -149,6 +149,7 @@ __all__ = [
     "Binding",
     "Body",
     "CSeq",
+    "Call",
     "CallEnded",
     "CallRejected",
     "CheckAuthResult",
@@ -169,6 +170,7 @@ __all__ = [
     "IdentifyByIp",
     "IdentifyByRequestUri",
     "IdentifyByUser",
+    "IncomingCall",
     "IncomingRequest",
     "Limits",
     "Listen",
@@ -183,6 +185,7 @@ __all__ = [
     "OptionsService",
     "OutboundAuthenticator",
     "OutboundCredential",
+    "OutgoingCall",
     "OutgoingRequest",
     "Overloaded",
     "Params",
