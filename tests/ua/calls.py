@@ -109,4 +109,3 @@ async def answer_and_wait(call: IncomingCall) -> None:
     assert call.offer is not None
     await call.answer(call.offer.answer(5000))
     await trio.sleep_forever()
-

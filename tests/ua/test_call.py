@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -10,13 +12,39 @@ from trio_sip._errors import CallEnded, CallRejected, LocalProtocolError, Reques
 from trio_sip.message import Response, Uri
 from trio_sip.sdp import Direction
 from trio_sip.session import SessionState, Side
-from trio_sip.ua import IncomingCall
+from trio_sip.ua import IncomingCall, UserAgent
 
 from .calls import ALICE, BOB, OFFER, alice_and_bob, answer_and_wait, labels
 
 TAKEN = ["INVITE", "180 (INVITE)", "200 (INVITE)", "ACK"]
 PARTED = ["BYE", "200 (BYE)"]
 GIVEN_UP = ["CANCEL", "200 (CANCEL)", "487 (INVITE)", "ACK"]
+
+
+async def wait_for_twenty_seconds(alice: UserAgent) -> None:
+    async with alice.call(BOB, OFFER) as call:
+        with trio.fail_after(20):
+            await call.answered()
+
+
+async def divide_by_zero(alice: UserAgent) -> None:
+    async with alice.call(BOB, OFFER) as call:
+        await call.answered()
+        raise ZeroDivisionError
+
+
+async def look_and_wait(alice: UserAgent) -> None:
+    async with alice.call(BOB, OFFER) as call:
+        seen = [one.status async for one in call.progress()]
+        assert [180] == seen
+        await call.answered()
+
+
+async def talk_with_a_task(alice: UserAgent, task: Callable[[], Awaitable[None]]) -> None:
+    async with alice.call(BOB, OFFER) as call:
+        await call.answered()
+        call.start_soon(task)
+        await trio.sleep_forever()
 
 
 async def test_who_leaves_the_block_hangs_up(autojump_clock: MockClock) -> None:
@@ -96,9 +124,7 @@ async def test_who_waits_long_enough_gives_up_with_cancel(autojump_clock: MockCl
 
     async with alice_and_bob(ring) as (alice, _, network):
         with pytest.raises(trio.TooSlowError):
-            async with alice.call(BOB, OFFER) as call:
-                with trio.fail_after(20):
-                    await call.answered()
+            await wait_for_twenty_seconds(alice)
 
         await trio.sleep(1)
         assert ["INVITE", "180 (INVITE)", *GIVEN_UP] == labels(network)
@@ -225,9 +251,7 @@ async def test_in_a_strict_stack_the_error_of_a_handler_leaves_serve_calls_bare(
 async def test_an_error_in_the_block_leaves_it_bare_and_hangs_up(autojump_clock: MockClock) -> None:
     async with alice_and_bob(answer_and_wait) as (alice, _, network):
         with pytest.raises(ZeroDivisionError):
-            async with alice.call(BOB, OFFER) as call:
-                await call.answered()
-                raise ZeroDivisionError
+            await divide_by_zero(alice)
 
         assert PARTED == labels(network)[-2:]
 
@@ -274,10 +298,7 @@ async def test_progress_ends_with_a_refusal_which_answered_raises(
 
     async with alice_and_bob(ring_and_refuse) as (alice, _, _net):
         with pytest.raises(CallRejected, match="603"):
-            async with alice.call(BOB, OFFER) as call:
-                seen = [one.status async for one in call.progress()]
-                assert [180] == seen
-                await call.answered()
+            await look_and_wait(alice)
 
 
 async def test_the_task_of_a_call_ends_with_it(autojump_clock: MockClock) -> None:
@@ -315,10 +336,7 @@ async def test_the_error_of_a_task_of_a_call_ends_it_and_leaves_the_block_bare(
 
     async with alice_and_bob(answer_and_wait) as (alice, _, network):
         with pytest.raises(ZeroDivisionError):
-            async with alice.call(BOB, OFFER) as call:
-                await call.answered()
-                call.start_soon(media)
-                await trio.sleep_forever()
+            await talk_with_a_task(alice, media)
 
         assert PARTED == labels(network)[-2:]
 
@@ -499,7 +517,8 @@ async def test_keys_are_pressed_by_info(autojump_clock: MockClock) -> None:
     async def listen(call: IncomingCall) -> None:
         await call.answer(OFFER)
         async for key in call.dtmf():
-            keys.append(key)
+            pressed = key
+            keys.append(pressed)
 
     async with alice_and_bob(listen) as (alice, _, network):
         async with alice.call(BOB, OFFER) as call:
@@ -520,11 +539,13 @@ async def test_infos_and_texts_are_read_by_whoever_asks_for_them(autojump_clock:
         call.start_soon(read_texts, call)
         await call.answer(OFFER)
         async for info in call.infos():
-            seen.append((info.body, info.content_type, info.package))
+            told = info.body, info.content_type, info.package
+            seen.append(told)
 
     async def read_texts(call: IncomingCall) -> None:
         async for text in call.texts():
-            seen.append(text.body)
+            body = text.body
+            seen.append(body)
 
     async with alice_and_bob(listen) as (alice, _, _net), alice.call(BOB, OFFER) as call:
         await call.answered()
@@ -545,12 +566,14 @@ async def test_infos_and_texts_are_read_by_whoever_asks_for_them(autojump_clock:
 async def test_what_nobody_handles_within_a_call_is_answered(
     method: str, status: int, autojump_clock: MockClock
 ) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
-            with pytest.raises(Exception, match=str(status)):
-                await call.send_request(method, headers=[("Event", "x")])
-            assert call.ended is None
+    async with (
+        alice_and_bob(answer_and_wait) as (alice, _, _net),
+        alice.call(BOB, OFFER) as call,
+    ):
+        await call.answered()
+        with pytest.raises(Exception, match=str(status)):
+            await call.send_request(method, headers=[("Event", "x")])
+        assert call.ended is None
 
 
 async def test_a_handler_for_a_method_answers_its_requests(autojump_clock: MockClock) -> None:

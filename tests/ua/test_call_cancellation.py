@@ -13,9 +13,7 @@ from trio_sip.ua import IncomingCall
 
 from .calls import BOB, HOUR, OFFER, alice_and_bob
 
-_MOMENTS = st.one_of(
-    st.floats(0, 0.2), st.floats(0.9, 1.3), st.floats(1.9, 2.3), st.floats(0, 12)
-)
+_MOMENTS = st.one_of(st.floats(0, 0.2), st.floats(0.9, 1.3), st.floats(1.9, 2.3), st.floats(0, 12))
 
 
 def run(seed: int, loss: float, caller: float, callee: float) -> None:

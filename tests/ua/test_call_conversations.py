@@ -235,25 +235,25 @@ async def test_a_bridge_hangs_up_on_the_one_when_the_other_hangs_up(
         await call.answer(OFFER)
         await trio.sleep(5)
 
-    async with MemoryNetwork.open() as network:
-        async with (
-            agent(network, "alice") as switch,
-            agent(network, "bob") as bob,
-            agent(network, "carol") as carol,
-            trio.open_nursery() as nursery,
-        ):
+    async with (
+        MemoryNetwork.open() as network,
+        agent(network, "alice") as switch,
+        agent(network, "bob") as bob,
+        agent(network, "carol") as carol,
+        trio.open_nursery() as nursery,
+    ):
 
-            async def bridge(leg_a: IncomingCall) -> None:
-                async with switch.call(BOB, leg_a.offer) as leg_b:
-                    answer = await leg_b.answered()
-                    await leg_a.answer(sdp=answer.sdp)
-                    await trio.sleep_forever()
-
-            await nursery.start(switch.serve_calls, bridge)
-            await nursery.start(bob.serve_calls, talk)
-            async with carol.call(switch.uri, OFFER) as call:
+        async def bridge(leg_a: IncomingCall) -> None:
+            async with switch.call(BOB, leg_a.offer) as leg_b:
+                answer = await leg_b.answered()
+                await leg_a.answer(sdp=answer.sdp)
                 await trio.sleep_forever()
-            ended.append(call.ended_by)
-            nursery.cancel_scope.cancel()
+
+        await nursery.start(switch.serve_calls, bridge)
+        await nursery.start(bob.serve_calls, talk)
+        async with carol.call(switch.uri, OFFER) as call:
+            await trio.sleep_forever()
+        ended.append(call.ended_by)
+        nursery.cancel_scope.cancel()
 
     assert [Side.REMOTE] == ended

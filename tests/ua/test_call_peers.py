@@ -38,15 +38,15 @@ async def alice_and_peer(
     call_settings: SessionSettings | None = None, password: str | None = None
 ) -> AsyncIterator[tuple[UserAgent, Peer, MemoryNetwork]]:
     with trio.fail_after(HOUR):
-        async with MemoryNetwork.open() as network:
-            async with agent(
-                network, "alice", call_settings=call_settings, password=password
-            ) as alice:
-                peer = Peer(network.host("bob"), BOBS_ADDRESS, Address("192.0.2.1", 5060))
-                yield alice, peer, network
-                await trio.sleep(130)
-                nothing_is_left(alice)
-                peer.close()
+        async with (
+            MemoryNetwork.open() as network,
+            agent(network, "alice", call_settings=call_settings, password=password) as alice,
+        ):
+            peer = Peer(network.host("bob"), BOBS_ADDRESS, Address("192.0.2.1", 5060))
+            yield alice, peer, network
+            await trio.sleep(130)
+            nothing_is_left(alice)
+            peer.close()
 
 
 def answer(
@@ -138,7 +138,7 @@ async def test_a_challenge_to_the_invite_is_answered_and_the_ack_carries_the_sam
     async with MemoryNetwork.open() as network:
         network.alias("192.0.2.2", "bob")
         async with (
-            agent(network, "alice", password="wonderland") as alice,  # noqa: S106
+            agent(network, "alice", password="wonderland") as alice,
             agent(network, "bob") as bob,
             trio.open_nursery() as nursery,
         ):
@@ -172,7 +172,7 @@ async def test_credentials_go_into_the_second_invite_its_ack_and_the_bye(
         agent(
             network,
             "alice",
-            password="wonderland",  # noqa: S106
+            password="wonderland",
             outbound_proxy=("sip:192.0.2.2",),
         ) as alice,
         trio.open_nursery() as nursery,
@@ -196,12 +196,12 @@ async def test_credentials_go_into_the_second_invite_its_ack_and_the_bye(
     assert second["Proxy-Authorization"] == ack["Proxy-Authorization"]
     # The nonce is known by now, so the BYE need not be refused first.
     assert 'nonce="n"' in bye["Proxy-Authorization"]
-    assert 'nc=00000002' in bye["Proxy-Authorization"]
+    assert "nc=00000002" in bye["Proxy-Authorization"]
     assert "BYE" == bye.method
 
 
 async def test_a_contact_names_the_transport_that_sends(autojump_clock: MockClock) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, bob, _):
+    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
         async with alice.call(f"{BOB};transport=tcp", OFFER) as call:
             answered = await call.answered()
 
@@ -235,7 +235,9 @@ async def test_a_redirection_is_followed_where_it_is_allowed_in_the_order_of_q(
         async with alice.call(BOB, OFFER, redirections=2) as call:
             await call.answered()
 
-        invites = [wire.data.split(b" ", 2)[1] for wire in network.wires if b"INVITE sip" in wire.data]
+        invites = [
+            wire.data.split(b" ", 2)[1] for wire in network.wires if b"INVITE sip" in wire.data
+        ]
         assert [BOB.encode(), b"sip:bob@192.0.2.2;n=1", b"sip:bob@192.0.2.2;n=2"] == invites
         assert "2" == call.target.params.get("n")
 
@@ -333,14 +335,13 @@ async def test_an_offer_in_reliable_progress_is_answered_in_the_prack(
         await call.answer()
         await trio.sleep_forever()
 
-    async with alice_and_bob(offer) as (alice, _, _net):
-        async with alice.call(BOB) as call:
-            async for progress in call.progress():
-                assert progress.prack_owed
-                assert progress.sdp is not None
-                progress.acknowledge(progress.sdp.answer(6000))
-            await call.answered()
-            await trio.sleep(1)
+    async with alice_and_bob(offer) as (alice, _, _net), alice.call(BOB) as call:
+        async for progress in call.progress():
+            assert progress.prack_owed
+            assert progress.sdp is not None
+            progress.acknowledge(progress.sdp.answer(6000))
+        await call.answered()
+        await trio.sleep(1)
 
 
 @pytest.mark.parametrize("refresher", [None, 1])
@@ -439,11 +440,10 @@ async def test_an_unreadable_answer_is_an_error_where_it_is_read(
         await call.answer("nonsense")
         await trio.sleep_forever()
 
-    async with alice_and_bob(babble) as (alice, _, _net):
-        async with alice.call(BOB, OFFER) as call:
-            answered = await call.answered()
-            with pytest.raises(RemoteProtocolError):
-                answered.sdp  # noqa: B018
+    async with alice_and_bob(babble) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+        answered = await call.answered()
+        with pytest.raises(RemoteProtocolError):
+            answered.sdp  # noqa: B018
 
 
 async def test_reliable_provisional_responses_can_be_insisted_upon(

@@ -142,7 +142,7 @@ class CallingAgent:
 
         Cancellation: all calls are ended, and their goodbyes said, before it returns.
         """
-        await self.calls.serve(handler, grace=grace, task_status=task_status)
+        await self.calls.serve(handler, grace, task_status)
 
     async def drain(self) -> None:
         """Refuse new calls with 503 from now on, and wait until those that came have ended.

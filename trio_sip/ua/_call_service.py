@@ -187,9 +187,8 @@ class Calls(Service):
     async def serve(
         self,
         handler: CallHandler,
-        *,
         grace: float,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+        task_status: trio.TaskStatus[None],
     ) -> None:
         """Run *handler* for each call that comes, until cancelled."""
         if self._server is not None:
