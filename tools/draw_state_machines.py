@@ -49,6 +49,7 @@ Machine = transaction.Machine | session.Machine[Any, Any, Any]
 SESSION_TIMERS = {
     "Retry": "2.1 to 4 s, or 0 to 2 s",
     "Repeat": "0.5 s",
+    "Extend": "60 s",
     "Refresh": "half of the interval",
     "Expire": "the interval, less 32 s",
 }

@@ -271,7 +271,7 @@ def test_no_answer_ends_the_session_with_a_bye() -> None:
     pair.finish()
 
 
-def test_a_transport_that_fails_ends_the_session() -> None:
+def test_a_transport_that_fails_ends_the_request_alone() -> None:
     pair = Pair()
     pair.connect()
     exchange = pair.alice.session.send_request("INFO", pair.now)
@@ -280,8 +280,7 @@ def test_a_transport_that_fails_ends_the_session() -> None:
     pair.flush()
 
     assert 503 == pair.alice.last(ExchangeEnded).status
-    assert (How.FAILED, 503) == (pair.alice.last(Ended).how, pair.alice.last(Ended).status)
-    assert 1 == len(pair.times("a BYE"))
+    assert SessionState.CONFIRMED is pair.alice.session.state
 
 
 @pytest.mark.parametrize("status", [200, 404, 480, 486, 500, 503, 603])
@@ -450,3 +449,23 @@ def test_a_response_to_nothing_is_nothing() -> None:
     session.receive_response(response, pair.now)
 
     assert [] == session.effects()
+
+
+@pytest.mark.parametrize("reliable", [False, True])
+def test_a_phone_that_rings_says_so_every_minute(reliable: bool) -> None:
+    pair = Pair()
+    pair.ring(reliable=reliable)
+    pair.run(200)
+
+    again = [round(time - 0.1) for time in pair.times("b 180 INVITE")]
+    assert [0, 60, 120, 180] == again
+    pair.respond(200, body=ANSWER)
+    pair.run(100)
+    assert 4 == len(pair.times("b 180 INVITE"))
+
+
+def test_a_phone_that_has_said_nothing_says_nothing_new() -> None:
+    pair = Pair()
+    pair.run(200)
+
+    assert ["b 100 INVITE"] == [label for label in pair.flow() if label.startswith("b")]

@@ -428,3 +428,44 @@ def test_there_is_nothing_to_ask_about_a_dialog_of_another_call() -> None:
 
     assert not pair.alice.session.may_offer(other.alice.session.dialog)
     assert pair.alice.session.owed_by(other.alice.session.dialog) is None
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_an_answer_is_known_by_its_request_even_after_a_challenge(method: str) -> None:
+    pair = Pair()
+    pair.connect()
+    pair.alice.credentials = True
+    session = pair.alice.session
+    if method == "INVITE":
+        session.send_reinvite(pair.now, body=OFFER)
+    else:
+        session.send_update(pair.now, body=OFFER)
+    pair.flush()
+    pair.run(0.05)
+    pair.answer(pair.bob, asked(pair.bob), 401)
+    pair.run(0.05)
+    pair.answer(pair.bob, asked(pair.bob), body=ANSWER)
+    pair.run(0.05)
+
+    told = pair.alice.last(ExchangeEnded)
+    assert (200, DescriptionRole.ANSWER) == (told.status, role(told))
+    assert pair.alice.session.may_offer()
+    if method == "INVITE":
+        ack = pair.bob.last(Acknowledged).request
+        assert (3, 'Digest username="a"') == (ack.cseq.number, ack["Authorization"])
+
+
+def test_a_bye_while_the_answer_of_a_reinvite_is_owed_acknowledges_its_2xx() -> None:
+    pair = Pair()
+    pair.connect()
+    pair.alice.session.send_reinvite(pair.now)
+    pair.flush()
+    pair.run(0.05)
+    pair.answer(pair.bob, asked(pair.bob), body=OFFER)
+    pair.run(0.05)
+    pair.clear()
+    pair.hang_up(pair.bob)
+    pair.run(0.05)
+
+    assert ["a 200 BYE", "a ACK", "b BYE"] == sorted(pair.flow())
+    pair.finish()

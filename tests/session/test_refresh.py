@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trio_sip._errors import LocalProtocolError
-from trio_sip.message import MIN_SE, SESSION_EXPIRES, Refresher, Request
+from trio_sip.message import MIN_SE, SESSION_EXPIRES, Refresher, Request, create_response
 from trio_sip.session import (
     Answered,
     Ended,
@@ -14,6 +14,7 @@ from trio_sip.session import (
     ModifyReceived,
     Refreshed,
     Rejected,
+    SendRequest,
     SessionSettings,
     SessionState,
     Side,
@@ -295,3 +296,33 @@ def test_a_refresh_waits_for_nothing_that_refreshes_anyway() -> None:
     pair.run(1)
 
     assert [] == pair.times("a UPDATE")
+
+
+def test_a_refresh_that_is_refused_goes_another_way() -> None:
+    pair = Pair(alice=asking(90), bob=asking(90), lose=["a UPDATE"] * 20)
+    pair.connect()
+    pair.run(45)
+    update = pair.alice.last(SendRequest).request
+    assert "UPDATE" == update.method
+    pair.alice.session.receive_response(create_response(update, 405), pair.now)
+    pair.flush()
+    pair.run(0.1)
+    pair.answer(pair.bob, pair.bob.last(ModifyReceived).request, body=ANSWER)
+    pair.run(50)
+
+    assert SessionState.CONFIRMED is pair.alice.session.state
+    assert 1 == len(pair.times("a INVITE")[1:])
+
+
+def test_a_refresh_follows_a_reinvite_that_should_have_been_one() -> None:
+    pair = Pair(alice=asking(90), bob=asking(90))
+    pair.connect()
+    pair.run(44.8)
+    pair.alice.session.send_reinvite(pair.now, body=OFFER)
+    pair.flush()
+    pair.run(1)
+    pair.answer(pair.bob, pair.bob.last(ModifyReceived).request, 488)
+    pair.run(30)
+
+    assert 1 == len(pair.times("a UPDATE"))
+    assert SessionState.CONFIRMED is pair.alice.session.state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["SESSION_ENDING", "Ends", "what_ends"]
+__all__ = ["Ends", "ends_session", "what_ends"]
 
 
 class Ends(enum.Enum):
@@ -43,12 +43,8 @@ _ENDS: dict[int, Ends] = {
 _OF_THE_METHOD = frozenset({405, 489, 501})
 _MAKES_A_USAGE = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY"})
 
-SESSION_ENDING = frozenset({408, 481})
-"""The statuses that end an INVITE session, whatever request of it they answer.
-
-RFC 3261 section 12.2.1.2 names these two.  RFC 5057 has more, but says that it is no standard;
-calls that survive a 404 to a re-INVITE are usual, and those that end by it are complained about.
-"""
+_SESSION_ENDING = frozenset({408, 481})
+_OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
 
 
 def what_ends(status: int, method: str) -> Ends:
@@ -63,3 +59,13 @@ def what_ends(status: int, method: str) -> Ends:
     if status in _OF_THE_METHOD and method not in _MAKES_A_USAGE:
         return Ends.TRANSACTION
     return ends
+
+
+def ends_session(status: int, method: str) -> bool:
+    """Whether a *status* in answer to a *method* request ends the INVITE session of its dialog.
+
+    408 and 481 do (RFC 3261 section 12.2.1.2), unless they answer a request of a subscription in
+    the same dialog, which is all that they end then.  RFC 5057 would end a session more often,
+    but says of itself that it is no standard: calls that survive a 404 to a re-INVITE are usual.
+    """
+    return status in _SESSION_ENDING and method not in _OF_SUBSCRIPTIONS

@@ -39,6 +39,8 @@ class Answering(Hearing):
     _held: tuple[Request, Response] | None
     """A 2xx that waits for a PRACK."""
     _provisionals: Provisionals | None
+    _rung: int | None
+    """The status of the last provisional response to the first INVITE, 100 aside."""
 
     # -- what comes
 
@@ -277,8 +279,9 @@ class Answering(Hearing):
         on = OnDescription.SEND_IN_RESPONSE if reliably else OnDescription.SEND_PREVIEW
         if described and not leg.offer.allows(on):
             raise LocalProtocolError("a session description has no place in this response")
-        if request is self.invite and not self._main.allows(On.SEND_1XX):
-            raise LocalProtocolError("the INVITE has been answered")
+        if request is self.invite:
+            self._take(On.SEND_1XX, Given(), now)
+            self._rung = response.status if response.status > 100 else self._rung
         if described:
             leg.send(on, ("INVITE", request.cseq.number), response)
         if not reliably:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+
 import attrs
 
 from trio_sip._errors import RemoteProtocolError
@@ -10,7 +13,6 @@ from trio_sip.message import (
     ALLOW,
     REASON,
     Message,
-    NameAddr,
     Reason,
     Request,
     Response,
@@ -36,7 +38,7 @@ from ._glare import LANE, PAUSE, Dice, DoLane, DoPause, Lane, OnLane, OnPause, P
 from ._leg import Leg
 from ._machine import Machine, Running
 from ._refresh import SessionTimer
-from ._settings import Reliable, SessionSettings
+from ._settings import SessionSettings
 from ._tables import Do, On, SessionState
 from ._two_hundred import ACK_KEPT, DoKept, Kept, OnKept, Repetition
 
@@ -45,6 +47,7 @@ __all__ = ["Core", "Given"]
 TERMINATED = SessionState.TERMINATED
 
 Pairs = tuple[tuple[str, object], ...]
+_NOTHING: frozenset[str] = frozenset()
 
 
 @attrs.define(kw_only=True)
@@ -75,7 +78,7 @@ class Core:
         lane: Lane,
         now: float,
         *,
-        contact: NameAddr | None,
+        contact: str | None,
         settings: SessionSettings,
         dice: Dice,
     ) -> None:
@@ -85,9 +88,9 @@ class Core:
         self._dice = dice
         self._contact = contact
         long = 64 * settings.timers.t1
-        self._main = Running(
-            machine, dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), long), now
-        )
+        durations = dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), long)
+        durations[On.EXTEND] = 60.0
+        self._main = Running(machine, durations, now)
         self._lane: Running[Lane, OnLane, DoLane] = Running(LANE, {}, now, state=lane)
         self._pause: Running[Pause, OnPause, DoPause] | None = None
         self._timer = SessionTimer(settings, now)
@@ -96,7 +99,7 @@ class Core:
         self._leg: Leg | None = None
         self._acks: dict[tuple[int, str], SendAck] = {}
         self._repetitions: dict[int, Repetition] = {}
-        self._peer_allow: frozenset[str] = frozenset()
+        self._peer_allow: Message | None = None
         self._effects: list[Effect] = []
 
     # -- what anybody may ask
@@ -118,7 +121,12 @@ class Core:
 
     def peer_allows(self, method: str) -> bool:
         """Whether the last Allow of theirs names *method*; false if they have sent none."""
-        return method in self._peer_allow
+        if self._peer_allow is None:
+            return False
+        try:
+            return method in self._peer_allow.headers[ALLOW]
+        except RemoteProtocolError:
+            return False
 
     # -- the main table
 
@@ -200,32 +208,33 @@ class Core:
     ) -> Response:
         tag = None if status == 100 else self._local_tag(request)
         response = create_response(request, status, reason, to_tag=tag)
+        # The headers of a response that was just made have no index yet, and get none by being
+        # added to: what is there already is asked of what was given.
+        named = {name.lower() for name, _ in headers} if headers else _NOTHING
+        add = response.headers.add
         for name, value in headers:
             response.add_header(name, value)
         if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            self._introduce(response, status)
+            self._introduce(add, named, final=status >= 200)
         if body:
-            if content_type is not None and "Content-Type" not in response:
-                response.add_header("Content-Type", content_type)
+            if content_type is not None and "content-type" not in named:
+                add("Content-Type", content_type)
             response.body = body
         return response
 
     def _local_tag(self, request: Request) -> str | None:
         return request.to.tag
 
-    def _introduce(self, message: Message, status: int = 0) -> None:
-        """Say where we are and what we understand, unless it is said."""
-        headers = message.headers
-        if self._contact is not None and "Contact" not in headers:
-            headers.add("Contact", self._contact)
-        if "Allow" not in headers:
-            headers.add("Allow", self.settings.allow_text)
-        if "Supported" not in headers and not 100 < status < 200:
-            headers.add("Supported", self._supported)
-
-    @property
-    def _supported(self) -> str:
-        return "timer" if self.settings.reliable is Reliable.NEVER else "100rel, timer"
+    def _introduce(
+        self, add: Callable[[str, object], None], named: AbstractSet[str], *, final: bool = True
+    ) -> None:
+        """Say where we are and what we understand, unless it is *named* already."""
+        if self._contact is not None and "contact" not in named:
+            add("Contact", self._contact)
+        if "allow" not in named:
+            add("Allow", self.settings.allow_text)
+        if final and "supported" not in named:
+            add("Supported", self.settings.supported_text)
 
     def _respond(
         self, request: Request, status: int, headers: Pairs = (), reason: str | None = None
@@ -273,10 +282,7 @@ class Core:
 
     def _note(self, message: Message) -> None:
         if "Allow" in message.headers:
-            try:
-                self._peer_allow = frozenset(message.headers[ALLOW])
-            except RemoteProtocolError:
-                return
+            self._peer_allow = message
 
 
 def reasons_of(message: Message | None) -> tuple[Reason, ...]:

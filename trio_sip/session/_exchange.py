@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from trio_sip.dialog import Dialog
-from trio_sip.message import NameAddr, Request
+from trio_sip.message import Request
 
 __all__ = ["Exchange", "ExchangeState", "Purpose"]
 
@@ -49,6 +49,9 @@ class Exchange:
     request: Request | None = attrs.field(default=None, repr=False)
     """As it was sent last; ``None`` until it is."""
 
+    number: int = attrs.field(default=0, repr=False)
+    """Its CSeq number as the session knows it."""
+
     purpose: Purpose = attrs.field(default=Purpose.USER, repr=False)
     attempts: int = attrs.field(default=0, repr=False)
     """How often it was refused because it met one of theirs."""
@@ -58,7 +61,7 @@ class Exchange:
     content_type: str | None = attrs.field(default=None, repr=False)
 
     def create_request(
-        self, contact: NameAddr | None, extra: Iterable[tuple[str, object]] = ()
+        self, contact: str | None, extra: Iterable[tuple[str, object]] = ()
     ) -> Request:
         """The request, with the next number of the dialog."""
         headers = list(self.headers)
@@ -69,6 +72,7 @@ class Exchange:
         self.request = self.dialog.create_request(
             self.method, contact=contact, headers=headers, body=self.body
         )
+        self.number = self.request.cseq.number
         self.state = ExchangeState.SENT
         return self.request
 

@@ -138,7 +138,7 @@ PAUSE: Machine[Pause, OnPause, DoPause] = Machine(
 
 
 class Dice(Protocol):
-    """Where random numbers come from: `random.Random` fits."""
+    """Where random numbers come from: ``random.Random()`` will do."""
 
     def randrange(self, stop: int, /) -> int:
         """A number from 0 to *stop* - 1."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.dialog import SESSION_ENDING
+from trio_sip.dialog import ends_session
 from trio_sip.message import RETRY_AFTER, Request, Response
 
 from ._core import Given
@@ -59,7 +59,9 @@ class Hearing(Sending):
             return
         if leg is None:
             exchange.state = ExchangeState.DONE
+            self._tell(exchange, status, response, None)
             return
+        self._follow(exchange, leg)
         if response is not None and exchange.method in MODIFYING:
             self._note_response(leg, response)
         if status >= 300 and self._goes_again(exchange, leg, status, response, now):
@@ -68,8 +70,9 @@ class Hearing(Sending):
         exchange.state = ExchangeState.DONE
         description = self._settle(exchange, leg, status, response, now)
         self._tell(exchange, status, response, description)
-        # A request that cannot be sent is as bad as one that is not heard.
-        if status in SESSION_ENDING or response is None:
+        if status >= 300 and exchange.method in MODIFYING:
+            self._refresh_otherwise(exchange, now)
+        if ends_session(status, exchange.method):
             self._dialog_failed(leg, status, response, now)
         self._advance(now)
 
@@ -151,6 +154,14 @@ class Hearing(Sending):
         # RFC 3261 section 14.2 and RFC 3311 section 5.2: it came upon another of ours.
         return _retry_after(response) if status == 500 else None
 
+    def _follow(self, exchange: Exchange, leg: Leg) -> None:
+        """A request may have been sent again below, with credentials and another number."""
+        assert exchange.request is not None, "it was sent"
+        number = exchange.request.cseq.number
+        if number != exchange.number:
+            leg.offer.follow((exchange.method, exchange.number), (exchange.method, number))
+            exchange.number = number
+
     # -- what becomes of the session
 
     def _dialog_failed(self, leg: Leg, status: int, response: Response | None, now: float) -> None:
@@ -173,12 +184,24 @@ class Hearing(Sending):
 
     def _refresh(self, now: float) -> None:
         """RFC 4028 section 7.4: by UPDATE if they know it, else by an INVITE with the same offer."""
-        leg = self._leg
-        assert leg is not None, "agreed in a 2xx"
         if any(one.method in MODIFYING for one in (*self._queue, *self._exchanges)):
             # What is on its way refreshes as well.
             return
-        if self.peer_allows("UPDATE"):
+        self._push_refresh("UPDATE" if self.peer_allows("UPDATE") else "INVITE", now)
+
+    def _refresh_otherwise(self, failed: Exchange, now: float) -> None:
+        """What should have refreshed the session did not: is there another way?"""
+        if not self._timer.is_refreshing or self.ended is not None:
+            return
+        if failed.purpose is not Purpose.REFRESH:
+            self._refresh(now)
+        elif failed.method == "UPDATE":
+            self._push_refresh("INVITE", now)
+
+    def _push_refresh(self, method: str, now: float) -> None:
+        leg = self._leg
+        assert leg is not None, "agreed in a 2xx"
+        if method == "UPDATE":
             exchange = self._exchange("UPDATE", leg, purpose=Purpose.REFRESH)
         else:
             body, content_type = leg.local or (b"", "")

@@ -49,7 +49,7 @@ class IncomingSession(InviteSession):
             CALLEE,
             Lane.THEIRS,
             now,
-            contact=NameAddr.parse(contact),
+            contact=str(contact),
             settings=settings,
             dice=dice,
         )
@@ -94,7 +94,10 @@ class IncomingSession(InviteSession):
             case Do.RESPOND:
                 self._send_given(given, now)
             case Do.HOLD:
+                # It is held where it was given.
                 pass
+            case Do.EXTEND:
+                self._extend(now)
             case Do.RELEASE:
                 self._release(now)
             case Do.REFUSE:
@@ -109,6 +112,10 @@ class IncomingSession(InviteSession):
             self._release(now)
         else:
             self._effects.append(SendResponse(self.invite, given.response))
+
+    def _extend(self, now: float) -> None:
+        if self._rung is not None:
+            self.send_response(self.invite, self._rung, now)
 
     def _send_refusal(self, given: Given, now: float) -> None:
         """The INVITE is refused for a reason that is not the user's answer to it."""

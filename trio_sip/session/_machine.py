@@ -11,7 +11,7 @@ import enum
 import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -25,6 +25,7 @@ D = TypeVar("D", bound=enum.Enum)
 class Repeat(enum.Enum):
     """How long a timer that has run out waits when its state starts it anew."""
 
+    SAME = "as long again"
     DOUBLED = "twice as long"
     DOUBLED_TO_T2 = "twice as long, T2 at most"
 
@@ -38,6 +39,9 @@ class Step(Generic[S, D]):
 
     actions: tuple[D, ...]
     """What is done on the way, in order."""
+
+    has_timers: bool
+    """Whether the state it leads to owns any."""
 
 
 @attrs.frozen(eq=False)
@@ -67,7 +71,8 @@ class Machine(Generic[S, O, D]):
     def _rows(self) -> Mapping[S, Mapping[O, Step[S, D]]]:
         rows: dict[S, dict[O, Step[S, D]]] = {state: {} for state in type(self.initial)}
         for (state, on), (following, *actions) in self.steps.items():
-            rows[state][on] = Step(following, tuple(actions))
+            has_timers = bool(self.timers.get(following))
+            rows[state][on] = Step(following, tuple(actions), has_timers)
         return rows
 
     def owned(self, state: S) -> frozenset[O]:
@@ -89,7 +94,7 @@ class Running(Generic[S, O, D]):
       t2: the most that a timer with `Repeat.DOUBLED_TO_T2` grows to, in seconds.
     """
 
-    # Plain slots: a session has one for all its life, and thousands of sessions are held.
+    # Plain slots: a session has three for all its life, and thousands of sessions are held.
     __slots__ = ("_due", "_intervals", "deadline", "durations", "machine", "state", "t2")
 
     def __init__(
@@ -105,11 +110,12 @@ class Running(Generic[S, O, D]):
         self.durations = durations
         self.t2 = t2
         self.state = machine.initial if state is None else state
-        self._due: dict[O, float] = {}
-        self._intervals: dict[O, float] = {}
+        self._due: dict[O, float] = _NONE
+        self._intervals: dict[O, float] = _NONE
         self.deadline = math.inf
         """When the first of its timers runs out."""
-        self._enter(now)
+        if self.state in machine.timers:
+            self._enter(now)
 
     def allows(self, on: O) -> bool:
         """Whether the table has a step for *on* here."""
@@ -124,11 +130,14 @@ class Running(Generic[S, O, D]):
         step = self.machine.rows[self.state].get(on)
         if step is None:
             return None
-        before, self.state = self.state, step.state
-        if self._due and on in self.machine.anew:
-            self._due.clear()
-        if before is not step.state or self._due or self.machine.timers.get(before):
+        self.state = step.state
+        if step.has_timers:
+            if on in self.machine.anew:
+                self._due = _NONE
             self._enter(now)
+        elif self._due:
+            self._due = _NONE
+            self.deadline = math.inf
         return step.actions
 
     def run_out(self, now: float) -> tuple[D, ...]:
@@ -139,7 +148,7 @@ class Running(Generic[S, O, D]):
         repeat = self.machine.repeats.get((self.state, on))
         self.state = step.state
         if repeat is not None:
-            interval = 2 * self._intervals[on]
+            interval = self._intervals[on] * (1 if repeat is Repeat.SAME else 2)
             if repeat is Repeat.DOUBLED_TO_T2:
                 interval = min(interval, self.t2)
             self._start(on, interval, now)
@@ -149,6 +158,8 @@ class Running(Generic[S, O, D]):
     def _enter(self, now: float) -> None:
         """Stop what the state does not own, start what it does."""
         owned = self.machine.timers.get(self.state, ())
+        if self._due is _NONE:
+            self._due, self._intervals = {}, {}
         for on in [on for on in self._due if on not in owned]:
             del self._due[on]
         for on in owned:
@@ -159,3 +170,7 @@ class Running(Generic[S, O, D]):
     def _start(self, on: O, interval: float, now: float) -> None:
         self._intervals[on] = interval
         self._due[on] = now + interval
+
+
+# Any: it holds nothing.  Nobody writes to it: who starts a timer has a dictionary of its own.
+_NONE: dict[Any, float] = {}

@@ -11,7 +11,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.message import CONTENT_TYPE, Message
+from trio_sip.message import Message
 
 from ._effects import Description, DescriptionRole, Side
 from ._machine import Machine
@@ -24,9 +24,12 @@ __all__ = [
     "OfferAnswer",
     "OnDescription",
     "description_in",
+    "is_description",
     "is_offer",
     "key_of",
 ]
+
+_SDP = "application/sdp"
 
 Key = tuple[str, int]
 """A transaction within the dialog, by method and CSeq number."""
@@ -169,6 +172,11 @@ class OfferAnswer:
         self.state = step.state
         return step.actions[0] if step.actions else None
 
+    def follow(self, key: Key, again: Key) -> None:
+        """What was sent in the transaction *key* was sent once more in *again*."""
+        if self.carrier == key:
+            self.carrier = again
+
     def receive(self, on: OnDescription, key: Key, message: Message) -> Description | None:
         """Take the description in *message*; ``None`` if it has none, or one that says nothing."""
         found = description_in(message)
@@ -188,27 +196,25 @@ def description_in(message: Message) -> tuple[bytes, str] | None:
     """
     if not message.body:
         return None
+    text = message.headers.get("Content-Type", "")
+    if is_description(text):
+        return message.body, text
+    if text[:9].lower() != "multipart":
+        return None
     try:
-        content_type = message.headers.get(CONTENT_TYPE)
-        if content_type is None:
-            return None
-        if content_type.type.lower() == "multipart":
-            return next(
-                (
-                    (part.content, part.headers["Content-Type"])
-                    for part in message.parts
-                    if _is_description(part.headers.get("Content-Type", ""))
-                ),
-                None,
-            )
+        parts = message.parts
     except RemoteProtocolError:
         return None
-    text = message["Content-Type"]
-    return (message.body, text) if _is_description(text) else None
+    for part in parts:
+        text = part.headers.get("Content-Type", "")
+        if is_description(text):
+            return part.content, text
+    return None
 
 
-def _is_description(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == "application/sdp"
+def is_description(content_type: str) -> bool:
+    """Whether a body of this type is a session description."""
+    return content_type == _SDP or content_type.partition(";")[0].rstrip(" \t").lower() == _SDP
 
 
 def key_of(message: Message) -> Key:

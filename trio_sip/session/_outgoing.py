@@ -47,12 +47,14 @@ class OutgoingSession(InviteSession):
     ) -> None:
         if invite.from_.tag is None or invite.to.tag is not None:
             raise LocalProtocolError("an INVITE that begins a call has a From tag and no To tag")
+        contact = invite.headers.get("Contact")
         super().__init__(
-            invite, CALLER, Lane.OURS, now, contact=invite.contact, settings=settings, dice=dice
+            invite, CALLER, Lane.OURS, now, contact=contact, settings=settings, dice=dice
         )
         self._goodbye: Given = Given()
         self._ended_tags: set[str] = set()
-        self._introduce(invite)
+        self._number = invite.cseq.number
+        self._introduce(invite.headers.add, {name.lower() for name, _ in invite.headers})
         if settings.reliable is Reliable.REQUIRED:
             invite.headers.add("Require", "100rel")
         self._ask_for_timer(invite)
@@ -69,6 +71,9 @@ class OutgoingSession(InviteSession):
         cseq = response.cseq
         if cseq.method != "INVITE" or cseq.number != self.invite.cseq.number:
             return
+        if cseq.number != self._number:
+            # It was sent again below, and nobody has said so.
+            self.replace_request(self.invite, self.invite, now)
         if response.is_provisional:
             self._receive_1xx(response, now)
         elif response.is_success:
@@ -143,6 +148,7 @@ class OutgoingSession(InviteSession):
             super().replace_request(request, again, now)
             return
         self.invite = again
+        self._number = again.cseq.number
         if self._leg is None:
             # What rang for the INVITE that was refused rings no more.
             self._drop_early()
@@ -234,4 +240,5 @@ class OutgoingSession(InviteSession):
         for name, value in self._timer.request_headers(first=True):
             again.headers.set(name, value)
         self.invite = again
+        self._number = number
         self._effects.append(SendRequest(again, None))

@@ -173,9 +173,11 @@ class SessionTimer:
         RFC 4028 section 9, with its table 2.
         """
         expires = _read_expires(request)
-        theirs = supports(request, _EXTENSION)
         asked = self._settings.session_expires
-        if expires is None and (asked is None or not theirs):
+        if expires is None and asked is None:
+            return [], self._agree(None, Side.LOCAL, now)
+        theirs = supports(request, _EXTENSION)
+        if expires is None and not theirs:
             return [], self._agree(None, Side.LOCAL, now)
         least = max(_read_min_se(request) or _LEAST, self._settings.min_se)
         if expires is None:
@@ -199,15 +201,22 @@ class SessionTimer:
 
     # -- what was agreed
 
+    @property
+    def is_refreshing(self) -> bool:
+        """Whether a refresh of ours is due, and has not come about yet."""
+        return self.running.state is Refresh.REFRESHING
+
     def stop(self, now: float) -> None:
         """The session ends."""
         self._agree(None, Side.LOCAL, now)
 
     def _agree(self, seconds: int | None, refresher: Side, now: float) -> bool:
         if seconds is None:
-            was, self.interval = self.interval, None
+            if self.interval is None:
+                return False
+            self.interval = None
             self.running.take(OnRefresh.AGREED_OFF, now)
-            return was is not None
+            return True
         self.interval = SessionInterval(
             seconds=seconds, refresher=refresher, expires_at=now + seconds
         )
@@ -223,8 +232,10 @@ def _expires(seconds: int, refresher: Refresher | None) -> SessionExpires:
 
 
 def _read_expires(message: Message) -> SessionExpires | None:
+    if "Session-Expires" not in message.headers:
+        return None
     try:
-        return message.headers.get(SESSION_EXPIRES)
+        return message.headers[SESSION_EXPIRES]
     except RemoteProtocolError:
         return None
 

@@ -190,7 +190,7 @@ class Sending(Core):
           LocalProtocolError: none is owed for *response*, or the answer is missing.
         """
         leg = next((leg for owed, leg in self._pracks_owed if owed is response), None)
-        if leg is None:
+        if leg is None or self._find_leg(leg.dialog) is None or self.ended is not None:
             raise LocalProtocolError("no PRACK is owed for this response")
         if leg.offer.state is Agreement.OWING and not body:
             raise LocalProtocolError("the PRACK has to carry the answer")
@@ -278,7 +278,8 @@ class Sending(Core):
         contact = self._contact if method in _WITH_CONTACT else None
         request = exchange.create_request(contact, headers)
         if method in MODIFYING:
-            self._introduce(request)
+            named = {name.lower() for name, _ in exchange.headers}
+            self._introduce(request.headers.add, named | {"contact"})
             if (
                 not leg.send(OnDescription.SEND_OFFER, key_of(request), request)
                 and method == "INVITE"

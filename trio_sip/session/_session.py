@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from trio_sip.message import NameAddr, Request, Response
+from trio_sip._errors import LocalProtocolError
+from trio_sip.message import Request, Response
 
 from ._answering import Answering
 from ._core import Given, reasons_of
 from ._effects import Effect, Ended, How, SessionInterval, Side
+from ._exchange import Exchange
 from ._glare import Dice, Lane, OnLane
 from ._machine import Machine, Running
 from ._refresh import DoRefresh
@@ -39,7 +41,7 @@ class InviteSession(Answering):
         lane: Lane,
         now: float,
         *,
-        contact: NameAddr | None,
+        contact: str | None,
         settings: SessionSettings,
         dice: Dice,
     ) -> None:
@@ -51,6 +53,7 @@ class InviteSession(Answering):
         self._pending = []
         self._held = None
         self._provisionals = None
+        self._rung = None
 
     # -- the four verbs
 
@@ -86,10 +89,16 @@ class InviteSession(Answering):
         elif not response.is_provisional:
             self._receive_final(exchange, response.status, response, now)
         elif cseq.method == "INVITE" and response.status > 100 and self.ended is None:
-            leg = self._find_leg(exchange.dialog)
-            progress = None if leg is None else self._receive_provisional(response, leg, exchange)
-            if progress is not None:
-                self._effects.append(progress)
+            self._receive_progress(exchange, response)
+
+    def _receive_progress(self, exchange: Exchange, response: Response) -> None:
+        leg = self._find_leg(exchange.dialog)
+        if leg is None:
+            return
+        self._follow(exchange, leg)
+        progress = self._receive_provisional(response, leg, exchange)
+        if progress is not None:
+            self._effects.append(progress)
 
     def _receive_other(self, response: Response, now: float) -> None:
         """A response to the first INVITE, or to nothing."""
@@ -133,9 +142,14 @@ class InviteSession(Answering):
         as soon as the ACK has come.
 
         Args:
-          status: how a callee refuses.
+          status: how a callee refuses, 300 to 699.
           headers: more headers for the CANCEL, the BYE or the refusal, for example a Reason.
+
+        Raises:
+          LocalProtocolError: *status* refuses nothing.
         """
+        if not 300 <= status <= 699:
+            raise LocalProtocolError(f"{status} refuses nothing")
         given = Given(
             how=self._how_to_leave(),
             status=status,
@@ -181,6 +195,8 @@ class InviteSession(Answering):
         status = None if given.how in (How.BYE, How.EXPIRED, How.NO_ACK) else given.status
         self.ended = Ended(given.by, given.how, status, reasons_of(message), message)
         self._timer.stop(now)
+        if self._ack_owed is not None:
+            self._pay_ack(Given(), now)
         self._abandon_pending(now)
         self._abandon_exchanges()
         self._effects.append(self.ended)

@@ -81,6 +81,12 @@ class SessionSettings:
 
     allow_text: str = attrs.field(init=False, repr=False, eq=False)
 
+    supported_text: str = attrs.field(init=False, repr=False, eq=False)
+
+    @supported_text.default
+    def _supported_text(self) -> str:
+        return "timer" if self.reliable is Reliable.NEVER else "100rel, timer"
+
     @allow_text.default
     def _allow_text(self) -> str:
         return ", ".join(self.allow)

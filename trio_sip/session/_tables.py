@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from ._machine import Machine
+from ._machine import Machine, Repeat
 
 __all__ = ["CALLEE", "CALLER", "Do", "On", "SessionState"]
 
@@ -95,6 +95,8 @@ class On(enum.Enum):
     """RFC 3261 section 9.1: 64*T1 after the CANCEL nothing is waited for any more."""
     ACK_WAIT = "ACK wait"
     """As long as the other end repeats its 2xx: 64*T1."""
+    EXTEND = "Extend"
+    """RFC 3261 section 13.3.1.1: a minute after a provisional response it is time for another."""
     BYE_WAIT = "BYE wait"
     """Timer F of the BYE, which is 64*T1."""
 
@@ -120,6 +122,7 @@ class Do(enum.Enum):
     HOLD = "keep response"
     RELEASE = "send kept response"
     REFUSE = "refuse INVITE"
+    EXTEND = "last 1xx again"
     ANSWER_BYE = "200 to BYE"
 
 
@@ -225,9 +228,13 @@ CALLER: Machine[SessionState, On, Do] = Machine(
 CALLEE: Machine[SessionState, On, Do] = Machine(
     "INVITE session, callee",
     PROCEEDING,
-    timers={CLOSING: {On.BYE_WAIT}},
+    timers={PROCEEDING: {On.EXTEND}, CLOSING: {On.BYE_WAIT}},
     steps={
-        (PROCEEDING, On.SEND_1XX): (PROCEEDING, _D.RESPOND),
+        # It goes at once, or after the PRACK of the one before it.
+        (PROCEEDING, On.SEND_1XX): (PROCEEDING,),
+        # "the UAS MUST send a non-100 provisional response at every minute, to handle the
+        # possibility of lost provisional responses", or proxies give up on the INVITE.
+        (PROCEEDING, On.EXTEND): (PROCEEDING, _D.EXTEND),
         (PROCEEDING, On.SEND_2XX): (ANSWERED, _D.RESPOND),
         # RFC 3262 section 3: while a session description waits for its PRACK, no 2xx.
         (PROCEEDING, On.SEND_2XX_EARLY): (ACCEPTING, _D.HOLD),
@@ -276,4 +283,6 @@ CALLEE: Machine[SessionState, On, Do] = Machine(
         (MORTAL, On.HANG_UP): (MORTAL,),
         **_ESTABLISHED,
     },
+    repeats={(PROCEEDING, On.EXTEND): Repeat.SAME},
+    anew=frozenset({On.SEND_1XX}),
 )
