@@ -12,9 +12,20 @@ from trio_sip._errors import CallEnded, CallRejected, LocalProtocolError, Reques
 from trio_sip.message import Response, Uri
 from trio_sip.sdp import Direction
 from trio_sip.session import SessionState, Side
+from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import IncomingCall, UserAgent
 
-from .calls import ALICE, BOB, OFFER, alice_and_bob, answer_and_wait, labels
+from .calls import (
+    ALICE,
+    BOB,
+    HOUR,
+    OFFER,
+    agent,
+    alice_and_bob,
+    answer_and_wait,
+    labels,
+    nothing_is_left,
+)
 
 TAKEN = ["INVITE", "180 (INVITE)", "200 (INVITE)", "ACK"]
 PARTED = ["BYE", "200 (BYE)"]
@@ -27,9 +38,14 @@ async def wait_for_twenty_seconds(alice: UserAgent) -> None:
             await call.answered()
 
 
-async def divide_by_zero(alice: UserAgent) -> None:
+async def divide_by_zero(
+    alice: UserAgent, task: Callable[[], Awaitable[None]] | None = None
+) -> None:
     async with alice.call(BOB, OFFER) as call:
         await call.answered()
+        if task is not None:
+            call.start_soon(task)
+            await trio.sleep(1)
         raise ZeroDivisionError
 
 
@@ -590,3 +606,72 @@ async def test_a_handler_for_a_method_answers_its_requests(autojump_clock: MockC
         response = await call.send_request("REFER", headers=[("Refer-To", "<sip:carol@x>")])
 
     assert 202 == response.status
+
+
+async def test_who_shuts_down_says_goodbye_to_everybody_first(autojump_clock: MockClock) -> None:
+    ended: list[tuple[Side | None, int | None]] = []
+
+    async def handle(call: IncomingCall) -> None:
+        await call.ring()
+        if call.target.params.get("answer") == "no":
+            await trio.sleep_forever()
+        await answer_and_wait(call)
+
+    async def talk(alice: UserAgent, target: str) -> None:
+        try:
+            async with alice.call(target, OFFER) as call:
+                await trio.sleep_forever()
+        except CallRejected as refusal:
+            ended.append((call.ended_by, refusal.status))
+        else:
+            ended.append((call.ended_by, None))
+
+    with trio.fail_after(HOUR):
+        async with (
+            MemoryNetwork.open() as network,
+            agent(network, "alice") as alice,
+            trio.open_nursery() as nursery,
+        ):
+            network.host("bob")
+            for target in (BOB, BOB, f"{BOB};answer=no"):
+                nursery.start_soon(talk, alice, target)
+            with trio.move_on_after(10):
+                async with agent(network, "bob") as bob:
+                    await bob.serve_calls(handle)
+            await trio.sleep(130)
+            nothing_is_left(alice)
+
+    assert {(Side.REMOTE, None), (Side.REMOTE, 503)} == set(ended)
+    assert 3 == len(ended)
+
+
+async def test_a_peer_that_does_not_answer_the_goodbye_holds_nobody_up_for_long(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+        async with alice.call(BOB, OFFER, grace=2) as call:
+            await call.answered()
+            await trio.sleep(1)
+            network.partition("bob")
+            began = trio.current_time()
+
+        assert 2 == pytest.approx(trio.current_time() - began)
+        assert Side.LOCAL is call.ended_by
+        await trio.sleep(10)
+        network.heal()
+
+
+async def test_an_error_in_the_block_and_one_in_a_task_leave_as_a_group(
+    autojump_clock: MockClock,
+) -> None:
+    async def media() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise KeyError
+
+    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+        with pytest.raises(ExceptionGroup) as caught:
+            await divide_by_zero(alice, media)
+
+        assert [ZeroDivisionError, KeyError] == [type(one) for one in caught.value.exceptions]
