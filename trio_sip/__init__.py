@@ -3,7 +3,8 @@
 These are the names most programs need.  The packages below have the rest, each with a door of
 its own: `trio_sip.message`, `trio_sip.sdp`, `trio_sip.auth`, `trio_sip.work`,
 `trio_sip.transport`, `trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.session`,
-`trio_sip.registration`, `trio_sip.stack`, `trio_sip.services` and `trio_sip.testing`.
+`trio_sip.subscription`, `trio_sip.registration`, `trio_sip.stack`, `trio_sip.services`,
+`trio_sip.ua` and `trio_sip.testing`.
 """
 
 from __future__ import annotations

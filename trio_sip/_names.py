@@ -5,6 +5,8 @@ from __future__ import annotations
 # What can go wrong.
 from ._errors import (
     AuthenticationRejected,
+    CallEnded,
+    CallRejected,
     LocalProtocolError,
     NoRoute,
     Overloaded,
@@ -48,7 +50,13 @@ from .message import (
 )
 
 # Where users can be reached.
-from .registration import Binding, RegistrarPolicy
+from .registration import (
+    Binding,
+    RegistrarPolicy,
+    RegistrationPace,
+    RegistrationSettings,
+    RegistrationState,
+)
 
 # What is offered and answered.
 from .sdp import (
@@ -115,6 +123,9 @@ from .transaction import TimerSettings
 # Where messages come from and go to.
 from .transport import Address, Flow, Listen, TransportLimits
 
+# Somebody with an address, and the calls that are made and come.
+from .ua import Call, IncomingCall, OutgoingCall, Registration, UserAgent, open_user_agent
+
 # What runs one after the other.
 from .work import Work, current_work
 
@@ -133,6 +144,9 @@ __all__ = [
     "Binding",
     "Body",
     "CSeq",
+    "Call",
+    "CallEnded",
+    "CallRejected",
     "CheckAuthResult",
     "Codec",
     "Dialog",
@@ -152,6 +166,7 @@ __all__ = [
     "IdentifyByIp",
     "IdentifyByRequestUri",
     "IdentifyByUser",
+    "IncomingCall",
     "IncomingRequest",
     "Limits",
     "Listen",
@@ -166,6 +181,7 @@ __all__ = [
     "OptionsService",
     "OutboundAuthenticator",
     "OutboundCredential",
+    "OutgoingCall",
     "OutgoingRequest",
     "Overloaded",
     "Params",
@@ -174,6 +190,10 @@ __all__ = [
     "QualifyService",
     "Registrar",
     "RegistrarPolicy",
+    "Registration",
+    "RegistrationPace",
+    "RegistrationSettings",
+    "RegistrationState",
     "RemoteProtocolError",
     "Request",
     "RequestRejected",
@@ -195,6 +215,7 @@ __all__ = [
     "TransportFailed",
     "TransportLimits",
     "Uri",
+    "UserAgent",
     "UserOptionsService",
     "Via",
     "Work",
@@ -204,6 +225,7 @@ __all__ = [
     "current_work",
     "open_sqlite_location",
     "open_stack",
+    "open_user_agent",
     "parse_message_untrusted",
     "reason_phrase",
 ]

@@ -573,7 +573,7 @@ def test_a_2xx_to_a_forgotten_invite_is_a_stray_because_somebody_took_the_call()
     layer.receive_response(answer := response(message, 200), UDP, 0.2)
     layer.receive_response(answer, UDP, 0.7)
 
-    assert [StrayResponse(answer, UDP)] * 2 == layer.effects()
+    assert [StrayResponse(answer, UDP, transaction)] * 2 == layer.effects()
 
 
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])

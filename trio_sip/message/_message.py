@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import ClassVar, TypeVar, overload
 
@@ -23,11 +22,6 @@ from ._via import CSeq, Via
 __all__ = ["Fault", "Message", "Request", "Response"]
 
 T = TypeVar("T")
-
-# A server is asked for the same few addresses again and again.  Only short ones are kept, so that
-# strangers cannot make us keep much.
-_known_uri = functools.lru_cache(maxsize=1024)(Uri.parse)
-_SHORT = 100
 
 _WHITE_SPACE = re.compile(r"[\s\x00-\x20\x7f]")
 
@@ -275,8 +269,7 @@ class Request(Message):
         """
         uri = self._uri
         if uri is None:
-            target = self._target
-            uri = self._uri = _known_uri(target) if len(target) < _SHORT else Uri.parse(target)
+            uri = self._uri = Uri.parse(self._target)
         return uri
 
     def _start_line(self) -> str:

@@ -123,6 +123,9 @@ class Distributor:
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
         transaction.owner = incoming
         parts.pipeline.unanswered += 1
+        if dialog is not None and self._may_be_prompt(dialog):
+            parts.pipeline.serve_promptly(incoming, dialog)
+            return
         try:
             work.push(parts.pipeline.serve, incoming)
         except (Overloaded, trio.ClosedResourceError):
@@ -156,12 +159,15 @@ class Distributor:
         self._parts.pipeline.unanswered += 1
         answer.respond(200)
         if isinstance(incoming, IncomingRequest) and incoming.state is not AnswerState.ANSWERED:
-            incoming.cancel()
+            incoming.cancel(cancel)
 
     def receive_ack(self, request: Request, flow: Flow) -> None:
         dialog = self._parts.dialogs.find(request)
         if dialog is not None:
             incoming = IncomingRequest(self._parts, request, flow, None, dialog)
+            if self._may_be_prompt(dialog):
+                self._parts.pipeline.serve_promptly(incoming, dialog)
+                return
             try:
                 dialog.work.push_unbounded(self._parts.pipeline.serve, incoming)
             except trio.ClosedResourceError:
@@ -169,6 +175,14 @@ class Distributor:
                 self._counters.unanswerable += 1
         else:
             self._counters.stray_acks += 1
+
+    def _may_be_prompt(self, dialog: DialogEntry) -> bool:
+        """Whether its usage may see a request now.
+
+        That saves handing it to a runner, which costs as much as answering a BYE does.  Not if
+        something that came before still waits, or a service wants to see it first.
+        """
+        return dialog.prompt and dialog.work.is_idle and self._parts.services.dialogs_are_first
 
     # -- answers without state
 

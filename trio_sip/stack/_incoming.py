@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-import trio
+from typing import TYPE_CHECKING, Protocol
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, DigestChallengeData
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from ._parts import Parts
     from ._stack import Stack
 
-__all__ = ["AnswerState", "IncomingRequest"]
+__all__ = ["AnswerState", "Canceller", "IncomingRequest"]
 
 
 class AnswerState(enum.Enum):
@@ -44,6 +42,13 @@ _UNANSWERED, _ANSWERED = AnswerState.UNANSWERED, AnswerState.ANSWERED
 _DEFERRED = AnswerState.DEFERRED
 
 
+class Canceller(Protocol):
+    """Who has taken an INVITE and answers it when it is cancelled.  Nothing here waits."""
+
+    def receive_cancel(self, request: IncomingRequest, cancel: Request) -> None:
+        """*cancel* came for *request*; it has been answered 200."""
+
+
 class IncomingRequest:
     """A request that was received, with what the stack knows about it, and its answers.
 
@@ -54,14 +59,15 @@ class IncomingRequest:
     # Plain slots: one is made for each request that is not a copy.
     __slots__ = (
         "_parts",
-        "_scope",
         "_to_tag",
         "auth_outcome",
+        "canceller",
         "dialog",
         "endpoint",
         "flow",
         "identified_by",
         "message",
+        "serving",
         "state",
         "transaction",
     )
@@ -87,6 +93,12 @@ class IncomingRequest:
 
     state: AnswerState
 
+    serving: Work | None
+    """The work in which an INVITE is being handled at this moment."""
+
+    canceller: Canceller | None
+    """Who was named when it was deferred."""
+
     def __init__(
         self,
         parts: Parts,
@@ -97,7 +109,8 @@ class IncomingRequest:
     ) -> None:
         self._parts = parts
         self._to_tag: str | None = None
-        self._scope: trio.CancelScope | None = None
+        self.canceller = None
+        self.serving = None
         self.message = message
         self.flow = flow
         self.transaction = transaction
@@ -131,6 +144,11 @@ class IncomingRequest:
     def work(self) -> Work | None:
         """The work it runs in, while it does."""
         return current_work()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a final response was sent, or none is wanted."""
+        return self.state is _ANSWERED or self.transaction is None
 
     @property
     def to_tag(self) -> str:
@@ -232,16 +250,34 @@ class IncomingRequest:
             self._note_deferred(response)
         self.state = _ANSWERED
 
-    def defer(self) -> None:
+    def repeat_response(self, response: Response) -> None:
+        """Send a response to INVITE again, as it was sent: a 2xx without ACK, a 1xx without PRACK.
+
+        Nothing happens when its transaction is over.
+        """
+        if self.transaction is not None:
+            self._parts.pipeline.repeat_response(self.transaction, response)
+
+    def defer(self, canceller: Canceller | None = None) -> None:
         """Promise to answer later, from another task; `on_request` may then return.
 
         That must be within 64*T1, which is 32 seconds: then the client has given up, and the
         request is `AnswerState.ABANDONED`.  An INVITE may ring for longer, but not without a
         provisional response for more than `StackSettings.ringing_seconds`: it is answered 408.
+
+        Args:
+          canceller: told of a CANCEL, and answers the request then; nothing is held against it
+            that it takes its time.  Without one the stack answers a cancelled request 487.
         """
-        if self.state is _UNANSWERED and self.transaction is not None:
-            self.state = _DEFERRED
+        if self.state is not _UNANSWERED or self.transaction is None:
+            return
+        self.state = _DEFERRED
+        self.canceller = canceller
+        if canceller is None:
             self._parts.deferred.add(self)
+        else:
+            # A call rings for a minute and is no work: who takes calls counts them himself.
+            self._parts.pipeline.unanswered -= 1
 
     def _check_deferred(self) -> None:
         """Whether there is still somebody who waits for an answer."""
@@ -249,6 +285,8 @@ class IncomingRequest:
             raise LocalProtocolError(f"{self.message!r} has been {self.state.value} already")
 
     def _note_deferred(self, response: Response) -> None:
+        if self.canceller is not None:
+            return
         if response.is_provisional:
             self._parts.deferred.add(self)
         else:
@@ -263,16 +301,14 @@ class IncomingRequest:
         """Answer with the same To tag as *other*, which this request is about."""
         self._to_tag = other.to_tag
 
-    def cancel(self) -> None:
+    def cancel(self, cancel: Request) -> None:
         """A CANCEL came: answer 487, and end whoever is handling the request."""
+        if self.canceller is not None:
+            self.canceller.receive_cancel(self, cancel)
+            return
         self.respond(487)
-        if self._scope is not None:
-            self._scope.cancel()
-
-    def cancel_scope(self) -> trio.CancelScope:
-        """The scope in which an INVITE is handled, which a CANCEL cancels."""
-        self._scope = trio.CancelScope()
-        return self._scope
+        if self.serving is not None:
+            self.serving.cancel_running()
 
     def verify_digest(self, data: DigestChallengeData | Sequence[DigestChallengeData]) -> bool:
         """Whether its Authorization proves one of these secrets: what an authenticator asks.

@@ -22,6 +22,7 @@ from ._endpoint import EndpointIdentifier, PreparedIdentifier
 from ._identify import Identification
 from ._parts import Parts, StackState
 from ._pipeline import ErrorRule, Pipeline
+from ._reminders import Reminders
 from ._security import SecurityEvents
 from ._service import Service, ServiceRegistry
 from ._settings import StackSettings
@@ -151,6 +152,7 @@ class _Machine:
                     stack = parts.stack = Stack(parts, bound, nursery)
                     nursery.start_soon(parts.driver.run_alarm, name="alarm")
                     nursery.start_soon(parts.deferred.run, name="deferred requests")
+                    nursery.start_soon(parts.reminders.run, name="reminders")
                     await gate.set_up(stack)
                     await nursery.start(parts.transport.serve, name="transports")
                     parts.state = StackState.RUNNING
@@ -168,6 +170,7 @@ class _Machine:
     def _build(self, nursery: trio.Nursery, network: Network) -> None:
         parts, settings = self._parts, self._parts.settings
         parts.pipeline = Pipeline(parts, self._rule)
+        parts.reminders = Reminders(parts.pipeline.call_hook)
         parts.works = Works(nursery, parts.pipeline, high_water=settings.high_water)
         parts.clients = Clients(parts)
         parts.deferred = DeferredRequests(parts)

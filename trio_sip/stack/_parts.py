@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._driver import Driver
     from ._identify import Identification
     from ._pipeline import Pipeline
+    from ._reminders import Reminders
     from ._stack import Stack
 
 __all__ = ["Parts", "StackState"]
@@ -71,6 +72,7 @@ class Parts:
     identification: Identification = attrs.field(init=False)
     authentication: Authentication = attrs.field(init=False)
     pipeline: Pipeline = attrs.field(init=False)
+    reminders: Reminders = attrs.field(init=False)
     distributor: Distributor = attrs.field(init=False)
     clients: Clients = attrs.field(init=False)
     deferred: DeferredRequests = attrs.field(init=False)

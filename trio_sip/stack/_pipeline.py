@@ -22,8 +22,10 @@ from trio_sip._errors import (
     TransportFailed,
 )
 from trio_sip.message import KNOWN_METHODS, Response
+from trio_sip.transaction import ServerTransaction
 from trio_sip.work import Work
 
+from ._dialogs import DialogEntry
 from ._incoming import AnswerState, IncomingRequest
 from ._parts import Parts
 from ._security import SecurityEventKind
@@ -66,12 +68,11 @@ class Pipeline:
         if request.state is _ANSWERED:
             # A CANCEL came while it waited for its turn.
             return
+        if request.method == "INVITE":
+            # So that a CANCEL finds the task; a scope of its own would cost more than the rest.
+            request.serving = request.work
         try:
-            if request.method == "INVITE":
-                with request.cancel_scope():
-                    await self._offer(request)
-            else:
-                await self._offer(request)
+            await self._offer(request)
         except RemoteProtocolError as error:
             # What the peer did never ends the server.
             self._answer(request, error.status_hint, _reason(error))
@@ -88,6 +89,16 @@ class Pipeline:
         except BaseException:
             self._answer(request, 503, None)
             raise
+        finally:
+            request.serving = None
+
+    def serve_promptly(self, request: IncomingRequest, entry: DialogEntry) -> None:
+        """Handle a request of a dialog here and now: nobody is to be asked before its usage."""
+        try:
+            self._parts.dialogs.take(request, entry)
+        except Exception as error:
+            self._answer(request, 500, None)
+            self.failed(f"{request.method} from {request.source}", error)
 
     async def _offer(self, request: IncomingRequest) -> None:
         for service in self._parts.services.for_requests:
@@ -174,7 +185,18 @@ class Pipeline:
         if status >= 200:
             # A kept transaction holds the bytes of its answer and nothing else.
             transaction.owner = None
-            self.unanswered -= 1
+            if request.canceller is None:
+                self.unanswered -= 1
+        parts.driver.flush()
+
+    def repeat_response(self, transaction: ServerTransaction, response: Response) -> None:
+        """Send a response again; it says nothing new, so nobody is asked about it."""
+        parts = self._parts
+        try:
+            parts.layer.send_response(transaction, bytes(response), response.status, parts.now())
+        except LocalProtocolError:
+            # The transaction has had its time, and whoever sends copies is not heard any more.
+            return
         parts.driver.flush()
 
     def send_response_once(self, request: IncomingRequest, response: Response) -> None:
@@ -196,7 +218,8 @@ class Pipeline:
         transaction = request.transaction
         assert transaction is not None, "an ACK is not deferred"
         transaction.owner = None
-        self.unanswered -= 1
+        if request.canceller is None:
+            self.unanswered -= 1
         parts.layer.forget(transaction, parts.now())
         parts.driver.flush()
 

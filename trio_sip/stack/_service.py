@@ -183,6 +183,11 @@ class ServiceRegistry:
         self.for_sent_responses: tuple[Service, ...] = having("on_send_response")
         self.for_closed_flows: tuple[Service, ...] = having("on_flow_closed")
         self.for_transaction_states: tuple[Service, ...] = having("on_transaction_state")
+        before = [one for one in self.for_requests if one.priority < ServicePriority.DIALOGS]
+        self.dialogs_are_first: bool = len(before) <= 1
+        """Nobody sees the requests of dialogs before their usages do, but for identification,
+        which has nothing to say about them."""
+
         self.methods: frozenset[str] = frozenset().union(*(s.methods for s in ordered))
         self.extensions: frozenset[str] = frozenset().union(*(s.extensions for s in ordered))
         self.allow: str = ", ".join(sorted(self.methods))

@@ -10,17 +10,19 @@ from typing import Any
 import trio
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
-from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
+from trio_sip.auth import DigestChallengeData
 from trio_sip.dialog import Dialog
 from trio_sip.message import NameAddr, Response, Uri
 from trio_sip.transport import Address, Flow, Listen
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._authorize import Credentials, authenticator_for
+from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
-from ._outgoing import OutgoingRequest, authenticator_for, create_outgoing
+from ._outgoing import OutgoingRequest, create_outgoing
 from ._parts import Parts, StackState
 from ._registered import Registered
 from ._security import SecurityEvent
@@ -29,19 +31,16 @@ from ._settings import StackSettings
 from ._snapshot import snapshot_of, statistics_of
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
+from ._usage_support import UsageSupport
 
-__all__ = ["Credentials", "Stack"]
-
-Credentials = OutboundAuthenticator | OutboundCredential | Sequence[OutboundCredential]
-"""What answers challenges; an `OutboundAuthenticator` also remembers nonces between requests."""
+__all__ = ["Stack"]
 
 
-class Stack:
+class Stack(UsageSupport):
     """A running SIP stack, made by `open_stack`."""
 
     def __init__(self, parts: Parts, listening: tuple[Listen, ...], nursery: trio.Nursery) -> None:
-        self._parts = parts
-        self._nursery = nursery
+        super().__init__(parts, nursery)
         self._listening = listening
 
     # -- service registration
@@ -192,6 +191,9 @@ class Stack:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        contact: LocalContact | NameAddr | str | None = None,
+        call_id: str | None = None,
+        cseq: int = 1,
         credentials: Credentials | None = None,
     ) -> Response:
         """Send a request and wait for its final response, whatever the status.
@@ -206,6 +208,10 @@ class Stack:
           content_type: of *body*; ``text/plain`` if that is text.
           from_: who we say we are; an anonymous address if left out.
           to: the target, if left out.
+          contact: where we can be reached; a `LocalContact` gets the address that the request
+            is sent from.
+          call_id: a new one, if left out.  A REGISTER keeps that of the one before it.
+          cseq: the number; in a dialog it is the dialog's business, like the Call-ID.
 
         Raises:
           RequestTimedOut: no answer (RFC 3261 treats it as 408).
@@ -225,6 +231,9 @@ class Stack:
             headers=headers,
             from_=from_,
             to=to,
+            contact=contact,
+            call_id=call_id,
+            cseq=cseq,
             credentials=credentials,
         ) as outgoing:
             return await outgoing.final()
@@ -240,6 +249,9 @@ class Stack:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        contact: LocalContact | NameAddr | str | None = None,
+        call_id: str | None = None,
+        cseq: int = 1,
         credentials: Credentials | None = None,
     ) -> AbstractAsyncContextManager[OutgoingRequest]:
         """Like `send_request`, for who wants the provisional responses, too.
@@ -247,6 +259,9 @@ class Stack:
         ``async with stack.open_request(…) as outgoing: async for response in outgoing: …``
         """
         self._check_running()
+        local = contact if isinstance(contact, LocalContact) else None
+        if contact is not None and local is None:
+            headers = [("Contact", contact), *headers]
         if dialog is not None:
             request, next_hop = dialog.create_request(method, headers=headers), dialog.next_hop
         elif target is None:
@@ -254,7 +269,14 @@ class Stack:
         else:
             try:
                 request, next_hop = create_outgoing(
-                    self._parts.tokens, method, target, from_=from_, to=to, headers=headers
+                    self._parts.tokens,
+                    method,
+                    target,
+                    from_=from_,
+                    to=to,
+                    headers=headers,
+                    call_id=call_id,
+                    cseq=cseq,
                 )
             except RemoteProtocolError as error:
                 # Here it is our own side that cannot spell.
@@ -263,7 +285,7 @@ class Stack:
             request.add_body(body, content_type)
         authenticator = authenticator_for(credentials)
         attempt = None if authenticator is None else authenticator.start_attempt(next_hop.host)
-        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog))
+        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog, local))
 
     @asynccontextmanager
     async def _open(self, outgoing: OutgoingRequest) -> AsyncIterator[OutgoingRequest]:
@@ -329,11 +351,16 @@ class Stack:
         *,
         work: Work | None = None,
         endpoint: Endpoint = ANONYMOUS,
+        prompt: bool = False,
     ) -> DialogEntry:
-        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*."""
+        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*.
+
+        Args:
+          prompt: *usage* never waits, so that a request need not be handed to a task first.
+        """
         if work is None:
             work = self._parts.works.grouped(dialog.id)
-        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint)
+        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint, prompt=prompt)
         self._parts.dialogs.add(entry)
         return entry
 
@@ -397,7 +424,3 @@ class Stack:
     def snapshot(self) -> StackSnapshot:
         """What the stack consists of at this moment."""
         return snapshot_of(self._parts, self._listening)
-
-    def _check_running(self) -> None:
-        if self._parts.state is StackState.CLOSED:
-            raise trio.ClosedResourceError("the stack is closed")

@@ -81,6 +81,9 @@ class StackStatistics:
     """Requests that are being handled now."""
 
     dialogs: int
+    reminders: int
+    """Deadlines that sessions and the like wait for."""
+
     transactions: transaction.Statistics
     transport: transport.TransportStatistics
     works: work.WorksStatistics

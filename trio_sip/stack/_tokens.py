@@ -63,6 +63,11 @@ class Tokens:
         headers = request.headers
         return self.tag_for("\n".join(headers.get(name, "") for name in _SAME_IN_COPIES))
 
+    def roll(self) -> float:
+        """A number from 0 to 1 at random, for waits that must not be everybody's."""
+        digest = hashlib.blake2b(next(self._source).encode(), digest_size=_BYTES).digest()
+        return int.from_bytes(digest) / (1 << 8 * _BYTES)
+
     def call_id(self) -> str:
         """For a Call-ID; it names no host, so that it tells nobody our address."""
         return next(self._source) + next(self._source)

@@ -80,6 +80,8 @@ class StrayResponse:
 
     response: Response
     flow: Flow
+    transaction: ClientTransaction | None = None
+    """The one that it belongs to and that nobody listens to; ``None`` if we asked for nothing."""
 
 
 @attrs.define

@@ -323,7 +323,8 @@ class TransactionLayer:
             self._send(transaction, bytes(create_ack(transaction.request, given)))
         elif do is STRAY:
             self._stray_responses += 1
-            self._effects.append(StrayResponse(given, transaction.flow))
+            assert isinstance(transaction, ClientTransaction)
+            self._effects.append(StrayResponse(given, transaction.flow, transaction))
         elif do is TIME_OUT:
             self._timed_out += 1
             self._effects.append(TimedOut(transaction))

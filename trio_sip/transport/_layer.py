@@ -11,7 +11,7 @@ import trio
 
 from trio_sip._errors import NoRoute, TransportFailed
 
-from ._address import Address, Listen
+from ._address import DEFAULT_PORT, Address, Listen, numeric_host
 from ._flow import Flow
 from ._limits import TransportLimits
 from ._locate import locate
@@ -178,6 +178,15 @@ class TransportLayer:
         """
         return await locate(self._network, host, port, transport, self._dice)
 
+    def locate_nowait(
+        self, host: str, port: int | None, transport: str | None
+    ) -> Sequence[Server] | None:
+        """The same for what is an address already; ``None`` for a name."""
+        literal = numeric_host(host)
+        if literal is None:
+            return None
+        return [Server(transport, Address(literal, DEFAULT_PORT if port is None else port))]
+
     def flow_nowait(self, transport: str, remote: Address) -> Flow | None:
         """The flow to *remote* that is there already; ``None`` when it takes a connection.
 
@@ -225,6 +234,24 @@ class TransportLayer:
         elif not self._reaches_udp(remote):
             return await self._tcp.flow_to(remote)
         return await self.flow_for("UDP", remote)
+
+    def flow_for_request_nowait(
+        self, remote: Address, size: int, transport: str | None = None
+    ) -> Flow | None:
+        """The same when nothing must be waited for; ``None`` when a connection is to be opened.
+
+        Raises:
+          NoRoute: as for `flow_for`.
+        """
+        if transport is None:
+            if self.prefers_tcp(size) or not self._reaches_udp(remote):
+                # An open connection serves; but whether to fall back to UDP is seen by trying.
+                return self._tcp.flow_nowait(remote)
+            transport = "UDP"
+        transport = transport.upper()
+        if transport not in {"UDP", "TCP"}:
+            raise NoRoute(f"no transport {transport!r}")
+        return self.flow_nowait(transport, remote)
 
     def prefers_tcp(self, size: int) -> bool:
         """Whether a request of so many bytes should not go into one datagram."""
