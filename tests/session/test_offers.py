@@ -469,3 +469,32 @@ def test_a_bye_while_the_answer_of_a_reinvite_is_owed_acknowledges_its_2xx() -> 
 
     assert ["a 200 BYE", "a ACK", "b BYE"] == sorted(pair.flow())
     pair.finish()
+
+
+def test_an_update_of_a_callee_waits_until_it_is_heard() -> None:
+    pair = Pair(lose=["a PRACK"])
+    pair.ring(183, body=ANSWER)
+    pair.run(0.05)
+    session = pair.bob.session
+    exchange = session.send_update(pair.now, body=OFFER)
+    pair.flush()
+    waiting = session.may_offer(), session.delayed
+    pair.run(1)
+
+    assert (False, (exchange,)) == waiting
+    assert 0.62 == pair.times("b UPDATE")[0]
+
+
+def test_an_update_of_a_callee_without_reliable_responses_waits_for_the_ack() -> None:
+    pair = Pair(lose=["a ACK"])
+    pair.ring()
+    pair.respond(200, body=ANSWER)
+    session = pair.bob.session
+    session.send_update(pair.now, body=OFFER)
+    session.send_update(pair.now)
+    pair.flush()
+    waiting = len(session.delayed)
+    pair.run(1)
+
+    assert 2 == waiting
+    assert 0.62 == pair.times("b UPDATE")[0]

@@ -56,7 +56,7 @@ class IncomingSession(InviteSession):
             dice=dice,
         )
         self._leg = leg = self._begin(dialog)
-        self._pending.append(invite)
+        self._pending = (invite,)
         self._note(invite)
         key = "INVITE", invite.cseq.number
         self.description = leg.offer.receive(OnDescription.RECV_OFFER, key, invite)

@@ -46,8 +46,8 @@ class InviteSession(Answering):
     ) -> None:
         super().__init__(invite, machine, lane, now, contact=contact, settings=settings, dice=dice)
         self._ack_owed = None
-        self._pracks_owed = []
-        self._pending = []
+        self._pracks_owed = ()
+        self._pending = ()
         self._held = None
         self._provisionals = None
         self._rung = None
@@ -56,7 +56,7 @@ class InviteSession(Answering):
 
     def next_deadline(self) -> float:
         """When to call `handle_timeout`; `math.inf` when nothing is waited for."""
-        return min(running.deadline for running in self._running())
+        return min([running.deadline for running in self._running()])
 
     def handle_timeout(self, now: float) -> None:
         """Run the timers that are due."""
@@ -193,8 +193,10 @@ class InviteSession(Answering):
     def _running(self) -> list[_Anyone]:
         if self._main.state is SessionState.TERMINATED:
             return [self._main] if self._kept is None else [self._main, self._kept]
-        running: list[_Anyone] = [self._main, self._timer.running]
-        running += [repetition.running for repetition in self._repetitions.values()]
+        running: list[_Anyone] = [self._main]
+        if self._timer.running is not None:
+            running.append(self._timer.running)
+        running += [repetition.running for repetition in self._repetitions]
         if self._provisionals is not None and self._provisionals.repetition is not None:
             running.append(self._provisionals.repetition.running)
         if self._pause is not None:
@@ -228,12 +230,10 @@ class InviteSession(Answering):
         if reliable is not None and reliable.running is running:
             self._after_repetition(reliable, DoRepeat.TELL in actions, On.NO_PRACK, now)
             return
-        for number, repetition in self._repetitions.items():
-            if repetition.running is running:
-                if DoRepeat.TELL in actions:
-                    del self._repetitions[number]
-                self._after_repetition(repetition, DoRepeat.TELL in actions, On.NO_ACK, now)
-                return
+        repetition = next(one for one in self._repetitions if one.running is running)
+        if DoRepeat.TELL in actions:
+            self._repetitions = tuple(one for one in self._repetitions if one is not repetition)
+        self._after_repetition(repetition, DoRepeat.TELL in actions, On.NO_ACK, now)
 
     def _after_repetition(self, repetition: Repetition, given_up: bool, on: On, now: float) -> None:
         if not given_up:
