@@ -328,6 +328,44 @@ def test_a_reinvite_may_be_cancelled() -> None:
     assert pair.bob.session.may_offer()
 
 
+def test_a_reinvite_is_cancelled_only_after_a_provisional_response() -> None:
+    pair = Pair()
+    pair.connect()
+    session = pair.alice.session
+    exchange = session.send_reinvite(pair.now, body=OFFER)
+    pair.flush()
+    session.withdraw(exchange, pair.now)
+    session.withdraw(exchange, pair.now)
+    pair.run(0.15)
+    early = exchange.state, pair.times("a CANCEL")
+    pair.run(0.2)
+
+    assert (ExchangeState.CANCELLING, []) == early
+    # Bob's transaction says 100 after 200 ms.
+    assert [0.42] == pair.times("a CANCEL")
+    assert 487 == pair.alice.last(ExchangeEnded).status
+    assert ExchangeState.DONE is exchange.state
+
+
+def test_a_reinvite_that_is_answered_is_not_cancelled() -> None:
+    pair = Pair()
+    pair.connect()
+    session = pair.alice.session
+    exchange = session.send_reinvite(pair.now, body=OFFER)
+    pair.flush()
+    pair.run(0.1)
+    pair.answer(pair.bob, asked(pair.bob), body=ANSWER)
+    session.withdraw(exchange, pair.now)
+    pair.run(0.1)
+    session.withdraw(exchange, pair.now)
+    info = session.send_request("INFO", pair.now)
+    session.withdraw(info, pair.now)
+    pair.flush()
+
+    assert [] == pair.times("a CANCEL")
+    assert 200 == pair.alice.last(ExchangeEnded).status
+
+
 def test_an_update_in_a_call_is_answered_by_the_user() -> None:
     pair = Pair()
     pair.connect()

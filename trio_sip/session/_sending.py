@@ -206,14 +206,17 @@ class Sending(Core):
         if exchange in self._queue:
             self._queue = tuple(one for one in self._queue if one is not exchange)
             self._withdraw(exchange)
-        elif (
-            exchange in self._exchanges
-            and exchange.method == "INVITE"
-            and exchange.request is not None
-        ):
-            # RFC 3261 section 9.1 wants a provisional response first.  A re-INVITE goes to one
-            # user agent that is there, so the 100 is on its way or the answer is.
-            self._effects.append(SendCancel(exchange.request))
+        elif exchange.method != "INVITE" or exchange not in self._exchanges:
+            return
+        elif exchange.state is ExchangeState.PROCEEDING:
+            self._cancel(exchange)
+        elif exchange.state is ExchangeState.SENT:
+            exchange.state = ExchangeState.CANCELLING
+
+    def _cancel(self, exchange: Exchange) -> None:
+        assert exchange.request is not None, "it was sent"
+        exchange.state = ExchangeState.CANCELLED
+        self._effects.append(SendCancel(exchange.request))
 
     # -- the queue
 

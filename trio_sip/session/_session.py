@@ -11,7 +11,7 @@ from trio_sip.message import Request, Response
 from ._answering import Answering
 from ._core import Actions, Given, reasons_of
 from ._effects import Effect, Ended, How, SessionInterval, Side
-from ._exchange import Exchange
+from ._exchange import Exchange, ExchangeState
 from ._glare import Dice, Lane, OnLane
 from ._machine import Machine, Running
 from ._refresh import DoRefresh
@@ -83,12 +83,16 @@ class InviteSession(Answering):
                 self._receive_other(response, now)
         elif not response.is_provisional:
             self._receive_final(exchange, response.status, response, now)
-        elif cseq.method == "INVITE" and response.status > 100 and self.ended is None:
+        elif cseq.method == "INVITE" and self.ended is None:
             self._receive_progress(exchange, response)
 
     def _receive_progress(self, exchange: Exchange, response: Response) -> None:
+        if exchange.state is ExchangeState.SENT:
+            exchange.state = ExchangeState.PROCEEDING
+        elif exchange.state is ExchangeState.CANCELLING:
+            self._cancel(exchange)
         leg = self._find_leg(exchange.dialog)
-        if leg is None:
+        if leg is None or response.status == 100:
             return
         self._follow(exchange, leg)
         progress = self._receive_provisional(response, leg, exchange)
