@@ -94,9 +94,11 @@ class Core:
         settings: SessionSettings,
         dice: Dice,
     ) -> None:
-        self.invite = invite
-        self.settings = settings
+        self.invite: Request = invite
+        """The INVITE that began it; a caller's is the one that was sent last."""
+        self.settings: SessionSettings = settings
         self.ended: Ended | None = None
+        """How it ended, once it has."""
         self._dice = dice
         self._contact = contact
         self._main = Running(machine, _durations(settings.timers.t1), now)
@@ -158,6 +160,12 @@ class Core:
             self._actions[do](self, given, now)
         if self._main.state is TERMINATED and before is not TERMINATED:
             self._finish(now)
+
+    def _conclude(self, ended: Ended) -> None:
+        self.ended = ended
+
+    def _replace_invite(self, again: Request) -> None:
+        self.invite = again
 
     def _finish(self, now: float) -> None:
         """The main table has come to its end."""

@@ -177,13 +177,14 @@ class InviteSession(Answering):
         came = given.by is Side.REMOTE
         message = (given.request or given.response) if came else None
         status = None if given.how in (How.BYE, How.EXPIRED, How.NO_ACK) else given.status
-        self.ended = Ended(given.by, given.how, status, reasons_of(message), message)
+        ended = Ended(given.by, given.how, status, reasons_of(message), message)
+        self._conclude(ended)
         self._timer.stop(now)
         if self._ack_owed is not None:
             self._pay_ack(Given(), now)
         self._abandon_pending(now)
         self._abandon_exchanges()
-        self._effects.append(self.ended)
+        self._effects.append(ended)
 
     _actions: ClassVar[Actions] = {
         Do.SEND_BYE: lambda self, given, now: self._send_bye(given, now),
