@@ -61,12 +61,16 @@ class Baresip:
         self._control.sendall(b"%d:%b," % (len(text), text))
 
     def wait_for_event(self, *kinds: str) -> dict[str, Any]:
-        """The next event of one of these kinds, such as ``CALL_ESTABLISHED``."""
+        """The next event of one of these kinds, such as ``CALL_ESTABLISHED``.
+
+        What it says to a command has the kind ``response``.
+        """
         until = time.monotonic() + PATIENCE
         while True:
             event = self._next(until)
-            self._seen.append(str(event.get("type", "")))
-            if event.get("type") in kinds:
+            kind = str(event.get("type", "response"))
+            self._seen.append(kind)
+            if kind in kinds:
                 return event
 
     # Any: it is JSON.
@@ -107,4 +111,8 @@ def open_baresip(folder: Path, account: str = "") -> Iterator[Baresip]:
     with open_program([program, "-4", "-f", folder, "-t", "40"], folder) as running:
         running.wait_for("baresip is ready")
         with socket.create_connection(("127.0.0.1", int(control)), PATIENCE) as connection:
-            yield Baresip(running, f"127.0.0.1:{port}", connection)
+            telephone = Baresip(running, f"127.0.0.1:{port}", connection)
+            # Whatever happened before it had accepted the connection would close it again.
+            telephone.do("reginfo")
+            telephone.wait_for_event("response")
+            yield telephone
