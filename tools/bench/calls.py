@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 
@@ -43,18 +44,23 @@ _PEERS = (
 )
 
 
-def _answering() -> list[str]:
-    return python("tools.bench.answer")
+def _answering(*options: str) -> list[str]:
+    return python("tools.bench.answer", *options)
 
 
 def measure_calls(floor: Floor, seconds: float, long: float = 48.0) -> list[Figure]:
     """Calls as fast as they are answered, briefly and for longer than anything is kept."""
 
-    def run() -> Run:
-        with open_server(_answering()) as server:
+    def run(*options: str) -> Run:
+        with open_server(_answering(*options)) as server:
             return load(server, "calls", seconds=seconds, warm=2)
 
-    return [*_loaded("calls", "call", floor, run), *_measure_long(floor, long)]
+    negotiated = partial(run, "--negotiate")
+    return [
+        *_loaded("calls", "call", floor, run),
+        *_loaded("calls", "call, its answer made from the offer", floor, negotiated),
+        *_measure_long(floor, long),
+    ]
 
 
 def _loaded(
