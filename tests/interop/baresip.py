@@ -21,6 +21,7 @@ _CONFIG = """\
 poll_method select
 net_interface 127.0.0.1
 sip_listen 127.0.0.1:{port}
+rtp_ports 32000-32700
 call_local_timeout 20
 call_max_calls 4
 audio_source aubridge,null

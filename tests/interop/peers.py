@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,9 @@ _PACKAGES = {
     "linphonec": "linphone-cli",
 }
 
+# Not the dice of the tests, which fall alike in each of them.
+_dice = random.SystemRandom()
+
 SANE = {**os.environ, "LC_ALL": "C"}
 """An environment in which programs say what they say to everybody."""
 
@@ -47,17 +51,20 @@ def find_peer(name: str) -> str:
 
 
 def free_port() -> str:
-    """A port that is free now, for UDP and TCP.
+    """A port that is free now, for UDP and TCP, as is the next, which baresip wants for TLS.
 
     Most programs cannot be asked for any and then say which: they would begin at 5060, where
-    others are heard.
+    others are heard.  It is below those that the system gives to whoever asks for any, so that
+    nobody is given it before the program has it.
     """
     while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                second.bind(first.getsockname())
-                return str(first.getsockname()[1])
+        port = _dice.randrange(12_000, 32_000, 2)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
+            for number in (port, port + 1):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    one = sockets.enter_context(socket.socket(type=kind))
+                    one.bind(("127.0.0.1", number))
+            return str(port)
 
 
 def address_of(serving: Serving, transport: str) -> str:
