@@ -22,9 +22,15 @@ from ._effects import (
 from ._glare import DoLane, OnLane, overlap_pause
 from ._hearing import Hearing
 from ._leg import Leg
-from ._offer_answer import Agreement, Key, OnDescription, description_in
-from ._reliable import Provisionals, rack_of, requires, supports
-from ._settings import Reliable
+from ._offer_answer import (
+    Agreement,
+    Found,
+    Key,
+    OnDescription,
+    description_in,
+    is_description,
+)
+from ._reliable import Provisionals, chosen_reliability, rack_of, requires
 from ._tables import On
 from ._two_hundred import TWO_HUNDRED, OnRepeat, Repetition
 
@@ -36,7 +42,7 @@ class Answering(Hearing):
 
     _pending: list[Request]
     """Requests of theirs that wait for the user."""
-    _held: tuple[Request, Response] | None
+    _held: tuple[Request, Response, Found | None] | None
     """A 2xx that waits for a PRACK."""
     _provisionals: Provisionals | None
     _rung: int | None
@@ -238,52 +244,66 @@ class Answering(Hearing):
         leg = self._leg_of(request)
         if leg is None or not any(one is request for one in self._pending):
             raise LocalProtocolError(f"{request.method} waits for no answer")
+        headers = tuple(headers)
         response = self._create_response(
             request,
             status,
             reason=reason,
-            headers=tuple(headers),
+            headers=headers,
             body=body,
             content_type=content_type,
         )
+        found = None
+        if body:
+            plain = not headers and is_description(content_type)
+            found = (body, content_type) if plain else description_in(response)
         if request.method != "INVITE":
-            self._answer(leg, request, response, now)
+            self._answer(leg, request, response, found, now)
         elif status >= 300:
             self._refuse_invite(leg, request, response, now)
         elif status >= 200:
-            self._accept_invite(leg, request, response, now)
+            self._accept_invite(leg, request, response, found, now)
         else:
-            self._progress_invite(leg, request, response, reliable, now)
+            self._progress_invite(leg, request, response, found, reliable, now)
         self._advance(now)
         return response
 
-    def _answer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+    def _answer(
+        self, leg: Leg, request: Request, response: Response, found: Found | None, now: float
+    ) -> None:
         if response.is_provisional:
             raise LocalProtocolError(f"no provisional response to {request.method}")
         key: Key = request.method, request.cseq.number
-        if response.is_success and description_in(response) is None:
+        if response.is_success and found is None:
             raise LocalProtocolError("the answer to their offer is missing")
         self._settle_pending(request)
         if response.is_success:
-            leg.send(OnDescription.SEND_IN_RESPONSE, key, response)
+            leg.send(OnDescription.SEND_IN_RESPONSE, key, found)
             if request.method == "UPDATE":
                 self._add_timer(leg, request, response, now)
         leg.offer.take(OnDescription.LAPSE, key)
         self._effects.append(SendResponse(request, response))
 
     def _progress_invite(
-        self, leg: Leg, request: Request, response: Response, reliable: bool | None, now: float
+        self,
+        leg: Leg,
+        request: Request,
+        response: Response,
+        found: Found | None,
+        reliable: bool | None,
+        now: float,
     ) -> None:
-        described = description_in(response) is not None
-        reliably = self._is_to_be_reliable(request, response, described, reliable)
+        described = found is not None
+        reliably = response.status > 100 and chosen_reliability(
+            self.settings.reliable, request, described, reliable
+        )
         on = OnDescription.SEND_IN_RESPONSE if reliably else OnDescription.SEND_PREVIEW
         if described and not leg.offer.allows(on):
             raise LocalProtocolError("a session description has no place in this response")
         if request is self.invite:
             self._take(On.SEND_1XX, Given(), now)
             self._rung = response.status if response.status > 100 else self._rung
-        if described:
-            leg.send(on, ("INVITE", request.cseq.number), response)
+        leg.send(on, ("INVITE", request.cseq.number), found)
         if not reliably:
             self._effects.append(SendResponse(request, response))
             return
@@ -295,28 +315,15 @@ class Answering(Hearing):
         if self._provisionals.send(request, response, described, now) is not None:
             self._effects.append(SendResponse(request, response))
 
-    def _is_to_be_reliable(
-        self, request: Request, response: Response, described: bool, wanted: bool | None
-    ) -> bool:
-        if response.status == 100:
-            return False
-        # RFC 3262 section 3: "MUST NOT … unless the request included … 100rel".
-        supported = supports(request, "100rel") and self.settings.reliable is not Reliable.NEVER
-        required = requires(request, "100rel") or self.settings.reliable is Reliable.REQUIRED
-        if wanted and not supported:
-            raise LocalProtocolError("the other end does not support 100rel")
-        if wanted is False and required and supported:
-            raise LocalProtocolError("100rel is required")
-        return supported and (wanted or (wanted is None and (required or described)))
-
-    def _accept_invite(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+    def _accept_invite(
+        self, leg: Leg, request: Request, response: Response, found: Found | None, now: float
+    ) -> None:
         key: Key = "INVITE", request.cseq.number
-        described = description_in(response) is not None
         owing = leg.offer.state is Agreement.OWING and leg.offer.carrier == key
-        if owing and not described:
+        if owing and found is None:
             raise LocalProtocolError("the answer to their offer is missing")
         self._settle_pending(request)
-        self._held = request, response
+        self._held = request, response, found
         waits = self._provisionals is not None and self._provisionals.holds_back(request)
         if request is self.invite:
             self._take(On.SEND_2XX_EARLY if waits else On.SEND_2XX, Given(), now)
@@ -326,12 +333,12 @@ class Answering(Hearing):
     def _release(self, now: float) -> None:
         """Send the 2xx, and repeat it until the ACK comes."""
         assert self._held is not None, "it was given"
-        (request, response), self._held = self._held, None
+        (request, response, found), self._held = self._held, None
         leg = self._leg_of(request)
         assert leg is not None, "the dialog of a call that is being answered"
         key: Key = "INVITE", request.cseq.number
         leg.dialog.state = DialogState.CONFIRMED
-        if not leg.send(OnDescription.SEND_IN_RESPONSE, key, response):
+        if not leg.send(OnDescription.SEND_IN_RESPONSE, key, found):
             leg.offer.take(OnDescription.LAPSE, key)
         if self._provisionals is not None:
             self._provisionals.receive_final(now)
@@ -374,7 +381,7 @@ class Answering(Hearing):
             if request is not self.invite:
                 self._refuse_pending(request, 487, now)
         if self._held is not None and self._held[0] is not self.invite:
-            (request, _), self._held = self._held, None
+            (request, _, _), self._held = self._held, None
             self._refuse_pending(request, 487, now)
 
     # -- session timer

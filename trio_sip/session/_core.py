@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import Any, ClassVar
 
 import attrs
 
@@ -12,6 +14,8 @@ from trio_sip.dialog import Dialog, DialogState
 from trio_sip.message import (
     ALLOW,
     REASON,
+    CheckedHeaders,
+    Headers,
     Message,
     Reason,
     Request,
@@ -42,7 +46,7 @@ from ._settings import SessionSettings
 from ._tables import Do, On, SessionState
 from ._two_hundred import ACK_KEPT, DoKept, Kept, OnKept, Repetition
 
-__all__ = ["Core", "Given"]
+__all__ = ["Actions", "Core", "Given", "reasons_of"]
 
 TERMINATED = SessionState.TERMINATED
 
@@ -68,8 +72,15 @@ class Given:
     content_type: str | None = None
 
 
+# Any: the methods are those of the class that has the table.
+Actions = Mapping[Do, Callable[[Any, Given, float], None]]
+
+
 class Core:
     """The state of a session, and the actions that both ends share."""
+
+    _actions: ClassVar[Actions] = {}
+    """What performs each action of the main table."""
 
     def __init__(
         self,
@@ -143,12 +154,9 @@ class Core:
         self, actions: tuple[Do, ...], given: Given, before: SessionState, now: float
     ) -> None:
         for do in actions:
-            self._do(do, given, now)
+            self._actions[do](self, given, now)
         if self._main.state is TERMINATED and before is not TERMINATED:
             self._finish(now)
-
-    def _do(self, do: Do, given: Given, now: float) -> None:
-        raise NotImplementedError
 
     def _finish(self, now: float) -> None:
         """The main table has come to its end."""
@@ -211,30 +219,32 @@ class Core:
         # The headers of a response that was just made have no index yet, and get none by being
         # added to: what is there already is asked of what was given.
         named = {name.lower() for name, _ in headers} if headers else _NOTHING
-        add = response.headers.add
         for name, value in headers:
             response.add_header(name, value)
         if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            self._introduce(add, named, final=status >= 200)
+            self._introduce(response.headers, named, final=status >= 200)
         if body:
             if content_type is not None and "content-type" not in named:
-                add("Content-Type", content_type)
+                response.headers.add("Content-Type", content_type)
             response.body = body
         return response
 
     def _local_tag(self, request: Request) -> str | None:
         return request.to.tag
 
-    def _introduce(
-        self, add: Callable[[str, object], None], named: AbstractSet[str], *, final: bool = True
-    ) -> None:
+    def _introduce(self, headers: Headers, named: AbstractSet[str], *, final: bool = True) -> None:
         """Say where we are and what we understand, unless it is *named* already."""
-        if self._contact is not None and "contact" not in named:
-            add("Contact", self._contact)
+        contact, settings = self._contact, self.settings
+        if named is _NOTHING and contact is not None:
+            supported = settings.supported_text if final else ""
+            headers.add_checked(_introduction(contact, settings.allow_text, supported))
+            return
+        if contact is not None and "contact" not in named:
+            headers.add("Contact", contact)
         if "allow" not in named:
-            add("Allow", self.settings.allow_text)
+            headers.add("Allow", settings.allow_text)
         if final and "supported" not in named:
-            add("Supported", self.settings.supported_text)
+            headers.add("Supported", settings.supported_text)
 
     def _respond(
         self, request: Request, status: int, headers: Pairs = (), reason: str | None = None
@@ -283,6 +293,13 @@ class Core:
     def _note(self, message: Message) -> None:
         if "Allow" in message.headers:
             self._peer_allow = message
+
+
+@functools.lru_cache(maxsize=256)
+def _introduction(contact: str, allow: str, supported: str) -> CheckedHeaders:
+    """What nearly every response of ours says; there are few of them, and many responses."""
+    pairs = (("Contact", contact), ("Allow", allow), ("Supported", supported))
+    return CheckedHeaders(pair for pair in pairs if pair[1])
 
 
 def reasons_of(message: Message | None) -> tuple[Reason, ...]:

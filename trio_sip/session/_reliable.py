@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 
-from trio_sip._errors import RemoteProtocolError
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.message import RACK, REQUIRE, RSEQ, SUPPORTED, Message, RAck, Request, Response
 from trio_sip.transaction import TimerSettings
 
 from ._glare import Dice
 from ._machine import Machine, Repeat
+from ._settings import Reliable
 from ._two_hundred import DoRepeat, OnRepeat, Repetition, Unacknowledged
 
-__all__ = ["RELIABLE", "Provisionals", "is_reliable", "requires", "supports"]
+__all__ = [
+    "RELIABLE",
+    "Provisionals",
+    "chosen_reliability",
+    "is_reliable",
+    "rack_of",
+    "requires",
+    "supports",
+]
 
 _U, _O = Unacknowledged, OnRepeat
 
@@ -102,6 +111,28 @@ class Provisionals:
         if self.repetition is not None:
             self.repetition.running.take(OnRepeat.FINAL, now)
             self.repetition = None
+
+
+def chosen_reliability(
+    reliable: Reliable, request: Request, described: bool, wanted: bool | None
+) -> bool:
+    """Whether a provisional response to *request* goes reliably.
+
+    Args:
+      described: it carries a session description.
+      wanted: what the user says; ``None`` for nothing.
+
+    Raises:
+      LocalProtocolError: what the user wants cannot be.
+    """
+    # RFC 3262 section 3: only if the request has 100rel in Supported or Require.
+    supported = reliable is not Reliable.NEVER and supports(request, _EXTENSION)
+    required = reliable is Reliable.REQUIRED or requires(request, _EXTENSION)
+    if wanted and not supported:
+        raise LocalProtocolError("the other end does not support 100rel")
+    if wanted is False and required and supported:
+        raise LocalProtocolError("100rel is required")
+    return supported and (described or required if wanted is None else wanted)
 
 
 def rack_of(request: Request) -> RAck | None:

@@ -19,7 +19,7 @@ from ._effects import (
 from ._exchange import Exchange, ExchangeState, Purpose
 from ._glare import OnLane
 from ._leg import Leg
-from ._offer_answer import Agreement, OnDescription, key_of
+from ._offer_answer import Agreement, OnDescription, description_in, key_of
 from ._tables import On
 
 __all__ = ["MODIFYING", "Sending"]
@@ -279,12 +279,10 @@ class Sending(Core):
         request = exchange.create_request(contact, headers)
         if method in MODIFYING:
             named = {name.lower() for name, _ in exchange.headers}
-            self._introduce(request.headers.add, named | {"contact"})
-            if (
-                not leg.send(OnDescription.SEND_OFFER, key_of(request), request)
-                and method == "INVITE"
-            ):
-                leg.offer.take(OnDescription.SEND_NONE, key_of(request))
+            self._introduce(request.headers, named | {"contact"})
+            key, found = key_of(request), description_in(request)
+            if not leg.send(OnDescription.SEND_OFFER, key, found) and method == "INVITE":
+                leg.offer.take(OnDescription.SEND_NONE, key)
         if method == "INVITE":
             self._lane.take(OnLane.SEND, now)
         self._exchanges.append(exchange)
@@ -353,10 +351,10 @@ class Sending(Core):
         rack = RAck(response.headers[RSEQ], cseq.number, cseq.method)
         request = exchange.create_request(None, [("RAck", rack)])
         if exchange.body:
-            key = key_of(response)
+            key, found = key_of(response), description_in(request)
             if leg.offer.state is Agreement.OWING and leg.offer.carrier == key:
-                leg.send(OnDescription.SEND_IN_RESPONSE, key, request)
+                leg.send(OnDescription.SEND_IN_RESPONSE, key, found)
             else:
-                leg.send(OnDescription.SEND_OFFER, key_of(request), request)
+                leg.send(OnDescription.SEND_OFFER, key_of(request), found)
         self._exchanges.append(exchange)
         self._effects.append(SendRequest(request, leg.dialog))

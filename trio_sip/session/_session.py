@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.message import Request, Response
 
 from ._answering import Answering
-from ._core import Given, reasons_of
+from ._core import Actions, Given, reasons_of
 from ._effects import Effect, Ended, How, SessionInterval, Side
 from ._exchange import Exchange
 from ._glare import Dice, Lane, OnLane
@@ -170,23 +170,9 @@ class InviteSession(Answering):
 
     # -- actions of the main table
 
-    def _do(self, do: Do, given: Given, now: float) -> None:
-        match do:
-            case Do.SEND_BYE:
-                self._send_bye(given, now)
-            case Do.DELAY_BYE:
-                self._delay_bye(given)
-            case Do.ANSWER_BYE:
-                assert given.request is not None, "a BYE came"
-                self._respond(given.request, 200)
-            case Do.END:
-                self._end(given, now)
-            case _:
-                self._do_own(do, given, now)
-
-    def _do_own(self, do: Do, given: Given, now: float) -> None:
-        """Perform an action that only one end has."""
-        raise NotImplementedError
+    def _answer_bye(self, given: Given, now: float) -> None:
+        assert given.request is not None, "a BYE came"
+        self._respond(given.request, 200)
 
     def _end(self, given: Given, now: float) -> None:
         """The session is over for the user."""
@@ -200,6 +186,13 @@ class InviteSession(Answering):
         self._abandon_pending(now)
         self._abandon_exchanges()
         self._effects.append(self.ended)
+
+    _actions: ClassVar[Actions] = {
+        Do.SEND_BYE: lambda self, given, now: self._send_bye(given, now),
+        Do.DELAY_BYE: lambda self, given, now: self._delay_bye(given),
+        Do.ANSWER_BYE: _answer_bye,
+        Do.END: _end,
+    }
 
     # -- timers
 
