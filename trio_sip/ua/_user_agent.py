@@ -22,7 +22,7 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import Listen, Network
 
-from ._account import Account, as_loose_route, create_account, parse_address
+from ._account import Account, AnswersFor, as_loose_route, create_account, parse_address
 from ._bindings import fetch_bindings, remove_bindings
 from ._call_agent import CallingAgent
 from ._call_service import Calls
@@ -228,7 +228,7 @@ class UserAgent(CallingAgent):
     # -- what comes
 
     def is_addressed_by(self, uri: Uri) -> bool:
-        """Whether a request to *uri* is for this user: it names our Contact, or our address."""
+        """Whether a request to *uri* is for this user: see `AnswersFor`."""
         return self.account.is_addressed_by(uri)
 
     async def serve_messages(
@@ -260,6 +260,7 @@ async def open_user_agent(
     outbound_proxy: Route | Sequence[Route] = (),
     contact_user: str | None = None,
     user_phone: bool = False,
+    answers_for: AnswersFor | None = None,
     listen: str | Listen | Sequence[str | Listen] = (),
     services: Iterable[Service] = (),
     call_settings: SessionSettings | None = None,
@@ -283,6 +284,8 @@ async def open_user_agent(
         several.
       contact_user: the user part of Contact; that of *address* if left out.
       user_phone: say ``;user=phone`` where a user part is a number.
+      answers_for: whose requests it takes: anybody's that come here, if it has its stack for
+        itself, and its own address's alone on a shared one, if left out.
       listen: as for `trio_sip.stack.open_stack`; a UDP port if left out.
       services: more of them for its stack.
       call_settings: what calls ask for and put up with: 100rel, session timers; the defaults, with
@@ -309,6 +312,7 @@ async def open_user_agent(
         outbound_proxy=routes,
         contact_user=contact_user,
         user_phone=user_phone,
+        answers_for=answers_for or (AnswersFor.ANYBODY if stack is None else AnswersFor.ITSELF),
     )
     listens = [listen] if isinstance(listen, str | Listen) else listen
     services = tuple(services)
