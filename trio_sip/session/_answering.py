@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import DialogState
-from trio_sip.message import Request, Response
+from trio_sip.message import RAck, Request, Response
 
 from ._core import Given, Pairs
 from ._effects import (
     Acknowledged,
+    Description,
     How,
     ModifyReceived,
     PrackReceived,
@@ -29,8 +30,10 @@ from ._offer_answer import (
     OnDescription,
     description_in,
     is_description,
+    is_offer,
+    key_of,
 )
-from ._reliable import Provisionals, chosen_reliability, rack_of, requires
+from ._reliable import Heard, Provisionals, chosen_reliability, rack_of, requires
 from ._tables import On
 from ._two_hundred import TWO_HUNDRED, OnRepeat, Repetition
 
@@ -175,23 +178,32 @@ class Answering(Hearing):
         if rack is None:
             self._respond(request, 400, reason="Bad RAck header")
             return
-        if provisionals is None or not provisionals.receive_prack(rack, now):
+        heard = None if provisionals is None else provisionals.receive_prack(rack, now)
+        if heard is None:
             # RFC 3262 section 3: "If the PRACK does not match … the UAS MUST respond … 481".
             self._refuse_unknown(request)
             return
-        key: Key = "INVITE", rack.cseq
-        description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
-        if description is None:
-            leg.offer.take(OnDescription.LAPSE, ("", 0))
-            own: Key = "PRACK", request.cseq.number
-            if leg.offer.state is Agreement.QUIET:
-                description = leg.offer.receive(OnDescription.RECV_OFFER, own, request)
-            if description is not None:
-                self._pending.append(request)
-        if request not in self._pending:
+        description = self._description_in_prack(leg, request, rack, heard)
+        if is_offer(description):
+            self._pending.append(request)
+        else:
             self._respond(request, 200)
         self._effects.append(PrackReceived(request, description))
         self._after_prack(now)
+
+    def _description_in_prack(
+        self, leg: Leg, request: Request, rack: RAck, heard: Heard
+    ) -> Description | None:
+        """The answer to our offer in the response that was heard, or an offer of theirs."""
+        key: Key = "INVITE", rack.cseq
+        if leg.offer.owed_by is Side.REMOTE and leg.offer.carrier == key:
+            description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
+            if heard is Heard.DESCRIBED:
+                leg.offer.take(OnDescription.LAPSE, key)
+            return description
+        if leg.offer.state is not Agreement.QUIET:
+            return None
+        return leg.offer.receive(OnDescription.RECV_OFFER, key_of(request), request)
 
     def _after_prack(self, now: float) -> None:
         """What waited for a PRACK may go: the next provisional response, or the 2xx."""
@@ -383,12 +395,3 @@ class Answering(Hearing):
         if self._held is not None and self._held[0] is not self.invite:
             (request, _, _), self._held = self._held, None
             self._refuse_pending(request, 487, now)
-
-    # -- session timer
-
-    def _add_timer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
-        if self._is_confirmed(leg) and self.ended is None:
-            pairs, changed = self._timer.answer(request, now)
-            for name, value in pairs:
-                response.headers.add(name, value)
-            self._agree(changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar
@@ -38,6 +39,7 @@ from ._effects import (
     Terminated,
     UsageEnded,
 )
+from ._exchange import Exchange
 from ._glare import LANE, PAUSE, Dice, DoLane, DoPause, Lane, OnLane, OnPause, Pause
 from ._leg import Leg
 from ._machine import Machine, Running
@@ -111,6 +113,8 @@ class Core:
         self._acks: dict[tuple[int, str], SendAck] = {}
         self._repetitions: dict[int, Repetition] = {}
         self._peer_allow: Message | None = None
+        self._exchanges: list[Exchange] = []
+        self._queue: deque[Exchange] = deque()
         self._effects: list[Effect] = []
 
     # -- what anybody may ask
@@ -162,6 +166,7 @@ class Core:
         """The main table has come to its end."""
         self._timer.stop(now)
         self._repetitions.clear()
+        self._queue.clear()
         for tag in tuple(self._legs):
             self._drop(tag)
         self._effects.append(Terminated())

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from trio_sip.dialog import Dialog
-from trio_sip.message import Request
+from trio_sip.message import Message, Request
 
 __all__ = ["Exchange", "ExchangeState", "Purpose"]
 
@@ -76,7 +76,15 @@ class Exchange:
         self.state = ExchangeState.SENT
         return self.request
 
-    def matches(self, method: str, number: int) -> bool:
-        """Whether a response with this CSeq answers it, as it was sent last."""
-        request = self.request
-        return request is not None and request.method == method and request.cseq.number == number
+    def matches(self, message: Message) -> bool:
+        """Whether *message* is its request as it was sent last, or a response to that.
+
+        The tag is needed as well: each early dialog of a fork numbers its requests by itself.
+        """
+        request, cseq = self.request, message.cseq
+        return (
+            request is not None
+            and self.method == cseq.method
+            and request.cseq.number == cseq.number
+            and self.dialog.id.remote_tag == (message.to.tag or "")
+        )

@@ -70,10 +70,10 @@ class Hearing(Sending):
         exchange.state = ExchangeState.DONE
         description = self._settle(exchange, leg, status, response, now)
         self._tell(exchange, status, response, description)
-        if status >= 300 and exchange.method in MODIFYING:
-            self._refresh_otherwise(exchange, now)
         if ends_session(status, exchange.method):
             self._dialog_failed(leg, status, response, now)
+        elif status >= 300 and exchange.method in MODIFYING:
+            self._refresh_otherwise(exchange, now)
         self._advance(now)
 
     def _settle(
@@ -181,6 +181,13 @@ class Hearing(Sending):
     def _agree(self, changed: bool) -> None:
         if changed:
             self._effects.append(Refreshed(self._timer.interval))
+
+    def _add_timer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+        if self._is_confirmed(leg) and self.ended is None:
+            pairs, changed = self._timer.answer(request, now)
+            for name, value in pairs:
+                response.headers.add(name, value)
+            self._agree(changed)
 
     def _refresh(self, now: float) -> None:
         """RFC 4028 section 7.4: by UPDATE if they know it, else by an INVITE with the same offer."""

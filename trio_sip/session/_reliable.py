@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
@@ -15,6 +16,7 @@ from ._two_hundred import DoRepeat, OnRepeat, Repetition, Unacknowledged
 
 __all__ = [
     "RELIABLE",
+    "Heard",
     "Provisionals",
     "chosen_reliability",
     "is_reliable",
@@ -47,6 +49,13 @@ _FIRST_NUMBERS = 2**31 - 1
 _Key = tuple[int, int]
 
 
+class Heard(enum.Enum):
+    """What kind of provisional response a PRACK is for."""
+
+    DESCRIBED = "with a session description"
+    PLAIN = "without one"
+
+
 class Provisionals:
     """The reliable provisional responses to INVITEs of theirs: one at a time, in order."""
 
@@ -55,7 +64,7 @@ class Provisionals:
         # "The value of the header field for the first … is chosen uniformly between 1 and
         # 2**31 - 1", and then goes up by one.
         self._rseq = 1 + dice.randrange(_FIRST_NUMBERS)
-        self._unheard: dict[_Key, bool] = {}
+        self._unheard: dict[_Key, Heard] = {}
         self._waiting: deque[tuple[Request, Response, bool]] = deque()
         self.repetition: Repetition | None = None
         """The one that is out."""
@@ -74,7 +83,8 @@ class Provisionals:
             self._waiting.append((request, response, described))
             return None
         response.headers.set("RSeq", self._rseq)
-        self._unheard[self._rseq, request.cseq.number] = described
+        kind = Heard.DESCRIBED if described else Heard.PLAIN
+        self._unheard[self._rseq, request.cseq.number] = kind
         self._rseq += 1
         self.repetition = Repetition(RELIABLE, request, response, self._timers, now)
         return response
@@ -82,20 +92,21 @@ class Provisionals:
     def holds_back(self, request: Request) -> bool:
         """Whether a 2xx to *request* has to wait for a PRACK."""
         number = request.cseq.number
-        return any(
-            described for (_, cseq), described in self._unheard.items() if cseq == number
-        ) or any(described for invite, _, described in self._waiting if invite is request)
+        out = any(
+            cseq == number and kind is Heard.DESCRIBED for (_, cseq), kind in self._unheard.items()
+        )
+        return out or any(described for invite, _, described in self._waiting if invite is request)
 
-    def receive_prack(self, rack: RAck, now: float) -> bool:
-        """A PRACK came; false if it is for nothing that was sent."""
-        key = rack.rseq, rack.cseq
-        if rack.method != "INVITE" or self._unheard.pop(key, None) is None:
-            return False
+    def receive_prack(self, rack: RAck, now: float) -> Heard | None:
+        """A PRACK came; ``None`` if it is for nothing that was sent."""
+        if rack.method != "INVITE":
+            return None
+        heard = self._unheard.pop((rack.rseq, rack.cseq), None)
         repetition = self.repetition
         if repetition is not None and repetition.response.headers[RSEQ] == rack.rseq:
             repetition.running.take(OnRepeat.HEARD, now)
             self.repetition = None
-        return True
+        return heard
 
     def next(self, now: float) -> tuple[Request, Response] | None:
         """The next one that waited and may go now."""

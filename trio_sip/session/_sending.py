@@ -33,8 +33,6 @@ MODIFYING = frozenset({"INVITE", "UPDATE"})
 class Sending(Core):
     """The part that asks."""
 
-    _exchanges: list[Exchange]
-    _queue: deque[Exchange]
     _ack_owed: tuple[Request, Leg] | None
     _pracks_owed: list[tuple[Response, Leg]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -46,8 +45,6 @@ class InviteSession(Answering):
         dice: Dice,
     ) -> None:
         super().__init__(invite, machine, lane, now, contact=contact, settings=settings, dice=dice)
-        self._exchanges = []
-        self._queue = deque()
         self._ack_owed = None
         self._pracks_owed = []
         self._pending = []
@@ -80,9 +77,7 @@ class InviteSession(Answering):
     def receive_response(self, response: Response, now: float) -> None:
         """A response came: to a request of ours, or a 2xx that no transaction waits for."""
         cseq = response.cseq
-        exchange = next(
-            (one for one in self._exchanges if one.matches(cseq.method, cseq.number)), None
-        )
+        exchange = next((one for one in self._exchanges if one.matches(response)), None)
         if exchange is None:
             if not (response.is_success and cseq.method == "INVITE" and self._repeat_ack(response)):
                 self._receive_other(response, now)
@@ -110,9 +105,8 @@ class InviteSession(Answering):
           request: what was not answered.
           status: 408 if it timed out, 503 if its transport failed (RFC 3261 section 8.1.3.1).
         """
-        cseq = request.cseq
         for exchange in self._exchanges:
-            if exchange.matches(cseq.method, cseq.number):
+            if exchange.matches(request):
                 self._receive_final(exchange, status, None, now)
                 return
 
