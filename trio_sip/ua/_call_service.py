@@ -50,15 +50,15 @@ class Calls(Service):
 
     def __init__(self, user_agent: UserAgent, settings: SessionSettings, *, limit: int) -> None:
         self._user_agent = user_agent
-        self.name = f"calls {user_agent.account.name}"
+        self.name: str = f"calls {user_agent.account.name}"
         self.stack: Stack = user_agent.stack
-        self.settings = settings
+        self.settings: SessionSettings = settings
         """What sessions ask for and put up with."""
 
-        self.limit = limit
+        self.limit: int = limit
         """So many calls at once; a further one is answered 486."""
 
-        self.dice = random.Random()  # noqa: S311  # for the back-off after a collision
+        self.dice: random.Random = random.Random()  # noqa: S311  # for the back-off after a collision
         self.handlers: dict[str, RequestHandler] = {}
         """What answers requests within calls that have no handler of their own for the method."""
 

@@ -48,8 +48,8 @@ class UserAgent(CallingAgent):
         self.stack: Stack = stack
         """The stack it runs on."""
 
-        self.account = account
-        self.calls = Calls(self, call_settings, limit=call_limit)
+        self.account: Account = account
+        self.calls: Calls = Calls(self, call_settings, limit=call_limit)
 
         self.service_route: tuple[NameAddr, ...] = ()
         """The way that its registrar wants requests to take (RFC 3608)."""
