@@ -43,13 +43,23 @@ __all__ = ["Answering"]
 class Answering(Hearing):
     """The part that answers."""
 
-    _pending: list[Request]
+    _pending: tuple[Request, ...]
     """Requests of theirs that wait for the user."""
     _held: tuple[Request, Response, Found | None] | None
     """A 2xx that waits for a PRACK."""
     _provisionals: Provisionals | None
     _rung: int | None
     """The status of the last provisional response to the first INVITE, 100 aside."""
+
+    def _update_may_go(self) -> bool:
+        """Whether the other end knows the dialog.
+
+        RFC 3311 section 5.1: a callee has to wait for the PRACK of a reliable provisional
+        response.  Without any, it waits for the ACK.
+        """
+        provisionals = self._provisionals
+        heard = provisionals is not None and provisionals.is_heard
+        return super()._update_may_go() or (heard and self._main.allows(On.SEND_REQUEST))
 
     # -- what comes
 
@@ -101,9 +111,12 @@ class Answering(Hearing):
 
     def _receive_ack(self, leg: Leg, request: Request, now: float) -> None:
         number = request.cseq.number
-        repetition = self._repetitions.pop(number, None)
+        repetition = next(
+            (one for one in self._repetitions if one.request.cseq.number == number), None
+        )
         if repetition is None:
             return
+        self._repetitions = tuple(one for one in self._repetitions if one is not repetition)
         repetition.running.take(OnRepeat.HEARD, now)
         key: Key = "INVITE", number
         description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
@@ -135,7 +148,7 @@ class Answering(Hearing):
         if self._refuse_modify(request, refusal):
             return
         self._lane.take(OnLane.RECV, now)
-        self._pending.append(request)
+        self._pending += (request,)
         key: Key = "INVITE", request.cseq.number
         description = None
         if offered:
@@ -152,7 +165,7 @@ class Answering(Hearing):
         if offered:
             key: Key = "UPDATE", request.cseq.number
             description = leg.offer.receive(OnDescription.RECV_OFFER, key, request)
-            self._pending.append(request)
+            self._pending += (request,)
             self._effects.append(ModifyReceived(request, description))
             return
         # It refreshes the session or moves the target, and nobody has to think about it.
@@ -185,7 +198,7 @@ class Answering(Hearing):
             return
         description = self._description_in_prack(leg, request, rack, heard)
         if is_offer(description):
-            self._pending.append(request)
+            self._pending += (request,)
         else:
             self._respond(request, 200)
         self._effects.append(PrackReceived(request, description))
@@ -356,9 +369,8 @@ class Answering(Hearing):
             self._provisionals.receive_final(now)
         self._lane.take(OnLane.SEND_2XX, now)
         self._add_timer(leg, request, response, now)
-        self._repetitions[key[1]] = Repetition(
-            TWO_HUNDRED, request, response, self.settings.timers, now
-        )
+        repetition = Repetition(TWO_HUNDRED, request, response, self.settings.timers, now)
+        self._repetitions = (*self._repetitions, repetition)
         self._effects.append(SendResponse(request, response))
 
     def _refuse_invite(self, leg: Leg, request: Request, response: Response, now: float) -> None:
@@ -374,7 +386,7 @@ class Answering(Hearing):
             self._effects.append(SendResponse(request, response))
 
     def _settle_pending(self, request: Request) -> None:
-        self._pending = [one for one in self._pending if one is not request]
+        self._pending = tuple(one for one in self._pending if one is not request)
 
     def _refuse_pending(self, request: Request, status: int, now: float) -> None:
         """Answer a request that the user need not answer any more."""
@@ -389,7 +401,7 @@ class Answering(Hearing):
 
     def _abandon_pending(self, now: float) -> None:
         """RFC 3261 section 15.1.2: "MUST still respond to any pending requests", by 487."""
-        for request in tuple(self._pending):
+        for request in self._pending:
             if request is not self.invite:
                 self._refuse_pending(request, 487, now)
         if self._held is not None and self._held[0] is not self.invite:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar
@@ -95,26 +94,26 @@ class Core:
         settings: SessionSettings,
         dice: Dice,
     ) -> None:
-        self.invite = invite
-        self.settings = settings
+        self.invite: Request = invite
+        """The INVITE that began it; a caller's is the one that was sent last."""
+        self.settings: SessionSettings = settings
         self.ended: Ended | None = None
+        """How it ended, once it has."""
         self._dice = dice
         self._contact = contact
-        long = 64 * settings.timers.t1
-        durations = dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), long)
-        durations[On.EXTEND] = 60.0
-        self._main = Running(machine, durations, now)
-        self._lane: Running[Lane, OnLane, DoLane] = Running(LANE, {}, now, state=lane)
+        self._main = Running(machine, _durations(settings.timers.t1), now)
+        self._lane: Running[Lane, OnLane, DoLane] = Running(LANE, _TIMELESS, now, state=lane)
         self._pause: Running[Pause, OnPause, DoPause] | None = None
-        self._timer = SessionTimer(settings, now)
+        self._timer = SessionTimer(settings)
         self._kept: Running[Kept, OnKept, DoKept] | None = None
         self._legs: dict[str, Leg] = {}
         self._leg: Leg | None = None
-        self._acks: dict[tuple[int, str], SendAck] = {}
-        self._repetitions: dict[int, Repetition] = {}
+        # These are mostly empty, and an empty tuple is shared by all sessions that are held.
+        self._acks: tuple[SendAck, ...] = ()
+        self._repetitions: tuple[Repetition, ...] = ()
         self._peer_allow: Message | None = None
-        self._exchanges: list[Exchange] = []
-        self._queue: deque[Exchange] = deque()
+        self._exchanges: tuple[Exchange, ...] = ()
+        self._queue: tuple[Exchange, ...] = ()
         self._effects: list[Effect] = []
 
     # -- what anybody may ask
@@ -162,11 +161,16 @@ class Core:
         if self._main.state is TERMINATED and before is not TERMINATED:
             self._finish(now)
 
+    def _conclude(self, ended: Ended) -> None:
+        self.ended = ended
+
+    def _replace_invite(self, again: Request) -> None:
+        self.invite = again
+
     def _finish(self, now: float) -> None:
         """The main table has come to its end."""
         self._timer.stop(now)
-        self._repetitions.clear()
-        self._queue.clear()
+        self._repetitions = self._queue = ()
         for tag in tuple(self._legs):
             self._drop(tag)
         self._effects.append(Terminated())
@@ -175,7 +179,7 @@ class Core:
 
     def _forget_copies(self) -> None:
         """No copy of a 2xx comes any more, and no other fork of the INVITE."""
-        self._acks.clear()
+        self._acks = ()
         for tag, leg in tuple(self._legs.items()):
             if leg is not self._leg:
                 self._drop(tag)
@@ -268,20 +272,22 @@ class Core:
             headers = (*headers, ("Content-Type", given.content_type))
         ack = leg.dialog.create_ack(invite, headers=headers, body=given.body)
         effect = SendAck(ack, leg.dialog)
-        self._acks[ack.cseq.number, leg.dialog.id.remote_tag] = effect
+        self._acks = (*self._acks, effect)
         self._effects.append(effect)
         if self._kept is None:
-            durations = {OnKept.FORGET: 64 * self.settings.timers.t1}
-            self._kept = Running(ACK_KEPT, durations, now)
+            self._kept = Running(ACK_KEPT, _kept_durations(self.settings.timers.t1), now)
         else:
             self._kept.take(OnKept.RECV_2XX, now)
 
     def _repeat_ack(self, response: Response) -> bool:
         """Answer a copy of a 2xx with the ACK again; false if there is none."""
-        effect = self._acks.get((response.cseq.number, response.to.tag or ""))
-        if effect is not None:
-            self._effects.append(effect)
-        return effect is not None
+        key = response.cseq.number, response.to.tag
+        for effect in self._acks:
+            ack = effect.request
+            if key == (ack.cseq.number, ack.to.tag):
+                self._effects.append(effect)
+                return True
+        return False
 
     # -- what the other end says about itself
 
@@ -298,6 +304,20 @@ class Core:
     def _note(self, message: Message) -> None:
         if "Allow" in message.headers:
             self._peer_allow = message
+
+
+_TIMELESS: dict[OnLane, float] = {}
+
+
+@functools.lru_cache(maxsize=16)
+def _durations(t1: float) -> Mapping[On, float]:
+    waits = dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), 64 * t1)
+    return {**waits, On.EXTEND: 60.0}
+
+
+@functools.lru_cache(maxsize=16)
+def _kept_durations(t1: float) -> Mapping[OnKept, float]:
+    return {OnKept.FORGET: 64 * t1}
 
 
 @functools.lru_cache(maxsize=256)

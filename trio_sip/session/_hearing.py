@@ -42,7 +42,7 @@ class Hearing(Sending):
         description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key_of(response), response)
         owed = self.settings.pracks is Pracks.BY_USER or is_offer(description)
         if owed:
-            self._pracks_owed.append((response, leg))
+            self._pracks_owed += ((response, leg),)
         else:
             self._send_prack(response, leg, self._exchange("PRACK", leg, purpose=Purpose.PRACK))
         return Progressed(response, leg.dialog, description, owed, exchange)
@@ -51,7 +51,7 @@ class Hearing(Sending):
         self, exchange: Exchange, status: int, response: Response | None, now: float
     ) -> None:
         """A final response, or none at all, to something that was sent."""
-        self._exchanges.remove(exchange)
+        self._exchanges = tuple(one for one in self._exchanges if one is not exchange)
         leg = self._find_leg(exchange.dialog)
         if exchange.purpose is Purpose.GOODBYE:
             exchange.state = ExchangeState.DONE
@@ -137,7 +137,7 @@ class Hearing(Sending):
         leg.offer.take(OnDescription.LAPSE, key_of(exchange.request))
         exchange.attempts += 1
         exchange.state = ExchangeState.WAITING
-        self._queue.appendleft(exchange)
+        self._queue = (exchange, *self._queue)
         if exchange.method == "INVITE":
             self._lane.take(OnLane.RECV_3XX_6XX, now)
         if pause > 0:

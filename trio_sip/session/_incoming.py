@@ -8,7 +8,7 @@ from trio_sip.dialog import Dialog, DialogState
 from trio_sip.message import NameAddr, Request
 
 from ._core import Actions, Given, Pairs
-from ._effects import Acknowledged, How, SendResponse, Side
+from ._effects import Acknowledged, Description, How, SendResponse, Side
 from ._glare import Dice, Lane
 from ._offer_answer import OnDescription
 from ._reliable import requires, supports
@@ -56,10 +56,12 @@ class IncomingSession(InviteSession):
             dice=dice,
         )
         self._leg = leg = self._begin(dialog)
-        self._pending.append(invite)
+        self._pending = (invite,)
         self._note(invite)
         key = "INVITE", invite.cseq.number
-        self.description = leg.offer.receive(OnDescription.RECV_OFFER, key, invite)
+        self.description: Description | None = leg.offer.receive(
+            OnDescription.RECV_OFFER, key, invite
+        )
         """Their offer, if the INVITE has one."""
         if self.description is None:
             leg.offer.take(OnDescription.RECV_NONE, key)

@@ -148,7 +148,7 @@ class OutgoingSession(InviteSession):
         if request is not self.invite:
             super().replace_request(request, again, now)
             return
-        self.invite = again
+        self._replace_invite(again)
         self._number = again.cseq.number
         if self._leg is None:
             # What rang for the INVITE that was refused rings no more.
@@ -236,7 +236,7 @@ class OutgoingSession(InviteSession):
         again.headers.set("CSeq", CSeq(number, "INVITE"))
         for name, value in self._timer.request_headers(first=True):
             again.headers.set(name, value)
-        self.invite = again
+        self._replace_invite(again)
         self._number = number
         self._effects.append(SendRequest(again, None))
 

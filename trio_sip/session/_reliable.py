@@ -63,11 +63,16 @@ class Provisionals:
         self._timers = timers
         # "The value of the header field for the first … is chosen uniformly between 1 and
         # 2**31 - 1", and then goes up by one.
-        self._rseq = 1 + dice.randrange(_FIRST_NUMBERS)
+        self._first = self._rseq = 1 + dice.randrange(_FIRST_NUMBERS)
         self._unheard: dict[_Key, Heard] = {}
         self._waiting: deque[tuple[Request, Response, bool]] = deque()
         self.repetition: Repetition | None = None
         """The one that is out."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether one was sent, and each that was sent was heard."""
+        return self._rseq > self._first and not self._unheard
 
     def send(
         self, request: Request, response: Response, described: bool, now: float
@@ -136,14 +141,16 @@ def chosen_reliability(
     Raises:
       LocalProtocolError: what the user wants cannot be.
     """
+    required = reliable is Reliable.REQUIRED or requires(request, _EXTENSION)
+    if not (described or required if wanted is None else wanted or required):
+        return False
     # RFC 3262 section 3: only if the request has 100rel in Supported or Require.
     supported = reliable is not Reliable.NEVER and supports(request, _EXTENSION)
-    required = reliable is Reliable.REQUIRED or requires(request, _EXTENSION)
     if wanted and not supported:
         raise LocalProtocolError("the other end does not support 100rel")
-    if wanted is False and required and supported:
+    if wanted is False and supported:
         raise LocalProtocolError("100rel is required")
-    return supported and (described or required if wanted is None else wanted)
+    return supported
 
 
 def rack_of(request: Request) -> RAck | None:
