@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -184,21 +185,16 @@ class Calls(Service):
             self.stack.handler_failed(f"{supplement.on_call.__qualname__}", error)
             return 500
 
-    async def serve(
-        self,
-        handler: CallHandler,
-        grace: float,
-        task_status: trio.TaskStatus[None],
-    ) -> None:
-        """Run *handler* for each call that comes, until cancelled."""
+    @asynccontextmanager
+    async def serving(self, handler: CallHandler, grace: float) -> AsyncIterator[None]:
+        """Run *handler* for each call that comes, as long as the block runs."""
         if self._server is not None:
             raise LocalProtocolError("the calls to this user are being served already")
         with unwrapping_single_errors():
             async with trio.open_nursery() as nursery:
                 self._server = _Server(self.stack, nursery, handler, grace)
                 try:
-                    task_status.started()
-                    await trio.sleep_forever()
+                    yield
                 finally:
                     self._server = None
 

@@ -301,15 +301,11 @@ async def open_user_agent(
 
     Cancellation: the block is cancelled first, over sockets that still work.
     """
-    proxies = (
-        [outbound_proxy] if isinstance(outbound_proxy, NameAddr | Uri | str) else outbound_proxy
-    )
-    routes = tuple(as_loose_route(proxy) for proxy in proxies)
     account = create_account(
         parse_address(address, display_name),
         password=password,
         credentials=credentials,
-        outbound_proxy=routes,
+        outbound_proxy=_loose_routes(outbound_proxy),
         contact_user=contact_user,
         user_phone=user_phone,
         answers_for=answers_for or (AnswersFor.ANYBODY if stack is None else AnswersFor.ITSELF),
@@ -341,3 +337,8 @@ async def open_user_agent(
         blocks.enter_context(running.registered(user_agent.calls))
         blocks.enter_context(running.registered(AnswersOptions(user_agent)))
         yield user_agent
+
+
+def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
+    several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
+    return tuple(as_loose_route(proxy) for proxy in several)
