@@ -250,6 +250,11 @@ class UserAgent(CallingAgent):
             await trio.sleep_forever()
 
 
+def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
+    several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
+    return tuple(as_loose_route(proxy) for proxy in several)
+
+
 @asynccontextmanager
 async def open_user_agent(
     address: NameAddr | Uri | str,
