@@ -48,8 +48,8 @@ class UserAgent(CallingAgent):
         self.stack: Stack = stack
         """The stack it runs on."""
 
-        self.account = account
-        self.calls = Calls(self, call_settings, limit=call_limit)
+        self.account: Account = account
+        self.calls: Calls = Calls(self, call_settings, limit=call_limit)
 
         self.service_route: tuple[NameAddr, ...] = ()
         """The way that its registrar wants requests to take (RFC 3608)."""
@@ -342,3 +342,8 @@ async def open_user_agent(
         blocks.enter_context(running.registered(user_agent.calls))
         blocks.enter_context(running.registered(AnswersOptions(user_agent)))
         yield user_agent
+
+
+def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
+    several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
+    return tuple(as_loose_route(proxy) for proxy in several)
