@@ -342,8 +342,3 @@ async def open_user_agent(
         blocks.enter_context(running.registered(user_agent.calls))
         blocks.enter_context(running.registered(AnswersOptions(user_agent)))
         yield user_agent
-
-
-def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
-    several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
-    return tuple(as_loose_route(proxy) for proxy in several)
