@@ -105,6 +105,9 @@ from .stack import (
     open_stack,
 )
 
+# Who is told what about whom.
+from .subscription import NotifierPolicy, TerminationReason
+
 # How long SIP waits.
 from .transaction import TimerSettings
 
@@ -112,7 +115,14 @@ from .transaction import TimerSettings
 from .transport import Address, Flow, Listen, TransportLimits
 
 # Somebody with an address.
-from .ua import Registration, UserAgent, open_user_agent
+from .ua import (
+    IncomingSubscription,
+    Notification,
+    Registration,
+    Subscription,
+    UserAgent,
+    open_user_agent,
+)
 
 # What runs one after the other.
 from .work import Work, current_work
@@ -144,6 +154,7 @@ __all__ = [
     "IdentifyByRequestUri",
     "IdentifyByUser",
     "IncomingRequest",
+    "IncomingSubscription",
     "Limits",
     "Listen",
     "LocalProtocolError",
@@ -153,6 +164,8 @@ __all__ = [
     "MessageService",
     "NameAddr",
     "NoRoute",
+    "Notification",
+    "NotifierPolicy",
     "OptionsService",
     "OutboundAuthenticator",
     "OutboundCredential",
@@ -181,7 +194,9 @@ __all__ = [
     "StackSettings",
     "StackSnapshot",
     "StackStatistics",
+    "Subscription",
     "Supplement",
+    "TerminationReason",
     "TimerSettings",
     "Tokens",
     "TransportFailed",

@@ -2,7 +2,7 @@
 
 from ._authenticate import Authenticator, CheckAuthResult
 from ._contact import LocalContact
-from ._dialogs import DialogEntry, Usage
+from ._dialogs import DialogEntry, ExpectsDialog, Usage
 from ._endpoint import (
     ANONYMOUS,
     ARTIFICIAL,
@@ -35,6 +35,7 @@ __all__ = [
     "Endpoint",
     "EndpointIdentifier",
     "EndpointKind",
+    "ExpectsDialog",
     "IncomingRequest",
     "LocalContact",
     "OutgoingRequest",

@@ -26,6 +26,8 @@ from ._bindings import fetch_bindings, remove_bindings
 from ._presence import AnswersOptions
 from ._registration import Registration, open_registration
 from ._requests import checked
+from ._subscription_agent import SubscribingAgent
+from ._subscription_service import TakesSubscriptions
 from ._texts import MessageHandler, TakesTexts
 
 __all__ = ["UserAgent", "open_user_agent"]
@@ -33,7 +35,7 @@ __all__ = ["UserAgent", "open_user_agent"]
 Route = NameAddr | Uri | str
 
 
-class UserAgent:
+class UserAgent(SubscribingAgent):
     """Somebody with an address, who sends requests in its name and takes those to it.
 
     Made by `open_user_agent`.
@@ -46,6 +48,7 @@ class UserAgent:
         self.account: Account = account
         """Its address, route and credentials."""
 
+        self.subscriptions = TakesSubscriptions(self)
         self.service_route: tuple[NameAddr, ...] = ()
         """The way that its registrar wants requests to take (RFC 3608)."""
 
