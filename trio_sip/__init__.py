@@ -1,9 +1,10 @@
 """SIP, written the way h11 is written, run the way trio runs.
 
 These are the names most programs need.  The packages below have the rest, each with a door of
-its own: `trio_sip.message`, `trio_sip.auth`, `trio_sip.work`, `trio_sip.transport`,
-`trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.registration`, `trio_sip.subscription`,
-`trio_sip.stack`, `trio_sip.services`, `trio_sip.ua` and `trio_sip.testing`.
+its own: `trio_sip.message`, `trio_sip.sdp`, `trio_sip.auth`, `trio_sip.work`,
+`trio_sip.transport`, `trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.registration`,
+`trio_sip.subscription`, `trio_sip.stack`, `trio_sip.services`, `trio_sip.ua` and
+`trio_sip.testing`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,20 @@ from .registration import (
     RegistrationPace,
     RegistrationSettings,
     RegistrationState,
+)
+
+# What is offered and answered.
+from .sdp import (
+    G722,
+    OPUS,
+    PCMA,
+    PCMU,
+    TELEPHONE_EVENT,
+    Codec,
+    Direction,
+    Media,
+    SessionDescription,
+    create_answer,
 )
 
 # What plugs into a stack.
@@ -130,6 +145,11 @@ from .work import Work, current_work
 __all__ = [
     "ANONYMOUS",
     "ARTIFICIAL",
+    "G722",
+    "OPUS",
+    "PCMA",
+    "PCMU",
+    "TELEPHONE_EVENT",
     "AccessList",
     "Address",
     "AuthenticationRejected",
@@ -138,9 +158,11 @@ __all__ = [
     "Body",
     "CSeq",
     "CheckAuthResult",
+    "Codec",
     "Dialog",
     "DigestAuthenticator",
     "DigestChallengeData",
+    "Direction",
     "Endpoint",
     "EndpointIdentifier",
     "EndpointKind",
@@ -159,6 +181,7 @@ __all__ = [
     "Listen",
     "LocalProtocolError",
     "LocationStore",
+    "Media",
     "MemoryLocation",
     "Message",
     "MessageService",
@@ -189,6 +212,7 @@ __all__ = [
     "SecurityEventKind",
     "Service",
     "ServicePriority",
+    "SessionDescription",
     "SipError",
     "Stack",
     "StackSettings",
@@ -207,6 +231,7 @@ __all__ = [
     "Via",
     "Work",
     "WorkDeadlock",
+    "create_answer",
     "create_response",
     "current_work",
     "open_sqlite_location",

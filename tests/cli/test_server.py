@@ -31,7 +31,7 @@ def calm_afterwards() -> Iterator[None]:
     gc.unfreeze()
 
 
-async def test_full_collections_are_rare_and_short_once_it_serves(
+async def test_the_collector_looks_at_few_objects_at_a_time_once_it_serves(
     calm_afterwards: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     statuses = []
@@ -44,7 +44,7 @@ async def test_full_collections_are_rare_and_short_once_it_serves(
         with trio.fail_after(10):
             while gc.get_freeze_count() == 0:
                 await trio.lowlevel.checkpoint()
-        assert (50_000, 50, 100) == gc.get_threshold()
+        assert (5_000, 3, 1_000_000) == gc.get_threshold()
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert [0] == statuses

@@ -12,6 +12,7 @@ from trio_sip.message import (
     CSEQ,
     SUPPORTED,
     VIA,
+    CheckedHeaders,
     CSeq,
     Headers,
     canonical_name,
@@ -187,6 +188,7 @@ def test_sealed_headers_refuse_every_change() -> None:
         lambda: headers.set("A", "2"),
         lambda: headers.insert_first("A", "2"),
         lambda: headers.remove("A"),
+        lambda: headers.add_checked(CheckedHeaders([("X-B", "2")])),
     ]
 
     for change in changes:
@@ -195,6 +197,29 @@ def test_sealed_headers_refuse_every_change() -> None:
     assert headers.is_sealed
     assert not headers.copy().is_sealed
     assert [("X-A", "1")] == list(headers)
+
+
+def test_headers_that_were_checked_once_go_into_many_messages() -> None:
+    checked = CheckedHeaders([("allow", "INVITE, ACK"), ("Server", "x")])
+    fresh, asked = Headers(), Headers([("Allow", "BYE")])
+    assert "Allow" in asked
+
+    fresh.add_checked(checked)
+    asked.add_checked(checked)
+
+    assert [("Allow", "INVITE, ACK"), ("Server", "x")] == list(fresh)
+    assert ["BYE", "INVITE, ACK"] == asked.get_all("Allow")
+    assert "<CheckedHeaders Allow, Server>" == repr(checked)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Call-ID", "1"), ("t", "<sip:a@b>"), ("X", "1\r\nY: 2"), ("X Y", "1")]
+)
+def test_what_cannot_stand_in_every_message_is_not_checked_in_advance(
+    name: str, value: str
+) -> None:
+    with pytest.raises(LocalProtocolError):
+        CheckedHeaders([(name, value)])
 
 
 def test_the_repr_shows_names_only() -> None:

@@ -8,6 +8,22 @@ from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.message import CONTACT, WILDCARD, Headers, NameAddr, Uri
 
 
+@pytest.mark.parametrize("form", ["<{}>", "<{}>;tag=1", '"B" <{};lr>;tag=1', "Bob <{}>;x", "<{}> "])
+@pytest.mark.parametrize(
+    ("port", "legal"),
+    [("0", False), ("1", True), ("5060", True), ("64999", True), ("65000", True),
+     ("65535", True), ("65536", False), ("99999", False), ("123456", False), ("05060", True)],
+)  # fmt: skip
+def test_a_port_is_read_alike_in_every_form_of_address(form: str, port: str, legal: bool) -> None:
+    text = form.format(f"sip:a@b:{port}")
+
+    if legal:
+        assert int(port) == NameAddr.parse(text).uri.port
+    else:
+        with pytest.raises(RemoteProtocolError):
+            _ = NameAddr.parse(text).uri.port
+
+
 @pytest.mark.parametrize(
     ("text", "name", "uri", "params"),
     [

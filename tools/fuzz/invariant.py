@@ -20,8 +20,9 @@ from trio_sip.message import (
     parse_sipfrag_untrusted,
     redacted,
 )
+from trio_sip.sdp import OfferAnswer, SessionDescription, create_answer
 
-__all__ = ["FIELDS", "read_everything", "read_fields"]
+__all__ = ["FIELDS", "read_description", "read_everything", "read_fields"]
 
 FIELDS: list[Field[object] | ListField[object]] = [
     value for value in vars(package).values() if isinstance(value, (Field, ListField))
@@ -45,6 +46,31 @@ def read_everything(data: bytes) -> bool:
     wire = bytes(message)
     assert bytes(parse_message_untrusted(wire)) == wire
     redacted(message)
+    return True
+
+
+def read_description(data: bytes) -> bool:
+    """The same for a session description: read it, answer it, change it, offer it again."""
+    try:
+        parsed = SessionDescription.parse(data)
+    except RemoteProtocolError:
+        return False
+    assert bytes(parsed) == data
+    assert SessionDescription.parse(str(parsed)) == parsed
+    _use((parsed, parsed.origin, parsed.connection, parsed.session_name, parsed.bandwidth))
+    for media in parsed.media:
+        _use((media, media.connection, media.effective_direction, media.bandwidth, media.rtcp))
+        _use((media.codecs, media.ptime, media.maxptime, media.mid, media.attribute("x")))
+        _use(tuple(tuple(codec.parameters) for codec in media.codecs))
+    machine = OfferAnswer()
+    assert machine.receive_offer(parsed) is None
+    for answer in (parsed.answer(4000, "h"), create_answer(parsed, parsed.media, "h")):
+        assert SessionDescription.parse(bytes(answer)) == answer
+    machine.send_answer(answer)
+    _use(machine.streams)
+    _use(tuple((stream.codec, stream.direction) for stream in machine.streams))
+    for changed in (parsed.hold(), parsed.resume(), parsed.with_origin(parsed.origin)):
+        assert SessionDescription.parse(bytes(changed)).has_same_content(changed)
     return True
 
 

@@ -57,7 +57,7 @@ from ._general_fields import (
     WarningValue,
 )
 from ._grammar import is_token, quote, split_list, split_params, unquote
-from ._headers import Headers
+from ._headers import CheckedHeaders, Headers
 from ._identity_fields import (
     ALERT_INFO,
     AUTHENTICATION_INFO,
@@ -209,6 +209,7 @@ __all__ = [
     "WWW_AUTHENTICATE",
     "Body",
     "CSeq",
+    "CheckedHeaders",
     "Date",
     "Disposition",
     "Event",

@@ -238,4 +238,4 @@ def _part_headers(head: bytes, limits: Limits) -> Headers:
         name, colon, _ = line.partition(":")
         if not colon or header_key(name) is None or not {"\r", "\n", "\0"}.isdisjoint(line):
             raise RemoteProtocolError(f"bad header in a body part: {line[:60]!r}")
-    return Headers._of(lines, None)
+    return Headers._of(lines)

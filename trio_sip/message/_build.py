@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
-from ._core_fields import CSEQ, TO
+from ._core_fields import CSEQ
 from ._grammar import checked_text, checked_token, split_list
 from ._headers import Headers
 from ._message import Request, Response
@@ -16,8 +16,6 @@ from ._uri import Uri
 from ._via import CSeq, Via
 
 __all__ = ["create_ack", "create_cancel", "create_request", "create_response"]
-
-_NONE: tuple[str, ...] = ()
 
 
 def create_response(
@@ -34,34 +32,42 @@ def create_response(
     """
     if not 100 <= status <= 699:
         raise LocalProtocolError(f"no such status code: {status}")
-    index = request.headers._index or request.headers._indexed()
-    lines = ["Via: " + via for via in index.get("via", _NONE)]
-    if request.received_via is not None and lines:
-        # Several via-parms on one line: the transport stamped the first and kept the others.
-        lines[0] = "Via: " + request.received_via
-    if 100 < status < 300 and "record-route" in index:
+    headers = request.headers
+    first = headers._first or headers._indexed()
+    via = request.received_via
+    if via is None or headers._repeated:
+        lines = ["Via: " + line for line in headers._values("via")]
+        if via is not None and lines:
+            # Several via-parms on one line: the transport stamped the first and kept the others.
+            lines[0] = "Via: " + via
+    else:
+        lines = ["Via: " + via]
+    if 100 < status < 300 and "record-route" in first:
         # RFC 3261 section 12.1.1: the 2xx (and 18x) that make a dialog echo the route.
-        lines += ["Record-Route: " + route for route in index["record-route"]]
-    if "from" in index:
-        lines.append("From: " + index["from"][0])
-    if "to" in index:
+        lines += ["Record-Route: " + route for route in headers._values("record-route")]
+    if "from" in first:
+        lines.append("From: " + first["from"])
+    if "to" in first:
+        to = first["to"]
         if to_tag is not None and not to_tag.isalnum():
             checked_token(to_tag, "a tag")
-        tag = "" if to_tag is None or _has_to_tag(request) else ";tag=" + to_tag
-        lines.append(f"To: {index['to'][0]}{tag}")
-    if "call-id" in index:
-        lines.append("Call-ID: " + index["call-id"][0])
-    if "cseq" in index:
-        lines.append("CSeq: " + index["cseq"][0])
-    if status == 100 and "timestamp" in index:
+        if to_tag is None or _has_to_tag(request):
+            lines.append("To: " + to)
+        else:
+            lines.append(f"To: {to};tag={to_tag}")
+    if "call-id" in first:
+        lines.append("Call-ID: " + first["call-id"])
+    if "cseq" in first:
+        lines.append("CSeq: " + first["cseq"])
+    if status == 100 and "timestamp" in first:
         # RFC 3261 section 8.2.6.1
-        lines.append("Timestamp: " + index["timestamp"][0])
+        lines.append("Timestamp: " + first["timestamp"])
     response = Response.__new__(Response)
     response._status = status
     response._reason = (
         reason_phrase(status) if reason is None else checked_text(reason, "a reason phrase")
     )
-    response.headers = Headers._of(lines, None)
+    response.headers = Headers._of(lines)
     response._body = b""
     response._start = None
     response.fault = None
@@ -71,10 +77,10 @@ def create_response(
 def _has_to_tag(request: Request) -> bool:
     """Whether To has a tag; a To that cannot be read is echoed as it is."""
     try:
-        to = request.headers[TO]
-        return to.tag is not None or "tag" in to.params
+        to = request.to
     except RemoteProtocolError:
         return True
+    return to.tag is not None or (bool(to._params) and "tag" in to.params)
 
 
 def create_request(
@@ -156,4 +162,4 @@ def _same_hop(request: Request, method: str, to: str) -> Request:
     ]
     # Headers of a message cannot break out of their lines, so they are not checked again; a
     # check would refuse the quoted NUL that a response's To may hold (RFC 4475 section 3.1.1.2).
-    return Request(method, request.target, Headers._of(lines, None))
+    return Request(method, request.target, Headers._of(lines))

@@ -13,16 +13,16 @@ from trio_sip._errors import RemoteProtocolError
 
 from ._core_fields import CALL_ID, CONTACT, CSEQ, FROM, MAX_FORWARDS, TO, TOP_VIA
 from ._field import Field
+from ._headers import Headers
 from ._message import Fault, Message, Request, Response
 from ._methods import DIALOG_CREATING, KNOWN_METHODS
+from ._name_addr import NameAddr
 from ._names import SINGLE, canonical_name
+from ._via import CSeq, Via
 
 __all__ = ["check_request", "check_response"]
 
-_MANDATORY: tuple[tuple[str, Field[Any]], ...] = tuple(
-    (field.key, field) for field in (TO, FROM, CSEQ, CALL_ID)
-)
-_USUAL_MAX_FORWARDS = ["70"]
+_MANDATORY: tuple[Field[Any], ...] = (TOP_VIA, TO, FROM, CSEQ, CALL_ID)
 _SERVED_SCHEMES = frozenset({"sip", "sips", "tel"})
 
 
@@ -62,37 +62,57 @@ def check_response(response: Response) -> Fault | None:
 
 
 def _check_headers(message: Message) -> Fault | None:
-    # This runs for every message, so it does what `headers[field]` does without its questions.
+    # This runs for every message, and nearly all of them are as they should be: so first it is
+    # seen whether they are, and what is wrong only if they are not.
     headers = message.headers
-    index = headers._index or headers._indexed()
+    first = headers._first or headers._indexed()
+    typed = headers._typed
+    try:
+        via = first["via"]
+        typed["via top"] = Via.parse(via) if "," not in via else TOP_VIA.parse_first(via)
+        typed["from"] = from_ = NameAddr.parse(first["from"])
+        typed["to"] = to = NameAddr.parse(first["to"])
+        typed["cseq"] = CSeq.parse(first["cseq"])
+        typed["call-id"] = CALL_ID.parse(first["call-id"])
+        if (
+            first.get("max-forwards") == "70"
+            and not headers._repeated
+            and (from_.tag or not from_._params)
+            and (to.tag or not to._params)
+        ):
+            return None
+    except (KeyError, RemoteProtocolError):
+        pass
+    return _find_fault(headers, first)
+
+
+def _find_fault(headers: Headers, first: dict[str, str]) -> Fault | None:
+    """What is wrong with headers that are not as most are; perhaps nothing."""
     typed = headers._typed
     field: Field[Any] = TOP_VIA
     try:
-        values = index.get("via")
-        if values is None:
-            return Fault(400, "Missing Via header")
-        typed["via top"] = TOP_VIA.parse_first(values[0])
-        for key, field in _MANDATORY:
-            values = index.get(key)
-            if values is None:
+        for field in _MANDATORY:
+            text = first.get(field.key)
+            if text is None:
                 return Fault(400, f"Missing {field.name} header")
-            typed[key] = field.parse(values[0])
+            if field is TOP_VIA:
+                TOP_VIA.parse_first(text)
+            else:
+                field.parse(text)
         for field in (FROM, TO):
             address = typed[field.key]
             if not address.tag and "tag" in address.params:
                 # It has no value, so what it would identify could be anything.
                 return Fault(400, f"Bad {field.name} header")
         field = MAX_FORWARDS
-        values = index.get("max-forwards")
-        if values is not None and values != _USUAL_MAX_FORWARDS:
+        if "max-forwards" in first:
             headers[MAX_FORWARDS]
     except RemoteProtocolError as error:
         # It names the header and not what was in it: a reason phrase echoes nobody's input.
         return Fault(error.status_hint, f"Bad {field.name} header")
-    if len(headers._lines) != len(index):
-        for key, values in index.items():
-            if len(values) > 1 and key in SINGLE:
-                return Fault(400, f"More than one {canonical_name(key)} header")
+    for key in first:
+        if key in headers._repeated and key in SINGLE:
+            return Fault(400, f"More than one {canonical_name(key)} header")
     return None
 
 

@@ -1,8 +1,9 @@
 """Headers: an ordered list of lines that can be asked by name.
 
 The lines stay exactly as they came, so that a message nobody touched goes out as the bytes it
-came in as.  Beside them stands an index from names to values, made when it is first needed;
-typed values are made from those on first access and kept.
+came in as.  Beside them stands an index from names to first values, made when it is first needed,
+and one to all values for the few names that are repeated; typed values are made from those on
+first access and kept.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ._field import Field, ListField
 from ._grammar import checked_text, checked_token
 from ._names import CANONICAL, KEYS, SINGLE, header_key
 
-__all__ = ["Headers"]
+__all__ = ["CheckedHeaders", "Headers"]
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -45,6 +46,23 @@ def joined_folds(lines: list[str]) -> list[str]:
     return ["\r\n".join(group) for group in groups]
 
 
+NONE_REPEATED: dict[str, list[str]] = {}
+"""Most messages repeat no name, and share this one, which nobody changes."""
+
+
+def noted(
+    first: dict[str, str], repeated: dict[str, list[str]], key: str, value: str
+) -> dict[str, list[str]]:
+    """Put one more line into an index; what it returns takes the place of *repeated*."""
+    if key not in first:
+        first[key] = value
+        return repeated
+    if repeated is NONE_REPEATED:
+        repeated = {}
+    repeated.setdefault(key, [first[key]]).append(value)
+    return repeated
+
+
 class Headers:
     """The header fields of one message, in order, by names without case.
 
@@ -54,33 +72,49 @@ class Headers:
     """
 
     # Plain slots: one is made for every message in and out.
-    __slots__ = ("_index", "_lines", "_typed")
+    __slots__ = ("_first", "_lines", "_repeated", "_typed")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._lines: list[str] = []
-        self._index: dict[str, list[str]] | None = None
+        self._first: dict[str, str] | None = None
+        self._repeated: dict[str, list[str]] = NONE_REPEATED
         # Any: each key's value has the type of its Field, which the overloads below restore.
         self._typed: dict[str, Any] = {}
         for name, value in pairs:
             self.add(name, value)
 
     @classmethod
-    def _of(cls, lines: list[str], index: dict[str, list[str]] | None) -> Headers:
-        """From lines that are known to be well formed."""
+    def _of(
+        cls,
+        lines: list[str],
+        first: dict[str, str] | None = None,
+        repeated: dict[str, list[str]] = NONE_REPEATED,
+    ) -> Headers:
+        """From lines that are known to be well formed, and their index if there is one."""
         self = cls.__new__(cls)
         self._lines = lines
-        self._index = index
+        self._first = first
+        self._repeated = repeated
         self._typed = {}
         return self
 
-    def _indexed(self) -> dict[str, list[str]]:
-        index = self._index
-        if index is None:
-            index = self._index = {}
+    def _indexed(self) -> dict[str, str]:
+        first = self._first
+        if first is None:
+            first = self._first = {}
+            repeated = NONE_REPEATED
             for line in self._lines:
                 name, _, value = line.partition(":")
-                index.setdefault(_key(name), []).append(unfolded(value).strip(" \t"))
-        return index
+                repeated = noted(first, repeated, _key(name), unfolded(value).strip(" \t"))
+            self._repeated = repeated
+        return first
+
+    def _values(self, key: str) -> list[str]:
+        """Every value of a key, one for each line."""
+        first = (self._first or self._indexed()).get(key)
+        if first is None:
+            return []
+        return self._repeated.get(key) or [first]
 
     # -- reading
 
@@ -98,14 +132,13 @@ class Headers:
           RemoteProtocolError: it is there, and wrong.
         """
         if isinstance(name, str):
-            return self._indexed()[_key(name)][0]
+            return self._indexed()[_key(name)]
         typed: T | list[T] | None = self._typed.get(name.cache_key)
         return self._read(name) if typed is None else typed
 
     # Any: what it returns is what the field given says, and callers know which they gave.
     def _read(self, name: Field[Any] | ListField[Any]) -> Any:
-        values = (self._index or self._indexed()).get(name.key, [])
-        typed = self._typed[name.cache_key] = name.read(values)
+        typed = self._typed[name.cache_key] = name.read(self._values(name.key))
         return typed
 
     @overload
@@ -125,13 +158,13 @@ class Headers:
 
     def get_all(self, name: str) -> list[str]:
         """Every value of *name* as text, one for each line; commas are not split."""
-        return list(self._indexed().get(_key(name), ()))
+        return list(self._values(_key(name)))
 
     def __contains__(self, name: object) -> bool:
-        index = self._index or self._indexed()
+        first = self._first or self._indexed()
         if isinstance(name, str):
-            return _key(name) in index
-        return isinstance(name, (Field, ListField)) and name.key in index
+            return _key(name) in first
+        return isinstance(name, (Field, ListField)) and name.key in first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for line in self._lines:
@@ -145,7 +178,7 @@ class Headers:
         """The same values in the same order under the same names, however they are spelled."""
         if not isinstance(other, Headers):
             return NotImplemented
-        return self._indexed() == other._indexed()
+        return self._indexed() == other._indexed() and self._repeated == other._repeated
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # headers change
 
@@ -170,9 +203,15 @@ class Headers:
             raise LocalProtocolError(f"{spelled} is there already")
         text = checked_text(str(value), spelled).strip(" \t")
         self._lines.append(f"{spelled}: {text}")
-        if self._index is not None:
-            self._index.setdefault(key, []).append(text)
+        if self._first is not None:
+            self._repeated = noted(self._first, self._repeated, key, text)
             self._typed = {}
+
+    def add_checked(self, more: CheckedHeaders) -> None:
+        """Append headers that have been checked already."""
+        self._lines += more.lines
+        if self._first is not None:
+            self._read_again()
 
     def set(self, name: str, value: object) -> None:
         """Make *value* the only value of *name*, at the place of the first one there was."""
@@ -205,7 +244,7 @@ class Headers:
         self._read_again()
 
     def copy(self) -> Headers:
-        copied = Headers._of(list(self._lines), None)
+        copied = Headers._of(list(self._lines))
         copied._indexed()
         return copied
 
@@ -225,9 +264,35 @@ class Headers:
         ]
 
     def _read_again(self) -> None:
-        self._index = None
+        self._first = None
         self._typed = {}
         self._indexed()
+
+
+class CheckedHeaders:
+    """Headers that are checked once and go into many messages: what every answer tells of us.
+
+    Args:
+      pairs: names and values, as for `Headers`; none that may stand only once in a message,
+        because those are for each message to decide.
+
+    Raises:
+      LocalProtocolError: one of them cannot stand in a message, or not in every one.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, pairs: Iterable[tuple[str, object]]) -> None:
+        made = Headers()
+        for name, value in pairs:
+            if _key(name) in SINGLE:
+                raise LocalProtocolError(f"{name} may stand only once, so each message has its own")
+            made.add(name, value)
+        self.lines: tuple[str, ...] = tuple(made._lines)
+        """As they go on the wire."""
+
+    def __repr__(self) -> str:
+        return f"<CheckedHeaders {', '.join(line.partition(':')[0] for line in self.lines)}>"
 
 
 class _SealedHeaders(Headers):
@@ -241,6 +306,9 @@ class _SealedHeaders(Headers):
 
     def add(self, name: str, value: object) -> NoReturn:
         raise LocalProtocolError("the message has been sent; change a copy")
+
+    def add_checked(self, more: CheckedHeaders) -> NoReturn:
+        self.add("", None)
 
     def set(self, name: str, value: object) -> NoReturn:
         self.add(name, value)

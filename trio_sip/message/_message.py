@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import ClassVar, TypeVar, overload
 
@@ -22,6 +23,11 @@ from ._via import CSeq, Via
 __all__ = ["Fault", "Message", "Request", "Response"]
 
 T = TypeVar("T")
+
+# A server is asked for the same few addresses again and again.  Only short ones are kept, so that
+# strangers cannot make us keep much.
+_known_uri = functools.lru_cache(maxsize=1024)(Uri.parse)
+_SHORT = 100
 
 _WHITE_SPACE = re.compile(r"[\s\x00-\x20\x7f]")
 
@@ -83,6 +89,19 @@ class Message(MessageBody):
         """Refuse every change from now on with `LocalProtocolError`: it has been sent."""
         self.headers.seal()
 
+    @property
+    def mandatory(self) -> tuple[Via, NameAddr, NameAddr, str, CSeq]:
+        """Top Via, From, To, Call-ID and CSeq at once: what every message is matched by.
+
+        Raises:
+          KeyError, RemoteProtocolError: one of them is not there, or wrong.
+        """
+        typed = self.headers._typed
+        try:
+            return typed["via top"], typed["from"], typed["to"], typed["call-id"], typed["cseq"]
+        except KeyError:
+            return self.via, self.from_, self.to, self.call_id, self.cseq
+
     # The next five are read a dozen times for each request.  They ask the kept values themselves,
     # because a call in between would cost as much as the look-up.
 
@@ -97,8 +116,7 @@ class Message(MessageBody):
     def via_text(self) -> str | None:
         """The first Via line as it stands, for who answers by it; ``None`` if there is none."""
         headers = self.headers
-        values = (headers._index or headers._indexed()).get("via")
-        return None if values is None else values[0]
+        return (headers._first or headers._indexed()).get("via")
 
     @property
     def vias(self) -> list[Via]:
@@ -137,8 +155,7 @@ class Message(MessageBody):
     def contact(self) -> NameAddr | None:
         """The first Contact that is an address, or ``None``."""
         headers = self.headers
-        values = (headers._index or headers._indexed()).get("contact")
-        if values is None:
+        if "contact" not in (headers._first or headers._indexed()):
             return None
         first: NameAddr | str = headers._typed.get("contact top") or headers._read(TOP_CONTACT)
         if isinstance(first, NameAddr):
@@ -170,8 +187,8 @@ class Message(MessageBody):
     def _length_is_there(self) -> bool:
         # Headers that add one look whether there is one, which makes their index; those that a
         # response was made with have neither.
-        index = self.headers._index
-        return index is not None and "content-length" in index
+        first = self.headers._first
+        return first is not None and "content-length" in first
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
@@ -243,9 +260,11 @@ class Request(Message):
         Raises:
           RemoteProtocolError: it is not a URI.
         """
-        if self._uri is None:
-            self._uri = Uri.parse(self._target)
-        return self._uri
+        uri = self._uri
+        if uri is None:
+            target = self._target
+            uri = self._uri = _known_uri(target) if len(target) < _SHORT else Uri.parse(target)
+        return uri
 
     def _start_line(self) -> str:
         return self._start or f"{self._method} {self._target} SIP/2.0"

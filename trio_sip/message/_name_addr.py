@@ -9,16 +9,26 @@ from trio_sip._errors import RemoteProtocolError
 
 from ._grammar import checked_text, quote, unquote
 from ._params import NO_PARAMS, PLAIN_PARAMS, Params
-from ._uri import SIP_URI, Uri
+from ._uri import PLAIN_SIP_URI, Uri
 
 __all__ = ["WILDCARD", "NameAddr"]
 
+# The commonest spelling of all: a tag, and no parameters in the URI.
+_COMMON = re.compile(
+    r'(?:"([^"\\]*+)"[ \t]*+)?+<((sips?):(?:([^:@%\s<>"\x00-\x20\x7f]++)@)?([A-Za-z0-9._\-]++)'
+    r"(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?)>"
+    r"(;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+"
+)
 # name-addr = [ display-name ] LAQUOT addr-spec RAQUOT, then *( SEMI generic-param ): the usual
 # spellings in one go.  What does not match is not wrong yet; it is read step by step instead.
 _USUAL = re.compile(
     r'(?:"([^"\\]*+)"[ \t]*+|([A-Za-z0-9\-.!%*_+`\'~ ]*+))'
-    rf"<((sips?):(?:{SIP_URI}))>({PLAIN_PARAMS}*+)"
+    rf"<((sips?):(?:{PLAIN_SIP_URI}))>((?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+({PLAIN_PARAMS}*+))"
 )
+# Which of their groups are the text and the pieces of the URI.
+_COMMON_PIECES = (2, 3, 4, 5, 6)
+_USUAL_PIECES = (3, 4, 5, 6, 7, 8, 9)
+_SHORT = 300
 _QUOTED_NAME = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 # display-name = *(token LWS) / quoted-string.  Liberal: whatever cannot be mistaken for the
 # punctuation around it, so that unquoted UTF-8 names pass and "Bell, Alexander <…>" does not.
@@ -72,27 +82,33 @@ class NameAddr:
         """
         if isinstance(text, NameAddr):
             return text
-        match = _USUAL.fullmatch(text)
+        short = len(text) < _SHORT
+        match = _COMMON.fullmatch(text) if short else None
+        if match is not None:
+            made = cls.__new__(cls)
+            made._uri = match
+            made.display_name, params, made.tag = match.group(1, 7, 8)
+            made._params = params or ""
+            return made
+        match = _USUAL.fullmatch(text) if short else None
         if match is None:
             return _read(text)
-        quoted, plain, host, port, params = match.group(1, 2, 6, 7, 10)
-        name = quoted if plain is None else plain.rstrip(" ") or None
-        if (
-            "%" in text
-            or host[0] == "["
-            or (port is not None and not 0 < int(port) < 65536)
-            or len(text) > 300
-        ):
-            # What the pattern cannot judge is read now, so that a fault shows now.
-            return _made(Uri.parse(match[3]), name, Params.parse(params))
-        return _made(match, name, params)
+        quoted, plain, params, tag, others = match.group(1, 2, 10, 11, 12)
+        made = cls.__new__(cls)
+        made.display_name = quoted if plain is None else plain.rstrip(" ") or None
+        made._uri = match
+        made._params = params
+        # Nearly always the tag is the only parameter, and nothing else is wanted of them.
+        made.tag = tag if not others else Params.parse(params)._items.get("tag")
+        return made
 
     @property
     def uri(self) -> Uri:
         """The address itself."""
         uri = self._uri
         if not isinstance(uri, Uri):
-            uri = self._uri = Uri._of_groups(uri.group(3, 4, 5, 6, 7, 8, 9))
+            groups = uri.group(*(_COMMON_PIECES if uri.re is _COMMON else _USUAL_PIECES))
+            uri = self._uri = Uri._of_groups(*groups)
         return uri
 
     @property
@@ -137,18 +153,12 @@ class NameAddr:
         return hash((self.uri, self.display_name, self.params))
 
 
-def _made(uri: Uri | re.Match[str], name: str | None, params: Params | str) -> NameAddr:
+def _made(uri: Uri, name: str | None, params: Params) -> NameAddr:
     made = NameAddr.__new__(NameAddr)
     made._uri = uri
     made.display_name = name
     made._params = params
-    if isinstance(params, Params):
-        made.tag = params._items.get("tag")
-    elif params[:5] == ";tag=" and ";" not in params[5:]:
-        # Nearly always it is the only parameter, and nothing else is wanted of them.
-        made.tag = params[5:]
-    else:
-        made.tag = Params.parse(params)._items.get("tag") if params else None
+    made.tag = params._items.get("tag")
     return made
 
 

@@ -13,7 +13,7 @@ from trio_sip._errors import RemoteProtocolError
 
 from ._core_fields import content_length
 from ._grammar import TOKEN
-from ._headers import Headers, joined_folds, unfolded
+from ._headers import NONE_REPEATED, Headers, joined_folds, noted, unfolded
 from ._limits import DEFAULT_LIMITS, Limits
 from ._message import Fault, Request, Response
 from ._names import KEYS, header_key
@@ -52,19 +52,18 @@ def parse_message_untrusted(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Req
     else:
         message = parse_head(data[:end], limits)
         body = data[end + 4 :]
-    lengths = message.headers._indexed().get("content-length")
-    if lengths is None:
+    length = message.headers._indexed().get("content-length")
+    if length is None:
         message._body = body
+    elif length == "0":
+        message._body = b""
     else:
-        _cut_body(message, lengths[0], body)
+        _cut_body(message, length, body)
     return message
 
 
 def _cut_body(message: Request | Response, text: str, body: bytes) -> None:
     message._body = body
-    if text == "0":
-        message._body = b""
-        return
     try:
         length = content_length(text)
     except RemoteProtocolError:
@@ -98,44 +97,45 @@ def parse_head(head: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Respon
     del lines[0]
     if len(lines) > limits.header_count:
         message.fault = message.fault or Fault(513, "Too Many Header Fields")
-    index = _index(lines)
-    if index is None:
-        lines = joined_folds(lines)
-        index = _careful_index(lines, message)
-    message.headers = Headers._of(lines, index)
+    headers = _plain_headers(lines)
+    message.headers = _careful_headers(joined_folds(lines), message) if headers is None else headers
     return message
 
 
-def _index(lines: list[str]) -> dict[str, list[str]] | None:
-    """Names and values of lines as they usually are; ``None`` if one is folded or no header."""
-    index: dict[str, list[str]] = {}
+def _plain_headers(lines: list[str]) -> Headers | None:
+    """Headers of lines as they usually are; ``None`` if one is folded or no header."""
+    first: dict[str, str] = {}
+    repeated = NONE_REPEATED
     known = KEYS.get
     for line in lines:
-        name, colon, value = line.partition(":")
+        name, colon, value = line.partition(": ")
         key = known(name)
         if key is None or not colon:
-            # A folded line begins with white space, which no header name does.
+            # An unusual name, or no space behind the colon.  A folded line begins with white
+            # space, which no header name does.
+            name, colon, value = line.partition(":")
             key = header_key(name)
             if key is None or not colon or name[:1] in " \t":
                 return None
-        if key in index:
-            index[key].append(value.strip(" \t"))
+        if key in first:
+            repeated = noted(first, repeated, key, value.strip(" \t"))
         else:
-            index[key] = [value.strip(" \t")]
-    return index
+            first[key] = value.strip(" \t")
+    return Headers._of(lines, first, repeated)
 
 
-def _careful_index(lines: list[str], message: Request | Response) -> dict[str, list[str]]:
+def _careful_headers(lines: list[str], message: Request | Response) -> Headers:
     """The same for folded lines, and for lines that are no headers, which is a fault."""
-    index: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    repeated = NONE_REPEATED
     for line in lines:
         name, colon, value = unfolded(line).partition(":")
         key = header_key(name)
         if key is None or not colon:
             message.fault = message.fault or Fault(400, "Bad Header Line")
         else:
-            index.setdefault(key, []).append(value.strip(" \t"))
-    return index
+            repeated = noted(first, repeated, key, value.strip(" \t"))
+    return Headers._of(lines, first, repeated)
 
 
 def _parse_start_line(line: str, limits: Limits) -> Request | Response:

@@ -13,21 +13,30 @@ from ._grammar import checked_text, decode_escapes
 from ._limits import DEFAULT_LIMITS
 from ._params import NO_PARAMS, Params
 
-__all__ = ["SIP_URI", "Uri", "check_ipv6"]
+__all__ = ["PLAIN_SIP_URI", "Uri", "check_ipv6"]
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]     (RFC 3261 section 25.1)
 # userinfo = ( user / telephone-subscriber ) [ ":" password ] "@"
 # The user part may hold ";" and "?", so "@" decides first where it ends.  Real phones send
 # characters there that the grammar wants escaped ("#", "^"); only what would make the URI
 # ambiguous inside a message is refused.
-SIP_URI = (
+_ANY_SIP_URI = (
     r"(?:([^:@\s<>\"\x00-\x20\x7f][^@\s<>\"\x00-\x20\x7f]*+)@)?"
     r"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)"
     r"(?::([0-9]{1,5}))?"
     r"(;[^?\s<>\"\x00-\x20\x7f]*+)?"
     r"(?:\?([^\s<>\"\x00-\x20\x7f]*+))?"
 )
-_SIP_URI = re.compile(f"(sips?):{SIP_URI}")
+_SIP_URI = re.compile(f"(sips?):{_ANY_SIP_URI}")
+# The same with the same groups, but without what has to be looked at again: escapes, IPv6
+# addresses, and ports that might be too large.
+PLAIN_SIP_URI = (
+    r"(?:([^:@%\s<>\"\x00-\x20\x7f][^@%\s<>\"\x00-\x20\x7f]*+)@)?"
+    r"([A-Za-z0-9._\-]++)"
+    r"(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
+    r"(;[^?%\s<>\"\x00-\x20\x7f]*+)?"
+    r"(?:\?([^%\s<>\"\x00-\x20\x7f]*+))?"
+)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r"[^\s<>\"\x00-\x20\x7f]++")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -110,8 +119,8 @@ class Uri:
         return self
 
     @classmethod
-    def _of_groups(cls, groups: tuple[str, ...]) -> Uri:
-        """From what a pattern that holds `SIP_URI` has found: the text, and its pieces."""
+    def _of_groups(cls, *groups: str) -> Uri:
+        """From what a pattern like `PLAIN_SIP_URI` has found: the text, and its pieces."""
         self = cls.__new__(cls)
         self._take(*groups)
         return self
@@ -133,8 +142,8 @@ class Uri:
         user: str | None,
         host: str,
         port: str | None,
-        params: str | None,
-        headers: str | None,
+        params: str | None = None,
+        headers: str | None = None,
     ) -> None:
         """The pieces that the pattern has found."""
         self._text = text

@@ -10,6 +10,7 @@ import attrs
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 
 from ._grammar import checked_token
+from ._methods import KNOWN_METHODS
 from ._params import NO_PARAMS, PLAIN_PARAMS, Params
 from ._uri import check_ipv6
 
@@ -24,10 +25,11 @@ _VIA = re.compile(
     r"(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?+[ \t]*+(;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
-# The usual spelling: single spaces, parameters without quotes.
+# The usual spelling: single spaces, capitals, parameters without quotes, the branch first or behind
+# a bare rport.
 _USUAL = re.compile(
-    r"SIP/2\.0/([A-Za-z]++) (\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)"
-    rf"(?::([0-9]{{1,5}}))?+({PLAIN_PARAMS}*+)"
+    r"SIP/2\.0/([A-Z]++) (\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?::([0-9]{1,5}))?+"
+    rf"((?:;rport)?+(?:;branch=([^\",;\s<>\x00-\x20]++))?+{PLAIN_PARAMS}*+)"
 )
 _SHORT = 300
 _CSEQ = re.compile(r"([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)")
@@ -43,13 +45,15 @@ class Via:
     """
 
     # A plain class with slots: one is made for every message that comes in.
-    __slots__ = ("_params", "host", "port", "transport")
+    __slots__ = ("_params", "branch", "host", "port", "transport")
 
     transport: str
     """As sent, in upper case."""
     host: str
     """The host of sent-by: a name or an address; IPv6 keeps its brackets."""
     port: int | None
+    branch: str | None
+    """What names the transaction; it begins with ``z9hG4bK`` since RFC 3261."""
 
     def __init__(
         self,
@@ -67,7 +71,9 @@ class Via:
         self.transport = transport.upper()
         self.host = host
         self.port = port
-        self._params: Params | str = params if isinstance(params, Params) else Params(params)
+        made = params if isinstance(params, Params) else Params(params)
+        self._params: Params | str = made
+        self.branch = made.get("branch")
 
     @classmethod
     def parse(cls, text: str) -> Via:
@@ -76,24 +82,17 @@ class Via:
         Raises:
           RemoteProtocolError: not a Via, or its port, address or parameters are wrong.
         """
-        usual = _USUAL.fullmatch(text) if len(text) < _SHORT else None
-        match = usual or _VIA.fullmatch(text)
+        match = _USUAL.fullmatch(text) if len(text) < _SHORT else None
         if match is None:
-            raise RemoteProtocolError(f"bad Via: {text[:80]!r}")
-        transport, host, port_text, params = match.groups()
-        port = None
-        if port_text is not None:
-            port = int(port_text)
-            if not 0 < port < 65536:
-                raise RemoteProtocolError(f"bad port in Via: {text[:80]!r}")
-        if host[0] == "[":
-            check_ipv6(host[1:-1])
+            return _read(text)
         made = cls.__new__(cls)
-        made.transport = transport.upper()
-        made.host = host
-        made.port = port
         # Parameters without quotes have been checked by the pattern and stay text for now.
-        made._params = params if usual else Params.parse(params) if params else NO_PARAMS
+        made.transport, made.host, port, made._params, made.branch = match.groups()
+        made.port = None if port is None else _port(port, text)
+        if made.host[0] == "[":
+            check_ipv6(made.host[1:-1])
+        if made.branch is None:
+            made.branch = made.params._items.get("branch")
         return made
 
     @property
@@ -103,19 +102,6 @@ class Via:
         if isinstance(params, str):
             params = self._params = Params.parse(params) if params else NO_PARAMS
         return params
-
-    @property
-    def branch(self) -> str | None:
-        """What names the transaction; it begins with ``z9hG4bK`` since RFC 3261."""
-        params = self._params
-        if isinstance(params, str):
-            start = params.find(";branch=")
-            # A second branch, in other letters before this one, must not give a second answer.
-            if start == 0 or (start > 0 and ";branch=" not in params[:start].lower()):
-                end = params.find(";", start + 8)
-                return params[start + 8 :] if end < 0 else params[start + 8 : end]
-            params = self.params
-        return params._items.get("branch")
 
     @property
     def received(self) -> str | None:
@@ -152,6 +138,30 @@ class Via:
         return hash((self.transport, self.host.lower(), self.port, self.params))
 
 
+def _read(text: str) -> Via:
+    """Any spelling of a Via."""
+    match = _VIA.fullmatch(text)
+    if match is None:
+        raise RemoteProtocolError(f"bad Via: {text[:80]!r}")
+    transport, host, port, params = match.groups()
+    if host[0] == "[":
+        check_ipv6(host[1:-1])
+    made = Via.__new__(Via)
+    made.transport = transport.upper()
+    made.host = host
+    made.port = None if port is None else _port(port, text)
+    made._params = parsed = Params.parse(params) if params else NO_PARAMS
+    made.branch = parsed._items.get("branch")
+    return made
+
+
+def _port(digits: str, text: str) -> int:
+    port = int(digits)
+    if not 0 < port < 65536:
+        raise RemoteProtocolError(f"bad port in Via: {text[:80]!r}")
+    return port
+
+
 def _sequence_number(value: int) -> int:
     if not 0 <= value < 2**32:
         raise LocalProtocolError(f"CSeq number out of range: {value}")
@@ -175,10 +185,12 @@ class CSeq:
 
         RFC 3261 section 8.1.1.5 wants numbers below 2**31; any 32-bit number is accepted.
         """
-        match = _CSEQ.fullmatch(text)
-        if match is None:
-            raise RemoteProtocolError(f"bad CSeq: {text[:60]!r}")
-        digits, method = match.groups()
+        digits, _, method = text.partition(" ")
+        if not (method in KNOWN_METHODS and digits.isascii() and digits.isdigit()):
+            match = _CSEQ.fullmatch(text)
+            if match is None:
+                raise RemoteProtocolError(f"bad CSeq: {text[:60]!r}")
+            digits, method = match.groups()
         if len(digits) > 10 or (number := int(digits)) >= 2**32:
             raise RemoteProtocolError(f"CSeq number out of range: {digits[:20]}")
         made = cls.__new__(cls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trio_sip.message import CheckedHeaders
 from trio_sip.stack import Stack
 
 __all__ = ["Capabilities"]
@@ -11,22 +12,20 @@ class Capabilities:
     """The headers of an answer to OPTIONS, made anew only when a service comes or goes."""
 
     def __init__(self) -> None:
-        self._allow = ""
-        self._supported: tuple[str, ...] = ()
-        self._headers: tuple[tuple[str, str], ...] = ()
+        self._revision = 0
+        self._headers = CheckedHeaders(())
 
-    def headers(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+    def headers(self, stack: Stack) -> CheckedHeaders:
         """Allow, and Accept and Supported where there is something to name."""
-        allow, supported = stack.allow, stack.supported
-        # The text is made anew with each change of the services, hence "is".
-        if allow is not self._allow or supported != self._supported:
-            self._allow, self._supported = allow, supported
+        revision = stack.services_revision
+        if revision != self._revision:
+            self._revision = revision
             values = (
-                ("Allow", allow),
+                ("Allow", stack.allow),
                 ("Accept", ", ".join(_body_types(stack))),
-                ("Supported", ", ".join(supported)),
+                ("Supported", ", ".join(stack.supported)),
             )
-            self._headers = tuple(pair for pair in values if pair[1])
+            self._headers = CheckedHeaders(pair for pair in values if pair[1])
         return self._headers
 
 

@@ -54,7 +54,6 @@ class Distributor:
         elif type(message) is Response:
             self._counters.responses_received += 1
             self._receive_response(message, flow)
-        self._parts.driver.flush()
 
     def receive_garbage(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
         """Count what is no message.  On a stream, say once why it is going to be closed."""
@@ -88,6 +87,7 @@ class Distributor:
             self._counters.faulty_responses += 1
             return
         self._parts.layer.receive_response(response, flow, self._parts.now())
+        self._parts.driver.flush()
 
     # -- requests
 
@@ -119,6 +119,8 @@ class Distributor:
         else:
             work = parts.works.grouped((request.call_id, request.from_.tag))
         transaction = parts.layer.open_server(request, flow, now)
+        # In a while a 100 may be due.
+        parts.driver.arm()
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
         transaction.owner = incoming
         parts.pipeline.unanswered += 1
@@ -139,6 +141,7 @@ class Distributor:
                 self._receive_cancel(request, flow, now)
             case Verdict.STRAY_ACK:
                 self.receive_ack(request, flow)
+        self._parts.driver.flush()
 
     def _receive_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
         """RFC 3261 section 9.2: 200 to the CANCEL, 487 to the INVITE if it still waits."""

@@ -45,6 +45,8 @@ class Driver:
         self, layer: TransactionLayer, transport: TransportLayer, user: TransactionUser
     ) -> None:
         self._layer = layer
+        self._effects = layer.effects
+        self._next_deadline = layer.next_deadline
         self._send_nowait = transport.send_nowait
         self._user = user
         self._alarm = trio.CancelScope()
@@ -52,15 +54,17 @@ class Driver:
 
     def flush(self) -> None:
         """Perform what the layer has queued.  Between two flushes no transaction is half-way."""
-        effects = self._layer.effects()
-        while effects:
+        while effects := self._effects():
             for effect in effects:
                 if type(effect) is Send:
                     self._send(effect)
                 elif type(effect) is not Terminated:
                     self._tell(effect)
-            effects = self._layer.effects()
-        deadline = self._layer.next_deadline()
+        self.arm()
+
+    def arm(self) -> None:
+        """See to it that the timers the layer has started run out in time."""
+        deadline = self._next_deadline()
         if deadline < self._armed:
             # Anyone may move a scope's deadline: that is how the alarm is set.
             self._armed = self._alarm.deadline = deadline

@@ -10,7 +10,7 @@ import trio
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, DigestChallengeData
-from trio_sip.message import NameAddr, Request, Response, Uri, create_response
+from trio_sip.message import CheckedHeaders, NameAddr, Request, Response, Uri, create_response
 from trio_sip.transaction import ServerTransaction
 from trio_sip.transport import Address, Flow
 from trio_sip.work import Work, current_work
@@ -147,7 +147,7 @@ class IncomingRequest:
         status: int,
         reason: str | None = None,
         *,
-        headers: Iterable[tuple[str, object]] = (),
+        headers: Iterable[tuple[str, object]] | CheckedHeaders = (),
         body: bytes = b"",
         content_type: str | None = None,
     ) -> Response:
@@ -157,7 +157,8 @@ class IncomingRequest:
 
         Args:
           reason: the reason phrase; the usual one if left out.
-          headers: more headers, for example ``[("Contact", "<sip:me@192.0.2.1>")]``.
+          headers: more headers, for example ``[("Contact", "<sip:me@192.0.2.1>")]``; those that
+            go into many answers can be checked once, as `CheckedHeaders`.
 
         Returns:
           The response as it was sent.
@@ -167,8 +168,11 @@ class IncomingRequest:
             allow such a response.
         """
         response = self.create_response(status, reason)
-        for name, value in headers:
-            response.add_header(name, value)
+        if isinstance(headers, CheckedHeaders):
+            response.headers.add_checked(headers)
+        else:
+            for name, value in headers:
+                response.add_header(name, value)
         if body:
             response.headers.set("Content-Type", content_type or "application/octet-stream")
             response.body = body

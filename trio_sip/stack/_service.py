@@ -148,10 +148,14 @@ class ServiceRegistry:
     def __init__(self) -> None:
         self._services: list[Service] = []
         self._scopes: dict[Service, trio.CancelScope] = {}
+        self.revision: int = 0
+        """How often services came or went: what was made from them is outdated by the next one."""
+
         self._arrange()
 
     def _arrange(self) -> None:
         # sorted() is stable: equal priorities keep the order of registration.
+        self.revision += 1
         ordered = self._services = sorted(self._services, key=lambda service: service.priority)
 
         def having(hook: str) -> tuple[Service, ...]:

@@ -395,6 +395,11 @@ class Stack:
         return tuple(sorted(self._parts.services.extensions))
 
     @property
+    def services_revision(self) -> int:
+        """A number that changes whenever a service comes or goes."""
+        return self._parts.services.revision
+
+    @property
     def allow(self) -> str:
         """The value of Allow: the methods that some service serves."""
         return self._parts.services.allow

@@ -22,14 +22,14 @@ class Index:
 
     def add_client(self, transaction: ClientTransaction) -> None:
         self.clients[transaction.key] = transaction
-        if transaction.flow.reliable:
+        if transaction.durations.reliable:
             self._connections.setdefault(transaction.flow, {})[transaction] = None
 
     def add_server(self, transaction: ServerTransaction) -> None:
         self.servers[transaction.key] = transaction
         if transaction.merge_key is not None:
             self.merged[transaction.merge_key] = transaction
-        if transaction.flow.reliable:
+        if transaction.durations.reliable:
             self._connections.setdefault(transaction.flow, {})[transaction] = None
 
     def unmerge(self, transaction: ServerTransaction) -> None:
@@ -46,7 +46,7 @@ class Index:
         else:
             assert isinstance(transaction, ClientTransaction)
             del self.clients[transaction.key]
-        if transaction.flow.reliable:
+        if transaction.durations.reliable:
             on_flow = self._connections[transaction.flow]
             del on_flow[transaction]
             if not on_flow:

@@ -73,7 +73,7 @@ def _key_of_rfc2543(request: Request, method: str, via: Via) -> ServerKey:
 def merge_key(request: Request) -> MergeKey | None:
     """What all copies of a forked request share, ``None`` for a request within a dialog."""
     # RFC 3261 section 8.2.2.2
-    if request.to.tag is not None:
+    _, from_, to, call_id, cseq = request.mandatory
+    if to.tag is not None:
         return None
-    cseq = request.cseq
-    return request.call_id, request.from_.tag, cseq.number, cseq.method
+    return call_id, from_.tag, cseq.number, cseq.method

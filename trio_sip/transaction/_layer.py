@@ -41,6 +41,7 @@ NEW, ABSORBED = Verdict.NEW, Verdict.ABSORBED
 _RECEIVED = (None, On.RECV_1XX, On.RECV_2XX, *[On.RECV_3XX_6XX] * 4)
 _SENT = (None, On.SEND_1XX, On.SEND_2XX, *[On.SEND_3XX_6XX] * 4)
 _CHALLENGES = frozenset({401, 407})
+_NEVER = math.inf
 _SENT_SPECIALLY = {100: On.SEND_100, 408: On.SEND_408}
 
 
@@ -356,28 +357,29 @@ class TransactionLayer:
 
     def _enter(self, transaction: Transaction, step: Step, now: float) -> None:
         """Rule 2: stop what the next state does not own, start what it does."""
-        transaction.state = step.state
+        state = transaction.state = step.state
+        if step.frees_request:
+            transaction.request = None
+        if step.frees_bytes:
+            transaction.data = b""
         running: tuple[Timer[Transaction], ...] = ()
         for timer in transaction.timers:
             if timer.on in step.keeps:
                 running += (timer,)
             else:
                 timer.owner = None
-        if step.frees_request:
-            transaction.request = None
-        if step.frees_bytes:
-            transaction.data = b""
-        first = transaction.durations.first
-        for on in step.starts:
-            interval = first[on]
-            if interval == math.inf or (running and any(timer.on is on for timer in running)):
-                continue
-            timer = Timer(on, interval, transaction)
-            running += (timer,)
-            if interval > 0:
-                self._deadlines.start(timer, now)
+        if step.starts:
+            first = transaction.durations.first
+            for on in step.starts:
+                interval = first[on]
+                if interval == _NEVER or (running and any(timer.on is on for timer in running)):
+                    continue
+                timer = Timer(on, interval, transaction)
+                running += (timer,)
+                if interval > 0:
+                    self._deadlines.start(timer, now)
         transaction.timers = running
-        if step.state is TERMINATED:
+        if state is TERMINATED:
             self._index.remove(transaction)
             self._effects.append(Terminated(transaction))
         elif running and not running[-1].interval:

@@ -23,6 +23,9 @@ class Durations:
 
     t2: float
 
+    reliable: bool
+    """Whether that transport repeats by itself what is lost."""
+
     def following(self, repeat: Repeat, interval: float) -> float:
         """The next interval of a timer that has just run for *interval* seconds."""
         if repeat is Repeat.AT_T2:
@@ -66,7 +69,9 @@ class TimerSettings:
         # Here, because attrs would run validators only after working out this default.
         self._check()
         return Durations(
-            {**self._common(), **self._repeating(self.t1), **self._lingering()}, self.t2
+            {**self._common(), **self._repeating(self.t1), **self._lingering()},
+            self.t2,
+            reliable=False,
         )
 
     @reliable.default
@@ -74,7 +79,8 @@ class TimerSettings:
         # "If a reliable transport is being used, the client transaction SHOULD NOT start timer A"
         # and so on: nothing is sent twice, so there are no copies to wait for, either.
         at_once = dict.fromkeys(self._lingering(), 0.0)
-        return Durations({**self._common(), **self._repeating(math.inf), **at_once}, self.t2)
+        first = {**self._common(), **self._repeating(math.inf), **at_once}
+        return Durations(first, self.t2, reliable=True)
 
     def _check(self) -> None:
         for name in ("t1", "t2", "t4", "td", "trying"):

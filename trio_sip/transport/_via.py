@@ -54,6 +54,9 @@ def fill_via(raw: str, host: str, port: int, *, force_rport: bool = False) -> tu
     Raises:
       RemoteProtocolError: this is no Via.
     """
+    usual = _fill_usual(raw, host, port)
+    if usual is not None:
+        return usual
     rest = ""
     if '"' in raw or "," in raw:
         pieces, rest = _split_quoted(raw)
@@ -85,6 +88,27 @@ def fill_via(raw: str, host: str, port: int, *, force_rport: bool = False) -> tu
         # RFC 3261 section 18.2.1
         return f"{kept};received={host}{rest}", sent_port
     return kept + rest, sent_port
+
+
+def _fill_usual(raw: str, host: str, port: int) -> tuple[str, int] | None:
+    """The answer for one value without quotes that has a bare ``rport`` and no ``received``."""
+    lowered = raw.lower()
+    place = lowered.find(";rport")
+    end = place + 6
+    if (
+        place < 0
+        or raw[end : end + 1] not in (";", "")
+        or lowered.find("rport", end) > 0
+        or "received" in lowered
+        or "," in raw
+        or '"' in raw
+    ):
+        return None
+    head = raw[: raw.find(";")]
+    if len(head) >= _LONG:
+        return None
+    _known_sent_by(head)
+    return f"{raw[:place]}{raw[end:]};received={host};rport={port}", port
 
 
 def _sent_by(head: str) -> tuple[str, int]:

@@ -1,0 +1,1 @@
+"""Tests of `trio_sip.sdp`: plain functions of values."""
