@@ -83,4 +83,6 @@ class SubscribingAgent:
           policy: for how long others may subscribe.
           grace: seconds for the last NOTIFYs when this is cancelled.
         """
-        await self.subscriptions.serve(event, handler, policy, grace, task_status)
+        async with self.subscriptions.serving(event, handler, policy, grace):
+            task_status.started()
+            await trio.sleep_forever()

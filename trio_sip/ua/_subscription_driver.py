@@ -95,7 +95,10 @@ class SubscriptionDriver:
         self.dropped: int = 0
         """Notifications that nobody read in time."""
 
-        self._send, self.notifications = trio.open_memory_channel[Notification](_BACKLOG)
+        send, receive = trio.open_memory_channel[Notification](_BACKLOG)
+        self._send = send
+        self.notifications: trio.MemoryReceiveChannel[Notification] = receive
+        """What has come, to be read."""
 
     # -- life
 

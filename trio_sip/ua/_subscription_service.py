@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -9,7 +11,7 @@ import trio
 from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import EVENT
-from trio_sip.stack import IncomingRequest, Service, single_error
+from trio_sip.stack import IncomingRequest, Service, single_error, unwrapping_single_errors
 from trio_sip.subscription import Notifier, NotifierPolicy
 
 from ._subscription_incoming import IncomingSubscription, SubscriptionHandler
@@ -49,29 +51,29 @@ class TakesSubscriptions(Service):
         served.start(subscription)
         return True
 
-    async def serve(
+    @asynccontextmanager
+    async def serving(
         self,
         event: str,
         handler: SubscriptionHandler,
         policy: NotifierPolicy | None,
         grace: float,
-        task_status: trio.TaskStatus[None],
-    ) -> None:
-        """Run *handler* for each subscription to *event*, until cancelled."""
+    ) -> AsyncIterator[None]:
+        """Run *handler* for each subscription to *event*, as long as the block runs."""
         if event in self._served:
             raise LocalProtocolError(f"subscriptions to {event} are being served already")
         stack = self.user_agent.stack
-        async with trio.open_nursery() as nursery:
-            self._served[event] = _Served(self.user_agent, nursery, handler, policy, grace)
-            if self not in stack.services:
-                stack.register_service(self)
-            try:
-                task_status.started()
-                await trio.sleep_forever()
-            finally:
-                del self._served[event]
-                if not self._served and self in stack.services:
-                    stack.unregister_service(self)
+        with unwrapping_single_errors():
+            async with trio.open_nursery() as nursery:
+                self._served[event] = _Served(self.user_agent, nursery, handler, policy, grace)
+                if self not in stack.services:
+                    stack.register_service(self)
+                try:
+                    yield
+                finally:
+                    del self._served[event]
+                    if not self._served and self in stack.services:
+                        stack.unregister_service(self)
 
 
 class _Served:

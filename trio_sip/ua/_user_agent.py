@@ -48,7 +48,7 @@ class UserAgent(SubscribingAgent):
         self.account: Account = account
         """Its address, route and credentials."""
 
-        self.subscriptions = TakesSubscriptions(self)
+        self.subscriptions: TakesSubscriptions = TakesSubscriptions(self)
         self.service_route: tuple[NameAddr, ...] = ()
         """The way that its registrar wants requests to take (RFC 3608)."""
 
