@@ -104,6 +104,8 @@ async def open_subscription(
         headers=(*([("Accept", ", ".join(types))] if types else []), *headers),
     )
     driver = SubscriptionDriver(user_agent, subscriber, request)
+    # Who is cancelled already sends nothing.
+    await trio.lowlevel.checkpoint_if_cancelled()
     with unwrapping_single_errors():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(driver.keep, name=driver.name)
