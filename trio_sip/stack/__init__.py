@@ -1,6 +1,7 @@
 """The running stack: service registrar, works, common SIP methods, servicer of what comes in."""
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._authorize import Credentials
 from ._contact import LocalContact
 from ._dialogs import DialogEntry, ExpectsDialog, Usage
 from ._endpoint import (
@@ -10,15 +11,19 @@ from ._endpoint import (
     Endpoint,
     EndpointIdentifier,
     EndpointKind,
+    PreparedIdentifier,
 )
-from ._incoming import AnswerState, IncomingRequest
+from ._incoming import AnswerState, Canceller, IncomingRequest
 from ._open import open_stack
 from ._outgoing import OutgoingRequest
 from ._parts import StackState
+from ._registered import Registered
+from ._reminders import Reminder
 from ._security import SecurityEvent, SecurityEventKind
+from ._sending import RequestUser, SentRequest
 from ._service import Service, ServicePriority, Supplement
 from ._settings import StackSettings
-from ._stack import Credentials, Stack
+from ._stack import Stack
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
 from ._unwrap import single_error, unwrapping_single_errors
@@ -29,6 +34,7 @@ __all__ = [
     "AccessList",
     "AnswerState",
     "Authenticator",
+    "Canceller",
     "CheckAuthResult",
     "Credentials",
     "DialogEntry",
@@ -39,8 +45,13 @@ __all__ = [
     "IncomingRequest",
     "LocalContact",
     "OutgoingRequest",
+    "PreparedIdentifier",
+    "Registered",
+    "Reminder",
+    "RequestUser",
     "SecurityEvent",
     "SecurityEventKind",
+    "SentRequest",
     "Service",
     "ServicePriority",
     "Stack",

@@ -2,61 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
-from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
+from trio_sip.auth import DigestChallengeData
 from trio_sip.dialog import Dialog
 from trio_sip.message import NameAddr, Response, Uri
-from trio_sip.transport import Flow, Listen
+from trio_sip.transport import Address, Flow, Listen
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._authorize import Credentials, authenticator_for
 from ._contact import LocalContact
-from ._dialogs import DialogEntry, ExpectsDialog, Usage
+from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
-from ._outgoing import OutgoingRequest, authenticator_for, create_outgoing
+from ._outgoing import OutgoingRequest, create_outgoing
 from ._parts import Parts, StackState
+from ._registered import Registered
 from ._security import SecurityEvent
 from ._service import Service, service_name
 from ._settings import StackSettings
 from ._snapshot import snapshot_of, statistics_of
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
+from ._usage_support import UsageSupport
 
-__all__ = ["Credentials", "Stack"]
-
-Credentials = OutboundAuthenticator | OutboundCredential | Sequence[OutboundCredential]
-"""What answers challenges; an `OutboundAuthenticator` also remembers nonces between requests."""
+__all__ = ["Stack"]
 
 
-class Stack:
+class Stack(UsageSupport):
     """A running SIP stack, made by `open_stack`."""
 
     def __init__(self, parts: Parts, listening: tuple[Listen, ...], nursery: trio.Nursery) -> None:
-        self._parts = parts
-        self._nursery = nursery
+        super().__init__(parts, nursery)
         self._listening = listening
 
     # -- service registration
 
-    def register_service(self, service: Service) -> None:
+    def register_service(self, service: Service) -> Registered:
         """Let *service* see messages, from the next one on, in the order of its priority.
 
         Its `Service.setup` must have been done; `add_service` does both.
+
+        Returns:
+          A handle: ``with stack.register_service(service):`` for as long as the block runs.
 
         Raises:
           LocalProtocolError: there is a service of that name.
         """
         self._check_running()
         self._parts.services.add(service)
+        self._services_changed()
         if self._parts.services.runs(service):
             self._nursery.start_soon(self._run_service, service, name=f"service {service.name}")
+        return Registered(partial(self._unregister_if_there, service))
 
     async def add_service(self, service: Service) -> None:
         """Set *service* up and register it; it is torn down when the stack closes."""
@@ -79,16 +84,18 @@ class Stack:
     def unregister_service(self, service: Service) -> None:
         """Let it see no more messages; those inside it finish.  LookupError if it is unknown."""
         self._parts.services.remove(service)
+        self._services_changed()
 
-    @contextmanager
-    def registered(self, service: Service) -> Iterator[None]:
-        """``with stack.registered(service):`` for as long as the block runs."""
-        self.register_service(service)
-        try:
-            yield
-        finally:
-            if service in self._parts.services:
-                self.unregister_service(service)
+    def _services_changed(self) -> None:
+        # Changes of state are told only while somebody listens.
+        self._parts.layer.tells_states = bool(self._parts.services.for_transaction_states)
+
+    registered = register_service
+    """The same, where that reads better: ``with stack.registered(service):``."""
+
+    def _unregister_if_there(self, service: Service) -> None:
+        if service in self._parts.services:
+            self.unregister_service(service)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -97,8 +104,8 @@ class Stack:
 
     def register_authenticator(
         self, authenticator: Authenticator, *, replace: bool = False
-    ) -> None:
-        """Let *authenticator* decide who has to prove what.
+    ) -> Registered:
+        """Let *authenticator* decide who has to prove what; the handle puts back the one before.
 
         Raises:
           LocalProtocolError: there is another one, and it is not to be replaced.
@@ -106,7 +113,7 @@ class Stack:
         authentication = self._parts.authentication
         if authentication.authenticator is not None and not replace:
             raise LocalProtocolError("there is an authenticator; say replace=True to replace it")
-        authentication.authenticator = authenticator
+        return Registered(authentication.install(authenticator))
 
     def unregister_authenticator(self, authenticator: Authenticator) -> None:
         """Without one, known endpoints pass unproved and unknown ones get 403."""
@@ -120,8 +127,8 @@ class Stack:
         *,
         name: str | None = None,
         before: EndpointIdentifier | str | None = None,
-    ) -> None:
-        """Ask *identifier* who sends a request, after those registered before it.
+    ) -> Registered:
+        """Ask *identifier* who sends a request, after those registered before it; gives a handle.
 
         Args:
           name: what logs and `StackSettings.identifier_order` know it by; its own ``name``, or
@@ -131,7 +138,7 @@ class Stack:
         Raises:
           LocalProtocolError: there is one of that name.
         """
-        self._parts.identification.add(identifier, name, before)
+        return Registered(self._parts.identification.add(identifier, name, before))
 
     def unregister_endpoint_identifier(self, identifier: EndpointIdentifier | str) -> None:
         """Stop asking it; `LookupError` if it is not there."""
@@ -331,6 +338,10 @@ class Stack:
         """Who sent *request*: the first answer of the identifiers, or ``None``."""
         return await self._parts.identification.identify(request)
 
+    async def resolve(self, host: str, port: int | None = None) -> list[Address]:
+        """Where requests to ``sip:host:port`` go, best first (RFC 3263); `NoRoute` if nowhere."""
+        return [one.address for one in await self._parts.transport.locate(host, port, None)]
+
     # -- dialogs
 
     def add_dialog(
@@ -340,34 +351,22 @@ class Stack:
         *,
         work: Work | None = None,
         endpoint: Endpoint = ANONYMOUS,
+        prompt: bool = False,
     ) -> DialogEntry:
-        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*."""
+        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*.
+
+        Args:
+          prompt: *usage* never waits, so that a request need not be handed to a task first.
+        """
         if work is None:
             work = self._parts.works.grouped(dialog.id)
-        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint)
+        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint, prompt=prompt)
         self._parts.dialogs.add(entry)
         return entry
 
     def remove_dialog(self, dialog: Dialog) -> None:
         """Its requests are answered 481 from now on."""
         self._parts.dialogs.remove(dialog)
-
-    @contextmanager
-    def expecting_dialogs(self, call_id: str, local_tag: str, who: ExpectsDialog) -> Iterator[None]:
-        """Let NOTIFYs begin dialogs, as long as the block runs, for a request of ours.
-
-        A NOTIFY may come before the 2xx to the SUBSCRIBE or REFER, and from several notifiers.
-
-        Args:
-          call_id: that of the request.
-          local_tag: the tag of its From.
-        """
-        dialogs = self._parts.dialogs
-        dialogs.expect(call_id, local_tag, who, self._parts.works)
-        try:
-            yield
-        finally:
-            dialogs.forget_expected(call_id, local_tag)
 
     # -- looking at it
 
@@ -425,7 +424,3 @@ class Stack:
     def snapshot(self) -> StackSnapshot:
         """What the stack consists of at this moment."""
         return snapshot_of(self._parts, self._listening)
-
-    def _check_running(self) -> None:
-        if self._parts.state is StackState.CLOSED:
-            raise trio.ClosedResourceError("the stack is closed")

@@ -7,7 +7,11 @@ import itertools
 import os
 from collections.abc import Iterator
 
+from trio_sip.message import Request
+
 __all__ = ["Tokens"]
+
+_SAME_IN_COPIES = ("Via", "From", "Call-ID", "CSeq")
 
 _BYTES = 8
 """64 bits: a branch is the only secret between a response and a forged one."""
@@ -53,6 +57,11 @@ class Tokens:
         """
         data = text.encode("utf-8", "surrogateescape")
         return hashlib.blake2b(data, key=self._key, digest_size=_BYTES).hexdigest()
+
+    def stateless_tag(self, request: Request) -> str:
+        """The tag for an answer without state: each copy of *request* gets the same one."""
+        headers = request.headers
+        return self.tag_for("\n".join(headers.get(name, "") for name in _SAME_IN_COPIES))
 
     def roll(self) -> float:
         """A number from 0 to 1 at random, for waits that must not be everybody's."""

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 import trio
 
-from trio_sip.transport import Address, Undelivered
+from trio_sip.transport import Address, NaptrRecord, Query, QueryKind, SrvRecord, Undelivered
 
 from ._host import MemoryHost
 from ._ladder import ladder
@@ -89,6 +89,7 @@ class MemoryNetwork:
         self._hosts: dict[str, MemoryHost] = {}
         self._by_address: dict[str, MemoryHost] = {}
         self._aliases: dict[str, str] = {}
+        self._records: dict[str, list[NaptrRecord | SrvRecord]] = {}
         self._paths: dict[tuple[str, str], _Path] = {}
         self._rules: list[Pattern] = []
         self._islands: list[frozenset[str]] = []
@@ -152,6 +153,17 @@ class MemoryNetwork:
     def alias(self, name: str, host: str) -> None:
         """Let another name, perhaps a domain, resolve to a host."""
         self._aliases[name.lower()] = host
+
+    def add_records(self, name: str, *records: NaptrRecord | SrvRecord) -> None:
+        """Let the domain name system of this network know more about *name*."""
+        self._records.setdefault(name.lower(), []).extend(records)
+
+    def records_of(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        """What it knows."""
+        found = self._records.get(query.name.lower(), ())
+        if query.kind is QueryKind.NAPTR:
+            return [one for one in found if isinstance(one, NaptrRecord)]
+        return [one for one in found if isinstance(one, SrvRecord)]
 
     def addresses_of(self, name: str) -> tuple[str, ...]:
         """What a name resolves to; an address to itself, and an unknown name to nothing."""

@@ -5,7 +5,16 @@
 opens.
 """
 
-from ._account import Account
+from ._account import Account, AnswersFor
+from ._call import Call, Change, RequestHandler
+from ._call_changes import Answer
+from ._call_fork import Fork
+from ._call_incoming import IncomingCall
+from ._call_outgoing import OutgoingCall, Progress
+from ._call_requests import Info
+from ._call_sdp import Sdp
+from ._call_service import CallHandler, Calls
+from ._call_supplement import CallSupplement
 from ._registration import Registration
 from ._subscription import Subscription
 from ._subscription_driver import Notification
@@ -14,9 +23,23 @@ from ._user_agent import UserAgent, open_user_agent
 
 __all__ = [
     "Account",
+    "Answer",
+    "AnswersFor",
+    "Call",
+    "CallHandler",
+    "CallSupplement",
+    "Calls",
+    "Change",
+    "Fork",
+    "IncomingCall",
     "IncomingSubscription",
+    "Info",
     "Notification",
+    "OutgoingCall",
+    "Progress",
     "Registration",
+    "RequestHandler",
+    "Sdp",
     "Subscription",
     "UserAgent",
     "open_user_agent",

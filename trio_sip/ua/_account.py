@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Sequence
+
 import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
@@ -9,7 +12,25 @@ from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Params, Uri
 from trio_sip.stack import Credentials, LocalContact
 
-__all__ = ["Account", "as_loose_route", "create_account", "parse_address"]
+__all__ = [
+    "Account",
+    "AnswersFor",
+    "as_loose_route",
+    "as_loose_routes",
+    "create_account",
+    "parse_address",
+]
+
+
+class AnswersFor(enum.Enum):
+    """Which requests outside of dialogs a user agent takes."""
+
+    ANYBODY = "whoever is asked for"
+    """What is sent here is meant for us, whatever its Request-URI says: gateways, switches,
+    telephones behind a switch that calls them by other names."""
+
+    ITSELF = "its own address"
+    """The Request-URI must name its contact or its address: several users share a stack."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +57,9 @@ class Account:
 
     user_phone: bool = False
     """Say ``;user=phone`` where a user part is a number."""
+
+    answers_for: AnswersFor = AnswersFor.ITSELF
+    """Which requests are for us."""
 
     @property
     def domain(self) -> str:
@@ -89,7 +113,9 @@ class Account:
         )
 
     def is_addressed_by(self, uri: Uri) -> bool:
-        """Whether a request to *uri* is for us: it names our contact, or our address."""
+        """Whether a request to *uri* is for us: it names our contact or our address, if it must."""
+        if self.answers_for is AnswersFor.ANYBODY:
+            return True
         if not uri.is_sip:
             return False
         if uri.user == self.contact_user:
@@ -106,6 +132,15 @@ def as_phone(uri: Uri) -> Uri:
     if not (uri.is_sip and is_number) or "user" in uri.params:
         return uri
     return uri.replace(params=uri.params.replace(user="phone"))
+
+
+def as_loose_routes(
+    proxies: NameAddr | Uri | str | Sequence[NameAddr | Uri | str],
+) -> tuple[NameAddr, ...]:
+    """One proxy, or several, as the values of Route."""
+    if isinstance(proxies, NameAddr | Uri | str):
+        return (as_loose_route(proxies),)
+    return tuple(as_loose_route(proxy) for proxy in proxies)
 
 
 def as_loose_route(proxy: NameAddr | Uri | str) -> NameAddr:
@@ -150,6 +185,7 @@ def create_account(
     outbound_proxy: tuple[NameAddr, ...],
     contact_user: str | None,
     user_phone: bool,
+    answers_for: AnswersFor,
 ) -> Account:
     """An account; a password is shown to its domain and its proxies, and to nobody else.
 
@@ -168,6 +204,7 @@ def create_account(
         authenticator=as_authenticator(credentials),
         secret=None if password is None or user is None else PlainSecret(user, password),
         user_phone=user_phone,
+        answers_for=answers_for,
     )
     return account.trusting(address.uri.host, *(hop.uri.host for hop in outbound_proxy))
 

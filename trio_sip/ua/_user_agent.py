@@ -10,6 +10,7 @@ import trio
 from trio_sip.message import NameAddr, Params, Response, Uri
 from trio_sip.registration import Contact, RegistrationPace, RegistrationSettings
 from trio_sip.services import OptionsService
+from trio_sip.session import SessionSettings
 from trio_sip.stack import (
     Credentials,
     OutgoingRequest,
@@ -21,8 +22,10 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import Listen, Network
 
-from ._account import Account, as_loose_route, create_account, parse_address
+from ._account import Account, AnswersFor, as_loose_routes, create_account, parse_address
 from ._bindings import fetch_bindings, remove_bindings
+from ._call_agent import CallingAgent
+from ._call_service import Calls
 from ._presence import AnswersOptions
 from ._registration import Registration, open_registration
 from ._requests import checked
@@ -35,18 +38,20 @@ __all__ = ["UserAgent", "open_user_agent"]
 Route = NameAddr | Uri | str
 
 
-class UserAgent(SubscribingAgent):
+class UserAgent(CallingAgent, SubscribingAgent):
     """Somebody with an address, who sends requests in its name and takes those to it.
 
     Made by `open_user_agent`.
     """
 
-    def __init__(self, stack: Stack, account: Account) -> None:
+    def __init__(
+        self, stack: Stack, account: Account, *, call_settings: SessionSettings, call_limit: int
+    ) -> None:
         self.stack: Stack = stack
         """The stack it runs on."""
 
-        self.account: Account = account
-        """Its address, route and credentials."""
+        self.account = account
+        self.calls = Calls(self, call_settings, limit=call_limit)
 
         self.subscriptions: TakesSubscriptions = TakesSubscriptions(self)
         self.service_route: tuple[NameAddr, ...] = ()
@@ -226,7 +231,7 @@ class UserAgent(SubscribingAgent):
     # -- what comes
 
     def is_addressed_by(self, uri: Uri) -> bool:
-        """Whether a request to *uri* is for this user: it names our Contact, or our address."""
+        """Whether a request to *uri* is for this user: see `AnswersFor`."""
         return self.account.is_addressed_by(uri)
 
     async def serve_messages(
@@ -258,8 +263,11 @@ async def open_user_agent(
     outbound_proxy: Route | Sequence[Route] = (),
     contact_user: str | None = None,
     user_phone: bool = False,
+    answers_for: AnswersFor | None = None,
     listen: str | Listen | Sequence[str | Listen] = (),
     services: Iterable[Service] = (),
+    call_settings: SessionSettings | None = None,
+    call_limit: int = 10_000,
     stack: Stack | None = None,
     network: Network | None = None,
     settings: StackSettings | None = None,
@@ -279,8 +287,13 @@ async def open_user_agent(
         several.
       contact_user: the user part of Contact; that of *address* if left out.
       user_phone: say ``;user=phone`` where a user part is a number.
+      answers_for: whose requests it takes: anybody's that come here, if it has its stack for
+        itself, and its own address's alone on a shared one, if left out.
       listen: as for `trio_sip.stack.open_stack`; a UDP port if left out.
       services: more of them for its stack.
+      call_settings: what calls ask for and put up with: 100rel, session timers; the defaults, with
+        the timers of *settings*, if left out.
+      call_limit: so many calls that came may be there at once; further ones are answered 486.
       stack: run on this one, with others; what concerns the sockets is then its business, and
         is not to be given here.
       network, settings, strict, tokens, grace: as for `trio_sip.stack.open_stack`.
@@ -291,17 +304,14 @@ async def open_user_agent(
 
     Cancellation: the block is cancelled first, over sockets that still work.
     """
-    proxies = (
-        [outbound_proxy] if isinstance(outbound_proxy, NameAddr | Uri | str) else outbound_proxy
-    )
-    routes = tuple(as_loose_route(proxy) for proxy in proxies)
     account = create_account(
         parse_address(address, display_name),
         password=password,
         credentials=credentials,
-        outbound_proxy=routes,
+        outbound_proxy=as_loose_routes(outbound_proxy),
         contact_user=contact_user,
         user_phone=user_phone,
+        answers_for=answers_for or (AnswersFor.ANYBODY if stack is None else AnswersFor.ITSELF),
     )
     listens = [listen] if isinstance(listen, str | Listen) else listen
     services = tuple(services)
@@ -321,6 +331,12 @@ async def open_user_agent(
             if stack is None
             else nullcontext(stack)
         )
-        user_agent = UserAgent(running, account)
+        user_agent = UserAgent(
+            running,
+            account,
+            call_settings=call_settings or SessionSettings(timers=running.settings.timers),
+            call_limit=call_limit,
+        )
+        blocks.enter_context(running.registered(user_agent.calls))
         blocks.enter_context(running.registered(AnswersOptions(user_agent)))
         yield user_agent
