@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 
 import attrs
 
@@ -12,14 +11,7 @@ from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Params, Uri
 from trio_sip.stack import Credentials, LocalContact
 
-__all__ = [
-    "Account",
-    "AnswersFor",
-    "as_loose_route",
-    "as_loose_routes",
-    "create_account",
-    "parse_address",
-]
+__all__ = ["Account", "AnswersFor", "as_loose_route", "create_account", "parse_address"]
 
 
 class AnswersFor(enum.Enum):
@@ -132,15 +124,6 @@ def as_phone(uri: Uri) -> Uri:
     if not (uri.is_sip and is_number) or "user" in uri.params:
         return uri
     return uri.replace(params=uri.params.replace(user="phone"))
-
-
-def as_loose_routes(
-    proxies: NameAddr | Uri | str | Sequence[NameAddr | Uri | str],
-) -> tuple[NameAddr, ...]:
-    """One proxy, or several, as the values of Route."""
-    if isinstance(proxies, NameAddr | Uri | str):
-        return (as_loose_route(proxies),)
-    return tuple(as_loose_route(proxy) for proxy in proxies)
 
 
 def as_loose_route(proxy: NameAddr | Uri | str) -> NameAddr:

@@ -22,7 +22,7 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import Listen, Network
 
-from ._account import Account, AnswersFor, as_loose_routes, create_account, parse_address
+from ._account import Account, AnswersFor, as_loose_route, create_account, parse_address
 from ._bindings import fetch_bindings, remove_bindings
 from ._call_agent import CallingAgent
 from ._call_service import Calls
@@ -253,6 +253,11 @@ class UserAgent(CallingAgent, SubscribingAgent):
             await trio.sleep_forever()
 
 
+def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
+    several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
+    return tuple(as_loose_route(proxy) for proxy in several)
+
+
 @asynccontextmanager
 async def open_user_agent(
     address: NameAddr | Uri | str,
@@ -308,7 +313,7 @@ async def open_user_agent(
         parse_address(address, display_name),
         password=password,
         credentials=credentials,
-        outbound_proxy=as_loose_routes(outbound_proxy),
+        outbound_proxy=_loose_routes(outbound_proxy),
         contact_user=contact_user,
         user_phone=user_phone,
         answers_for=answers_for or (AnswersFor.ANYBODY if stack is None else AnswersFor.ITSELF),
