@@ -163,8 +163,10 @@ class OutgoingCall(Call):
 
         Raises:
           NoRoute, TransportFailed: there is no way to the target.
-          LocalProtocolError: such a call cannot be made.
+          LocalProtocolError: such a call cannot be made, or it has been made already.
         """
+        if hasattr(self, "_leg"):
+            raise LocalProtocolError("a call is made once; make another one")
         calls = self._calls
         route = calls.route
         first_hop = route[0].uri if route else self.target
