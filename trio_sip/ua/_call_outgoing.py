@@ -190,10 +190,9 @@ class OutgoingCall(Call):
             cseq=self._number,
             contact=contact.at(flow.transport, address),
             route=route,
-            headers=self._headers,
+            headers=[*self._headers, ("Content-Type", SDP)] if self._local else self._headers,
+            body=self._local,
         )
-        if self._local:
-            request.add_body(self._local, SDP)
         self._send(request, contact, flow)
 
     def _send(self, invite: Request, contact: LocalContact, flow: Flow | None) -> None:
