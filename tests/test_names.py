@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio_sip
 
-_INIT = Path(trio_sip.__file__)
+_INIT = Path(trio_sip.__file__).with_name("_names.py")
 _HEAVY = ["cattrs", "coverage", "cyclopts", "dns", "hypothesis", "pytest", "rich", "wsproto"]
 
 

@@ -4,208 +4,32 @@ These are the names most programs need.  The packages below have the rest, each 
 its own: `trio_sip.message`, `trio_sip.sdp`, `trio_sip.auth`, `trio_sip.work`,
 `trio_sip.transport`, `trio_sip.transaction`, `trio_sip.dialog`, `trio_sip.registration`,
 `trio_sip.stack`, `trio_sip.services` and `trio_sip.testing`.
+
+The names are in ``_names.py`` and are fetched when the first of them is asked for: who wants one
+package of the protocol core, or has the pytest plugin installed and no test that uses it, does
+not pay for the rest.
 """
 
 from __future__ import annotations
 
-# What can go wrong.
-from ._errors import (
-    AuthenticationRejected,
-    LocalProtocolError,
-    NoRoute,
-    Overloaded,
-    ProtocolError,
-    RemoteProtocolError,
-    RequestRejected,
-    RequestTimedOut,
-    SipError,
-    TransportFailed,
-    WorkDeadlock,
-)
+import importlib
+from typing import TYPE_CHECKING
 
-# Secrets, and who asks for them.
-from .auth import (
-    DigestChallengeData,
-    HashedSecret,
-    OutboundAuthenticator,
-    OutboundCredential,
-    PlainSecret,
-)
+if TYPE_CHECKING:
+    from ._names import *  # noqa: F403  (the list is in one place)
+    from ._names import __all__ as __all__
+else:
 
-# Who talks to whom.
-from .dialog import Dialog
+    def __getattr__(name: str) -> object:
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Not ``from . import``, which would ask this very function.
+        names = importlib.import_module(f"{__name__}._names")
+        globals().update({one: getattr(names, one) for one in names.__all__})
+        globals()["__all__"] = names.__all__
+        if name not in globals():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals()[name]
 
-# Messages and what they are made of.
-from .message import (
-    Body,
-    CSeq,
-    Headers,
-    Limits,
-    Message,
-    NameAddr,
-    Params,
-    Request,
-    Response,
-    Uri,
-    Via,
-    create_response,
-    parse_message_untrusted,
-    reason_phrase,
-)
-
-# Where users can be reached.
-from .registration import Binding, RegistrarPolicy
-
-# What is offered and answered.
-from .sdp import (
-    G722,
-    OPUS,
-    PCMA,
-    PCMU,
-    TELEPHONE_EVENT,
-    Codec,
-    Direction,
-    Media,
-    SessionDescription,
-    create_answer,
-)
-
-# What plugs into a stack.
-from .services import (
-    DigestAuthenticator,
-    IdentifyAnonymous,
-    IdentifyByAuthorization,
-    IdentifyByHeader,
-    IdentifyByIp,
-    IdentifyByRequestUri,
-    IdentifyByUser,
-    LocationStore,
-    MemoryLocation,
-    MessageService,
-    OptionsService,
-    Registrar,
-    UserOptionsService,
-    open_sqlite_location,
-)
-
-# The running stack: who sent it, who proves it, who serves it.
-from .stack import (
-    ANONYMOUS,
-    ARTIFICIAL,
-    AccessList,
-    Authenticator,
-    CheckAuthResult,
-    Endpoint,
-    EndpointIdentifier,
-    EndpointKind,
-    IncomingRequest,
-    OutgoingRequest,
-    SecurityEvent,
-    SecurityEventKind,
-    Service,
-    ServicePriority,
-    Stack,
-    StackSettings,
-    StackSnapshot,
-    StackStatistics,
-    Supplement,
-    Tokens,
-    open_stack,
-)
-
-# How long SIP waits.
-from .transaction import TimerSettings
-
-# Where messages come from and go to.
-from .transport import Address, Flow, Listen, TransportLimits
-
-# What runs one after the other.
-from .work import Work, current_work
-
-__all__ = [
-    "ANONYMOUS",
-    "ARTIFICIAL",
-    "G722",
-    "OPUS",
-    "PCMA",
-    "PCMU",
-    "TELEPHONE_EVENT",
-    "AccessList",
-    "Address",
-    "AuthenticationRejected",
-    "Authenticator",
-    "Binding",
-    "Body",
-    "CSeq",
-    "CheckAuthResult",
-    "Codec",
-    "Dialog",
-    "DigestAuthenticator",
-    "DigestChallengeData",
-    "Direction",
-    "Endpoint",
-    "EndpointIdentifier",
-    "EndpointKind",
-    "Flow",
-    "HashedSecret",
-    "Headers",
-    "IdentifyAnonymous",
-    "IdentifyByAuthorization",
-    "IdentifyByHeader",
-    "IdentifyByIp",
-    "IdentifyByRequestUri",
-    "IdentifyByUser",
-    "IncomingRequest",
-    "Limits",
-    "Listen",
-    "LocalProtocolError",
-    "LocationStore",
-    "Media",
-    "MemoryLocation",
-    "Message",
-    "MessageService",
-    "NameAddr",
-    "NoRoute",
-    "OptionsService",
-    "OutboundAuthenticator",
-    "OutboundCredential",
-    "OutgoingRequest",
-    "Overloaded",
-    "Params",
-    "PlainSecret",
-    "ProtocolError",
-    "Registrar",
-    "RegistrarPolicy",
-    "RemoteProtocolError",
-    "Request",
-    "RequestRejected",
-    "RequestTimedOut",
-    "Response",
-    "SecurityEvent",
-    "SecurityEventKind",
-    "Service",
-    "ServicePriority",
-    "SessionDescription",
-    "SipError",
-    "Stack",
-    "StackSettings",
-    "StackSnapshot",
-    "StackStatistics",
-    "Supplement",
-    "TimerSettings",
-    "Tokens",
-    "TransportFailed",
-    "TransportLimits",
-    "Uri",
-    "UserOptionsService",
-    "Via",
-    "Work",
-    "WorkDeadlock",
-    "create_answer",
-    "create_response",
-    "current_work",
-    "open_sqlite_location",
-    "open_stack",
-    "parse_message_untrusted",
-    "reason_phrase",
-]
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -1,0 +1,205 @@
+"""The names that ``import trio_sip`` gives."""
+
+from __future__ import annotations
+
+# What can go wrong.
+from ._errors import (
+    AuthenticationRejected,
+    LocalProtocolError,
+    NoRoute,
+    Overloaded,
+    ProtocolError,
+    RemoteProtocolError,
+    RequestRejected,
+    RequestTimedOut,
+    SipError,
+    TransportFailed,
+    WorkDeadlock,
+)
+
+# Secrets, and who asks for them.
+from .auth import (
+    DigestChallengeData,
+    HashedSecret,
+    OutboundAuthenticator,
+    OutboundCredential,
+    PlainSecret,
+)
+
+# Who talks to whom.
+from .dialog import Dialog
+
+# Messages and what they are made of.
+from .message import (
+    Body,
+    CSeq,
+    Headers,
+    Limits,
+    Message,
+    NameAddr,
+    Params,
+    Request,
+    Response,
+    Uri,
+    Via,
+    create_response,
+    parse_message_untrusted,
+    reason_phrase,
+)
+
+# Where users can be reached.
+from .registration import Binding, RegistrarPolicy
+
+# What is offered and answered.
+from .sdp import (
+    G722,
+    OPUS,
+    PCMA,
+    PCMU,
+    TELEPHONE_EVENT,
+    Codec,
+    Direction,
+    Media,
+    SessionDescription,
+    create_answer,
+)
+
+# What plugs into a stack.
+from .services import (
+    DigestAuthenticator,
+    IdentifyAnonymous,
+    IdentifyByAuthorization,
+    IdentifyByHeader,
+    IdentifyByIp,
+    IdentifyByRequestUri,
+    IdentifyByUser,
+    LocationStore,
+    MemoryLocation,
+    MessageService,
+    OptionsService,
+    Registrar,
+    UserOptionsService,
+    open_sqlite_location,
+)
+
+# The running stack: who sent it, who proves it, who serves it.
+from .stack import (
+    ANONYMOUS,
+    ARTIFICIAL,
+    AccessList,
+    Authenticator,
+    CheckAuthResult,
+    Endpoint,
+    EndpointIdentifier,
+    EndpointKind,
+    IncomingRequest,
+    OutgoingRequest,
+    SecurityEvent,
+    SecurityEventKind,
+    Service,
+    ServicePriority,
+    Stack,
+    StackSettings,
+    StackSnapshot,
+    StackStatistics,
+    Supplement,
+    Tokens,
+    open_stack,
+)
+
+# How long SIP waits.
+from .transaction import TimerSettings
+
+# Where messages come from and go to.
+from .transport import Address, Flow, Listen, TransportLimits
+
+# What runs one after the other.
+from .work import Work, current_work
+
+__all__ = [
+    "ANONYMOUS",
+    "ARTIFICIAL",
+    "G722",
+    "OPUS",
+    "PCMA",
+    "PCMU",
+    "TELEPHONE_EVENT",
+    "AccessList",
+    "Address",
+    "AuthenticationRejected",
+    "Authenticator",
+    "Binding",
+    "Body",
+    "CSeq",
+    "CheckAuthResult",
+    "Codec",
+    "Dialog",
+    "DigestAuthenticator",
+    "DigestChallengeData",
+    "Direction",
+    "Endpoint",
+    "EndpointIdentifier",
+    "EndpointKind",
+    "Flow",
+    "HashedSecret",
+    "Headers",
+    "IdentifyAnonymous",
+    "IdentifyByAuthorization",
+    "IdentifyByHeader",
+    "IdentifyByIp",
+    "IdentifyByRequestUri",
+    "IdentifyByUser",
+    "IncomingRequest",
+    "Limits",
+    "Listen",
+    "LocalProtocolError",
+    "LocationStore",
+    "Media",
+    "MemoryLocation",
+    "Message",
+    "MessageService",
+    "NameAddr",
+    "NoRoute",
+    "OptionsService",
+    "OutboundAuthenticator",
+    "OutboundCredential",
+    "OutgoingRequest",
+    "Overloaded",
+    "Params",
+    "PlainSecret",
+    "ProtocolError",
+    "Registrar",
+    "RegistrarPolicy",
+    "RemoteProtocolError",
+    "Request",
+    "RequestRejected",
+    "RequestTimedOut",
+    "Response",
+    "SecurityEvent",
+    "SecurityEventKind",
+    "Service",
+    "ServicePriority",
+    "SessionDescription",
+    "SipError",
+    "Stack",
+    "StackSettings",
+    "StackSnapshot",
+    "StackStatistics",
+    "Supplement",
+    "TimerSettings",
+    "Tokens",
+    "TransportFailed",
+    "TransportLimits",
+    "Uri",
+    "UserOptionsService",
+    "Via",
+    "Work",
+    "WorkDeadlock",
+    "create_answer",
+    "create_response",
+    "current_work",
+    "open_sqlite_location",
+    "open_stack",
+    "parse_message_untrusted",
+    "reason_phrase",
+]
