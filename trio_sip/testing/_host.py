@@ -13,6 +13,7 @@ import trio
 from trio_sip._errors import NoRoute
 from trio_sip.transport import Address, Undelivered
 
+from ._calling_line import calling_line
 from ._streams import MemoryConnection, MemoryListener
 
 if TYPE_CHECKING:
@@ -119,16 +120,26 @@ class MemoryHost:
         self._listeners: dict[Address, MemoryListener] = {}
         self.streams: list[MemoryConnection] = []
         """Stream ends that are open on this host."""
+        self._openers: dict[object, str] = {}
 
     @property
     def open_sockets(self) -> int:
         """How many sockets and streams are open: 0 when everything was cleaned up."""
         return len(self._datagrams) + len(self._listeners) + len(self.streams)
 
+    def open_lines(self) -> list[str]:
+        """A line for each of them, with the line of the program that opened it."""
+        return [
+            f"{_KINDS[type(one)]} {one.local}, opened at {line}"
+            for one, line in self._openers.items()
+            if isinstance(one, MemoryDatagramSocket | MemoryListener | MemoryConnection)
+        ]
+
     # -- sockets come and go
 
     def opened(self, one: MemoryDatagramSocket | MemoryListener | MemoryConnection) -> None:
         """Note a socket of this host."""
+        self._openers[one] = calling_line()
         if isinstance(one, MemoryDatagramSocket):
             self._datagrams[one.local] = one
         elif isinstance(one, MemoryListener):
@@ -138,6 +149,7 @@ class MemoryHost:
 
     def closed(self, one: MemoryDatagramSocket | MemoryListener | MemoryConnection) -> None:
         """Forget a socket of this host."""
+        self._openers.pop(one, None)
         if isinstance(one, MemoryDatagramSocket):
             self._datagrams.pop(one.local, None)
         elif isinstance(one, MemoryListener):
@@ -223,3 +235,10 @@ class MemoryHost:
             near.reset()
             raise
         return near
+
+
+_KINDS: dict[type, str] = {
+    MemoryDatagramSocket: "UDP socket",
+    MemoryListener: "TCP listener",
+    MemoryConnection: "TCP connection",
+}

@@ -126,7 +126,7 @@ class MemoryNetwork:
         try:
             with deterministic_scheduling(seed):
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(network._deliver, name="memory network")
+                    nursery.start_soon(network.deliver, name="memory network")
                     yield network
                     nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
@@ -169,6 +169,12 @@ class MemoryNetwork:
     def open_sockets(self) -> int:
         """Sockets and streams that are open anywhere."""
         return sum(host.open_sockets for host in self._hosts.values())
+
+    def open_lines(self) -> list[str]:
+        """A line for each of them: what it is, and who opened it."""
+        return [
+            f"{name}: {line}" for name, host in self._hosts.items() for line in host.open_lines()
+        ]
 
     # -- conditions
 
@@ -317,7 +323,8 @@ class MemoryNetwork:
         if due < self._alarm.deadline:
             self._alarm.deadline = due
 
-    async def _deliver(self) -> None:
+    async def deliver(self) -> None:
+        """Bring everything to its destination in time; `open` runs it."""
         due = self._due
         while True:
             first = due[0][0] if due else math.inf

@@ -1,0 +1,37 @@
+"""Who is waiting for what: the answer to a test that would hang."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import trio
+
+from ._calling_line import relative_name
+
+__all__ = ["HangsForever", "waiting_tasks"]
+
+_OWN = (os.sep + "trio_sip" + os.sep, os.sep + "trio" + os.sep, "pytest", "_pytest")
+
+
+class HangsForever(AssertionError):
+    """Nothing is going to happen any more, and the test still waits."""
+
+
+def waiting_tasks() -> list[str]:
+    """For each task of a program's own, the line that it waits at."""
+    root = trio.lowlevel.current_root_task()
+    return [] if root is None else sorted(set(_lines(root)))
+
+
+def _lines(task: trio.lowlevel.Task) -> Iterator[str]:
+    line = None
+    for frame, number in task.iter_await_frames():
+        name = frame.f_code.co_filename
+        if "site-packages" not in name and not any(part in name for part in _OWN):
+            line = f"{relative_name(name)}:{number} in {frame.f_code.co_name}"
+    if line is not None:
+        yield line
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from _lines(child)
