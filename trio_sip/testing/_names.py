@@ -5,9 +5,11 @@ from __future__ import annotations
 from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
 from ._host import MemoryHost
 from ._ladder import ladder
+from ._link import Link
 from ._message_pattern import MessagePattern
 from ._misbehaviours import MISBEHAVIOURS, Misbehaviour, Outgoing
-from ._network import Link, MemoryNetwork
+from ._nat import NatBox, NatKind
+from ._network import MemoryNetwork
 from ._peer import SipPeer
 from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
@@ -16,11 +18,12 @@ from ._profiles import PROFILES, PeerProfile
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
 from ._streams import MemoryConnection, StreamReset
-from ._wire import Fate, Label, Wire
+from ._wire import Cause, Fate, Label, Wire
 
 __all__ = [
     "MISBEHAVIOURS",
     "PROFILES",
+    "Cause",
     "Fate",
     "Label",
     "Link",
@@ -30,6 +33,8 @@ __all__ = [
     "MessagePattern",
     "Misbehaviour",
     "MissingMessage",
+    "NatBox",
+    "NatKind",
     "Outgoing",
     "Pattern",
     "PeerCall",
