@@ -65,6 +65,7 @@ class Inbox:
         Messages that do not belong, when that is asked, stay where they are; so do those of
         conversations of their own.
         """
+        __tracebackhide__ = True
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(within):
             while True:
@@ -80,6 +81,7 @@ class Inbox:
         optional: Sequence[MessagePattern],
         belongs: Callable[[PeerMessage], bool] | None,
     ) -> tuple[int, PeerMessage] | None:
+        __tracebackhide__ = True
         self.check()
         for message in list(self._waiting):
             if belongs is not None and not belongs(message):

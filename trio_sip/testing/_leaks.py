@@ -45,6 +45,14 @@ class StackWatch:
 
         return noted
 
+    async def close(self) -> None:
+        """Let the stack be as it was, and close what has been reported."""
+        for name in self._OPENERS:
+            delattr(self._stack, name)
+        for _, thing, _ in self._opened:
+            if isinstance(thing, Work):
+                await thing.aclose()
+
     async def settle(self, *, virtual: bool) -> None:
         """Let time pass until what has ended is gone, where time costs nothing."""
         if virtual:

@@ -183,6 +183,8 @@ def _shown(value: Any) -> str:
         return "some"
     if isinstance(value, re.Pattern):
         return f"/{value.pattern}/"
+    if isinstance(value, range):
+        return f"{value.start}-{value.stop - 1}"
     if isinstance(value, str | bytes | int | Collection):
         return repr(value)
     if callable(value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
 from ._host import MemoryHost
 from ._ladder import ladder
+from ._leaks import Leak
 from ._link import Link
 from ._message_pattern import MessagePattern
 from ._misbehaviours import MISBEHAVIOURS, Misbehaviour, Outgoing
@@ -14,18 +15,24 @@ from ._peer import SipPeer
 from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._peer_sockets import PeerPath
+from ._peer_thread import PeerThread, ThreadCall, ThreadMessage, open_peer_thread
 from ._profiles import PROFILES, PeerProfile
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
 from ._streams import MemoryConnection, StreamReset
+from ._test_registrar import TestRegistrar
+from ._waiting import HangsForever
 from ._wire import Cause, Fate, Label, Wire
+from ._worlds import Place, SipWorld, WorldKind
 
 __all__ = [
     "MISBEHAVIOURS",
     "PROFILES",
     "Cause",
     "Fate",
+    "HangsForever",
     "Label",
+    "Leak",
     "Link",
     "MemoryConnection",
     "MemoryHost",
@@ -43,14 +50,22 @@ __all__ = [
     "PeerProfile",
     "PeerRequest",
     "PeerResponse",
+    "PeerThread",
+    "Place",
     "ScriptFailed",
     "SentRequest",
     "SipPeer",
+    "SipWorld",
     "StreamReset",
+    "TestRegistrar",
+    "ThreadCall",
+    "ThreadMessage",
     "UnexpectedMessage",
     "Wire",
+    "WorldKind",
     "deterministic_scheduling",
     "every",
     "first",
     "ladder",
+    "open_peer_thread",
 ]

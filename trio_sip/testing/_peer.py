@@ -31,7 +31,8 @@ from ._single_errors import unwrapping_single_errors
 
 __all__ = ["SipPeer"]
 
-_PATIENCE = 32.0
+# Less than 64*T1: the script of a test speaks before everybody's transactions give up.
+_PATIENCE = 30.0
 _FINAL = range(200, 700)
 
 
@@ -237,6 +238,7 @@ class SipPeer(PeerScript):
         self, data: bytes, to: Address | str | Uri, *, transport: str = "UDP"
     ) -> None:
         """Send octets as they are, to an address, or to the one of a URI."""
+        await self.sockets_ready()
         remote = to if isinstance(to, Address) else await self.resolve(Uri.parse(to), transport)
         if transport.upper() == "UDP":
             path = self.sockets.datagram_path(remote)

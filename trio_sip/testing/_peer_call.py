@@ -59,6 +59,7 @@ class SentRequest:
         **fields: object,
     ) -> PeerResponse:
         """The next response to it; see `SipPeer.expect`."""
+        __tracebackhide__ = True
         message = await self.peer.take(
             [MessagePattern(status, **fields)], within=within, optional=optional, belongs=self.owns
         )
@@ -70,6 +71,7 @@ class SentRequest:
 
         An INVITE that was refused is acknowledged.
         """
+        __tracebackhide__ = True
         while True:
             response = await self.expect(_FINAL, within=within, optional=[_PROVISIONAL])
             if self.request.method == "INVITE" and response.status >= 300:
@@ -152,6 +154,7 @@ class PeerCall:
         **fields: object,
     ) -> PeerRequest:
         """The next request in this call; see `SipPeer.expect`."""
+        __tracebackhide__ = True
         message = await self.peer.take(
             [MessagePattern(what, **fields)], within=within, optional=optional, belongs=self.owns
         )

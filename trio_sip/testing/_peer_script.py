@@ -74,6 +74,7 @@ class PeerScript(PeerWire):
         Raises:
           UnexpectedMessage, MissingMessage: these are assertions, and fail the test.
         """
+        __tracebackhide__ = True
         return await self.take([MessagePattern(what, **fields)], within=within, optional=optional)
 
     async def expect_any(self, *what: Wanted, within: float | None = None) -> PeerMessage:
@@ -140,6 +141,7 @@ class PeerScript(PeerWire):
         belongs: Callable[[PeerMessage], bool] | None = None,
     ) -> PeerMessage:
         """What all the others are made of."""
+        __tracebackhide__ = True
         _, message = await self.inbox.take(
             wanted,
             within=self.patience if within is None else within,

@@ -64,6 +64,7 @@ class PeerWire:
         self._dice = dice
         self._repeats = Repeats()
         self._nursery: trio.Nursery | None = None
+        self._running = trio.Event()
         self._seen: dict[tuple[bytes, Address], PeerMessage] = {}
         self._sent: dict[tuple[str, str], SentRequest] = {}
         self._answers: dict[int, _Answer] = {}
@@ -97,11 +98,16 @@ class PeerWire:
         try:
             async with trio.open_nursery() as self._nursery:
                 await self._nursery.start(self.sockets.run)
+                self._running.set()
                 task_status.started()
                 await trio.sleep_forever()
         finally:
             self._nursery = None
             self.sockets.close()
+
+    async def sockets_ready(self) -> None:
+        """Wait until `run` has begun."""
+        await self._running.wait()
 
     def close_streams(self) -> None:
         """Close its TCP connections, in the middle of whatever."""
@@ -229,6 +235,7 @@ class PeerWire:
         self, sent: SentRequest, *, rude: Rude = (), lost: bool = False
     ) -> None:
         """Send a request, and remember it."""
+        await self._running.wait()
         request = sent.request
         key = (request.via.branch or "", request.method)
         self._sent[key] = sent
@@ -264,6 +271,7 @@ class PeerWire:
         self, data: bytes, path: PeerPath, *, rude: Rude = (), lost: bool = False
     ) -> None:
         """Put octets on the wire, by way of every rudeness that is on."""
+        await self._running.wait()
         data = self.profile.spell(data)
         for one in misbehave(data, (*self.rude, *_several(rude)), lost=lost):
             if one.delay:
@@ -292,6 +300,7 @@ class PeerWire:
 
     async def path_to(self, request: Request, to: Address | None) -> PeerPath:
         """The way that a request goes."""
+        await self._running.wait()
         route = request.headers.get("Route")
         uri = request.uri if route is None else _first_route(request)
         transport = (uri.params.get("transport") or "udp").upper()

@@ -15,7 +15,8 @@ from trio_sip.transport import Address, SocketNetwork
 from ._failures import ScriptFailed
 from ._ladder import ladder
 from ._leaks import Leak
-from ._network import Link, MemoryNetwork
+from ._link import Link
+from ._network import MemoryNetwork
 from ._peer import SipPeer
 from ._scheduling import deterministic_scheduling
 from ._single_errors import unwrapping_single_errors
@@ -73,7 +74,8 @@ class Scene:
         """A peer at a place of its own.  *options* are those of `SipPeer`."""
         # Any: handed on.
         place = self.world.place(name)
-        options.setdefault("patience", 32.0 if self.world.is_virtual else _REAL_PATIENCE)
+        if not self.world.is_virtual:
+            options.setdefault("patience", _REAL_PATIENCE)
         options.setdefault("port", place.address.port)
         options.setdefault("seed", self.seed)
         peer = SipPeer(place.network, place.address.host, name=name, **options)
