@@ -54,6 +54,10 @@ class Tokens:
         data = text.encode("utf-8", "surrogateescape")
         return hashlib.blake2b(data, key=self._key, digest_size=_BYTES).hexdigest()
 
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes, always the same for the same *purpose*, and as hard to guess as the tokens."""
+        return hashlib.blake2b(purpose.encode(), key=self._key, digest_size=32).digest()
+
     def call_id(self) -> str:
         """For a Call-ID; it names no host, so that it tells nobody our address."""
         return next(self._source) + next(self._source)

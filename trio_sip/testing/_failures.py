@@ -19,6 +19,9 @@ __all__ = ["MissingMessage", "ScriptFailed", "UnexpectedMessage"]
 class ScriptFailed(AssertionError):
     """A conversation went otherwise than its script.  The two kinds are below."""
 
+    # Reports show where to import it from.
+    __module__ = "trio_sip.testing"
+
     wire: Wire | None = None
     """The record of the message at fault, for whoever draws what happened."""
 
@@ -26,9 +29,15 @@ class ScriptFailed(AssertionError):
 class UnexpectedMessage(ScriptFailed):
     """A message came that the script did not want at that place."""
 
+    # Reports show where to import it from.
+    __module__ = "trio_sip.testing"
+
 
 class MissingMessage(ScriptFailed):
     """A message did not come, or not in time."""
+
+    # Reports show where to import it from.
+    __module__ = "trio_sip.testing"
 
 
 def unexpected(who: str, wanted: Sequence[MessagePattern], came: PeerMessage) -> UnexpectedMessage:

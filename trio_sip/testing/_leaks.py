@@ -22,6 +22,8 @@ _SETTLED = 64 * 0.5 + 5.5
 class Leak(AssertionError):
     """Something was opened and not closed."""
 
+    __module__ = "trio_sip.testing"
+
 
 class StackWatch:
     """Remembers who opened what in a stack, and says what is still open."""

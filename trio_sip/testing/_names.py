@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._capture import Capture, read_capture
 from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
 from ._host import MemoryHost
 from ._ladder import ladder
@@ -11,6 +12,7 @@ from ._message_pattern import MessagePattern
 from ._misbehaviours import MISBEHAVIOURS, Misbehaviour, Outgoing
 from ._nat import NatBox, NatKind
 from ._network import MemoryNetwork
+from ._pcapng import write_pcapng
 from ._peer import SipPeer
 from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
@@ -20,7 +22,9 @@ from ._profiles import PROFILES, PeerProfile
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
 from ._streams import MemoryConnection, StreamReset
+from ._svg import svg_ladder
 from ._test_registrar import TestRegistrar
+from ._trace import trace
 from ._waiting import HangsForever
 from ._wire import Cause, Fate, Label, Wire
 from ._worlds import Place, SipWorld, WorldKind
@@ -28,6 +32,7 @@ from ._worlds import Place, SipWorld, WorldKind
 __all__ = [
     "MISBEHAVIOURS",
     "PROFILES",
+    "Capture",
     "Cause",
     "Fate",
     "HangsForever",
@@ -68,4 +73,8 @@ __all__ = [
     "first",
     "ladder",
     "open_peer_thread",
+    "read_capture",
+    "svg_ladder",
+    "trace",
+    "write_pcapng",
 ]

@@ -183,6 +183,10 @@ class PeerThread:
         """What to call addresses."""
         return self.peer.names()
 
+    def notes(self) -> dict[Wire, str]:
+        """What to say beside an arrow of its drawing: nothing."""
+        return {}
+
     def ladder(self) -> str:
         """The same, drawn."""
         return self.peer.ladder()

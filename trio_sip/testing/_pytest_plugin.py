@@ -110,7 +110,12 @@ def _run(
     try:
         return trio.run(scene.perform, async_fn, clock=chosen, instruments=instruments)
     except BaseException as error:
-        raise error.with_traceback(_from_the_test(item, error.__traceback__)) from None
+        traceback = _from_the_test(item, error.__traceback__)
+        if traceback is None and isinstance(error, AssertionError):
+            # What is found at the end has no line in the test, and ours are of no interest.
+            text = f"{type(error).__name__}: {error}"
+            raise pytest.fail.Exception(text, pytrace=False) from None
+        raise error.with_traceback(traceback)
 
 
 def _from_the_test(item: pytest.Item, traceback: TracebackType | None) -> TracebackType | None:
@@ -185,13 +190,12 @@ def pytest_runtest_makereport(
         return
     if report.when == "call" and report.failed:
         item.stash[_FAILED] = True
-    from ._test_report import sections, write_files
+    from ._test_report import drawing, messages, write_files
 
-    if report.failed:
-        error = call.excinfo.value if call.excinfo is not None else None
-        report.sections += sections(scene, error, trace=item.config.getoption("--sip-trace"))
-    elif report.when == "call" and item.config.getoption("--sip-trace"):
-        report.sections += sections(scene, None, trace=True)
+    if report.failed and scene.wires():
+        report.sections.append(("SIP ladder", drawing(scene)))
+    if item.config.getoption("--sip-trace") and (report.failed or report.when == "call"):
+        report.sections.append(("SIP trace", messages(scene)))
     if report.when == "call":
         write_files(
             scene,

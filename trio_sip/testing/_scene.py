@@ -13,7 +13,6 @@ from trio_sip.message import Uri
 from trio_sip.transport import Address, SocketNetwork
 
 from ._failures import ScriptFailed
-from ._ladder import ladder
 from ._leaks import Leak
 from ._link import Link
 from ._network import MemoryNetwork
@@ -157,20 +156,14 @@ class Scene:
             names |= {peer.address: peer.name}
         return names
 
-    def ladder(self) -> str:
-        """All of it as a drawing; what a script did not expect is marked."""
-        wires = list(self.wires())
-        lines = ladder(wires, self.names()).splitlines()
+    def notes(self) -> dict[Wire, str]:
+        """What to say beside an arrow: which message a script did not expect."""
         wrong = self._wrong()
-        if wrong is not None:
-            same = [
-                number
-                for number, wire in enumerate(wires, start=1)
-                if (wire.data, wire.source) == (wrong.data, wrong.source)
-            ]
-            if same:
-                lines[same[0]] += "   <== not expected"
-        return "\n".join(lines)
+        if wrong is None:
+            return {}
+        same = (w for w in self.wires() if (w.data, w.source) == (wrong.data, wrong.source))
+        first = next(same, None)
+        return {} if first is None else {first: "<== not expected"}
 
     def _wrong(self) -> Wire | None:
         error = self.error

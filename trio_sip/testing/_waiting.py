@@ -17,6 +17,8 @@ _OWN = (os.sep + "trio_sip" + os.sep, os.sep + "trio" + os.sep, "pytest", "_pyte
 class HangsForever(AssertionError):
     """Nothing is going to happen any more, and the test still waits."""
 
+    __module__ = "trio_sip.testing"
+
 
 def waiting_tasks() -> list[str]:
     """For each task of a program's own, the line that it waits at."""
