@@ -141,7 +141,7 @@ def _inside(value: Any, name: str) -> Any:
     if isinstance(value, NameAddr) and not hasattr(value, name) and name not in value.params:
         value = value.uri
     found = getattr(value, name, value)
-    if found is not value:
+    if found is not value and not (found is None and isinstance(value, Via)):
         return found
     if isinstance(value, NameAddr | Uri | Via):
         return _parameter(value.params, name)

@@ -175,14 +175,14 @@ class PeerWire:
 
     def _answered(self, response: PeerResponse) -> None:
         try:
-            key = (response.message.via.branch or "", response.message.cseq.method)
+            keys = _keys(response.message)
         except (KeyError, RemoteProtocolError):
             return
-        sent = self._sent.get(key)
+        sent = next((self._sent[key] for key in keys if key in self._sent), None)
         if sent is not None:
             response.request = sent.request
-            if response.status >= 200 or key[1] == "INVITE":
-                self._repeats.stop(("request", *key))
+            if response.status >= 200 or sent.request.method == "INVITE":
+                self._repeats.stop(("request", sent))
 
     def _copied(self, original: PeerMessage) -> None:
         if not self.retransmits:
@@ -237,8 +237,7 @@ class PeerWire:
         """Send a request, and remember it."""
         await self._running.wait()
         request = sent.request
-        key = (request.via.branch or "", request.method)
-        self._sent[key] = sent
+        self._sent.update(dict.fromkeys(_keys(request), sent))
         self._owners.append(sent)
         data = bytes(request)
         if request.method != "ACK" and sent.path.transport == "UDP":
@@ -256,7 +255,7 @@ class PeerWire:
             raise LocalProtocolError("only a response to a request of the peer can be acknowledged")
         if response.status >= 300:
             ack = create_ack(request, response.message)
-            path = self._sent[request.via.branch or "", "INVITE"].path
+            path = self._sent[_keys(request)[0]].path
         else:
             ack = self.voice.create_ack(request, response.message, **parts)
             path = await self.path_to(ack, None)
@@ -350,6 +349,14 @@ def _parsed(data: bytes) -> Request | Response | None:
         return parse_message_untrusted(data)
     except RemoteProtocolError:
         return None
+
+
+def _keys(message: Request | Response) -> list[tuple[str, str]]:
+    """What a response and its request have in common: the branch, or without one the CSeq."""
+    number, method = message.cseq.number, message.cseq.method
+    branch = message.via.branch
+    by_number = (f"{message.call_id} {number}", method)
+    return [by_number] if branch is None else [(branch, method), by_number]
 
 
 def _invite_of(message: Request) -> tuple[str, int]:

@@ -16,7 +16,7 @@ import inspect
 import random
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -113,9 +113,13 @@ def _run(
         traceback = _from_the_test(item, error.__traceback__)
         if traceback is None and isinstance(error, AssertionError):
             # What is found at the end has no line in the test, and ours are of no interest.
-            text = f"{type(error).__name__}: {error}"
-            raise pytest.fail.Exception(text, pytrace=False) from None
-        raise error.with_traceback(traceback)
+            _fail(f"{type(error).__name__}: {error}")
+        raise error.with_traceback(traceback) from error.__cause__
+
+
+def _fail(text: str) -> NoReturn:
+    # Not hidden as its caller is: pytest complains when it finds nothing at all to show.
+    raise pytest.fail.Exception(text, pytrace=False) from None
 
 
 def _from_the_test(item: pytest.Item, traceback: TracebackType | None) -> TracebackType | None:
@@ -196,7 +200,7 @@ def pytest_runtest_makereport(
         report.sections.append(("SIP ladder", drawing(scene)))
     if item.config.getoption("--sip-trace") and (report.failed or report.when == "call"):
         report.sections.append(("SIP trace", messages(scene)))
-    if report.when == "call":
+    if report.when == "call" and scene.wires():
         write_files(
             scene,
             item.nodeid,

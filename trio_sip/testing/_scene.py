@@ -163,7 +163,7 @@ class Scene:
             return {}
         same = (w for w in self.wires() if (w.data, w.source) == (wrong.data, wrong.source))
         first = next(same, None)
-        return {} if first is None else {first: "<== not expected"}
+        return {} if first is None else {first: "not expected"}
 
     def _wrong(self) -> Wire | None:
         error = self.error
