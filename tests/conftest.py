@@ -13,5 +13,6 @@ settings.register_profile("trio-sip", deadline=None, derandomize="CI" in os.envi
 settings.load_profile("trio-sip")
 
 # An environment in which the package was installed before it had a plugin has no entry point.
-if not any(one.name == "trio_sip" for one in entry_points(group="pytest11")):
-    pytest_plugins = ["trio_sip.testing._pytest_plugin"]
+HAS_ENTRY_POINT = any(one.name == "trio_sip" for one in entry_points(group="pytest11"))
+PLUGIN = [] if HAS_ENTRY_POINT else ["trio_sip.testing._pytest_plugin"]
+pytest_plugins = ["pytester", *PLUGIN]

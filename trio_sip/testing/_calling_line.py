@@ -6,9 +6,17 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["calling_line", "relative_name"]
+import trio
 
-_PACKAGE = os.sep + "trio_sip" + os.sep
+__all__ = ["calling_line", "is_foreign", "relative_name"]
+
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_LIBRARIES = (
+    str(Path(trio.__file__).parent) + os.sep,
+    str(Path(os.__file__).parent) + os.sep,
+    _PACKAGE,
+    "<",
+)
 
 
 def calling_line() -> str:
@@ -16,11 +24,15 @@ def calling_line() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         name = frame.f_code.co_filename
-        foreign = "site-packages" in name or name.startswith(("<", os.path.dirname(os.__file__)))
-        if _PACKAGE not in name and not foreign:
+        if is_foreign(name):
             return f"{relative_name(name)}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back
     return "an unknown line"
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a file is somebody's program: not this package, trio, or any other library."""
+    return not name.startswith(_LIBRARIES) and "site-packages" not in name
 
 
 def relative_name(name: str) -> str:

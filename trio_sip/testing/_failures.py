@@ -25,6 +25,9 @@ class ScriptFailed(AssertionError):
     wire: Wire | None = None
     """The record of the message at fault, for whoever draws what happened."""
 
+    at: float | None = None
+    """When it failed, on trio's clock: what was sent later is only cleaning up."""
+
 
 class UnexpectedMessage(ScriptFailed):
     """A message came that the script did not want at that place."""

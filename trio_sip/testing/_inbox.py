@@ -40,7 +40,7 @@ class Inbox:
     def check(self) -> None:
         """Raise such an error."""
         if self._failures:
-            raise self._failures.pop(0)
+            raise _now(self._failures.pop(0))
 
     def first(self) -> PeerMessage | None:
         """The next message of no conversation in particular."""
@@ -73,7 +73,7 @@ class Inbox:
                 if found is not None:
                     return found
                 await self._lot.park()
-        raise missing(self.name, wanted, within, self.leftovers())
+        raise _now(missing(self.name, wanted, within, self.leftovers()))
 
     def _find(
         self,
@@ -97,7 +97,7 @@ class Inbox:
             if belongs is None and message.is_owned:
                 continue
             self._waiting.remove(message)
-            raise unexpected(self.name, wanted, message)
+            raise _now(unexpected(self.name, wanted, message))
         return None
 
     async def watch(
@@ -111,7 +111,7 @@ class Inbox:
             while True:
                 for message in self._waiting:
                     if belongs(message) and any(one.fits(message.message) for one in unwanted):
-                        raise unexpected(self.name, (), message)
+                        raise _now(unexpected(self.name, (), message))
                 await self._lot.park()
         await trio.lowlevel.checkpoint()
 
@@ -124,3 +124,8 @@ class Inbox:
     def touch(self) -> None:
         """Wake whoever waits: something about a message has changed."""
         self._lot.unpark_all()
+
+
+def _now(error: ScriptFailed) -> ScriptFailed:
+    error.at = trio.current_time()
+    return error

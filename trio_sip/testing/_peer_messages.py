@@ -38,8 +38,8 @@ class PeerMessage:
         self.wire = wire
         """Its record, the octets among them."""
 
-        self.time = wire.time
-        """When it came first, in seconds of trio's clock."""
+        self.time = wire.time - peer.began
+        """When it came first: in virtual seconds, or in seconds since the peer began."""
 
         self.copies: list[float] = []
         """When the same octets came again."""
@@ -72,7 +72,7 @@ class PeerMessage:
     @property
     def retransmissions(self) -> list[float]:
         """How many seconds after the first one each copy came."""
-        return [round(time - self.time, 6) for time in self.copies]
+        return [round(time - self.wire.time, 6) for time in self.copies]
 
     async def expect_retransmissions(self, *seconds: float, tolerance: float = 0.05) -> None:
         """Wait, and fail unless copies came at just these times, give or take *tolerance*.
@@ -81,9 +81,9 @@ class PeerMessage:
           seconds: after the first one, as in ``(0.5, 1.5, 3.5)``; none for no copies at all.
           tolerance: in seconds.  On real sockets, allow for the other side's haste and leisure.
         """
-        due = self.time + (max(seconds) if seconds else 0.0) + tolerance
+        due = self.wire.time + (max(seconds) if seconds else 0.0) + tolerance
         await trio.sleep_until(due)
-        found = [one for one in self.retransmissions if one <= due - self.time]
+        found = [one for one in self.retransmissions if one <= due - self.wire.time]
         agree = len(found) == len(seconds) and all(
             abs(a - b) <= tolerance for a, b in zip(found, sorted(seconds), strict=True)
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import trio
+import trio.testing
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.message import ROUTE, Request, Response, Uri, create_ack, parse_message_untrusted
@@ -57,6 +58,7 @@ class PeerWire:
         """What it does to everything it sends, until you change it."""
 
         self.automatic: dict[str, int] = {}
+        self.began = 0.0
         self.losing: list[MessagePattern] = []
         self.inbox = Inbox(name)
         self.sockets = PeerSockets(network, self._receive)
@@ -98,6 +100,9 @@ class PeerWire:
         try:
             async with trio.open_nursery() as self._nursery:
                 await self._nursery.start(self.sockets.run)
+                if not isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock):
+                    # On virtual time everybody's zero is the same.
+                    self.began = trio.current_time()
                 self._running.set()
                 task_status.started()
                 await trio.sleep_forever()
@@ -242,7 +247,7 @@ class PeerWire:
         data = bytes(request)
         if request.method != "ACK" and sent.path.transport == "UDP":
             self._repeat(
-                ("request", *key), data, sent.path, capped=request.method != "INVITE", rude=rude
+                ("request", sent), data, sent.path, capped=request.method != "INVITE", rude=rude
             )
         await self.transmit(data, sent.path, rude=rude, lost=lost)
 

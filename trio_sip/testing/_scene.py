@@ -112,10 +112,17 @@ class Scene:
         scope = trio.CancelScope(deadline=trio.current_time() + self.deadline)
         async with trio.open_nursery() as watch:
             watch.start_soon(self._look_before, scope.deadline)
+            late = False
             with scope:
-                await main()
+                try:
+                    await main()
+                except (Exception, BaseExceptionGroup):
+                    # pytest-trio complains that somebody has cancelled the test: that was we.
+                    late = scope.cancel_called
+                    if not late:
+                        raise
             watch.cancel_scope.cancel()
-        if scope.cancelled_caught:
+        if late or scope.cancelled_caught:
             kind = "virtual seconds" if self.world.is_virtual else "seconds"
             raise HangsForever(
                 "\n  ".join(
@@ -144,10 +151,16 @@ class Scene:
     # -- what happened
 
     def wires(self) -> Sequence[Wire]:
-        """Everything that was seen: by the network, or else by the peers."""
+        """Everything that was seen, until the script failed: by the network, or else by the peers."""
         if self.world.network is not None:
-            return self.world.network.wires
-        return sorted((w for peer in self.peers for w in peer.wires), key=lambda wire: wire.time)
+            wires: Sequence[Wire] = self.world.network.wires
+        else:
+            wires = sorted((w for p in self.peers for w in p.wires), key=lambda wire: wire.time)
+        failure = self._failure()
+        if failure is None or failure.at is None:
+            return wires
+        wrong = -1 if failure.wire is None else _first_like(failure.wire, wires)
+        return [w for n, w in enumerate(wires) if n <= wrong or w.time < failure.at]
 
     def names(self) -> dict[str | Address, str]:
         """What to call addresses."""
@@ -158,18 +171,24 @@ class Scene:
 
     def notes(self) -> dict[Wire, str]:
         """What to say beside an arrow: which message a script did not expect."""
-        wrong = self._wrong()
-        if wrong is None:
+        failure = self._failure()
+        if failure is None or failure.wire is None:
             return {}
-        same = (w for w in self.wires() if (w.data, w.source) == (wrong.data, wrong.source))
-        first = next(same, None)
-        return {} if first is None else {first: "not expected"}
+        wires = self.wires()
+        place = _first_like(failure.wire, wires)
+        return {} if place < 0 else {wires[place]: "not expected"}
 
-    def _wrong(self) -> Wire | None:
+    def _failure(self) -> ScriptFailed | None:
         error = self.error
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        return error.wire if isinstance(error, ScriptFailed) else None
+        return error if isinstance(error, ScriptFailed) else None
+
+
+def _first_like(wanted: Wire, wires: Sequence[Wire]) -> int:
+    """Where the network has noted what a peer has noted; -1 if nowhere."""
+    same = (n for n, w in enumerate(wires) if (w.data, w.source) == (wanted.data, wanted.source))
+    return next(same, -1)
 
 
 def _facing(device: str | None) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import trio
 
-from ._calling_line import relative_name
+from ._calling_line import is_foreign, relative_name
 
 __all__ = ["HangsForever", "waiting_tasks"]
-
-_OWN = (os.sep + "trio_sip" + os.sep, os.sep + "trio" + os.sep, "pytest", "_pytest")
 
 
 class HangsForever(AssertionError):
@@ -30,7 +27,7 @@ def _lines(task: trio.lowlevel.Task) -> Iterator[str]:
     line = None
     for frame, number in task.iter_await_frames():
         name = frame.f_code.co_filename
-        if "site-packages" not in name and not any(part in name for part in _OWN):
+        if is_foreign(name):
             line = f"{relative_name(name)}:{number} in {frame.f_code.co_name}"
     if line is not None:
         yield line
