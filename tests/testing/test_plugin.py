@@ -170,8 +170,8 @@ async def test_hangs(sip_peer, nursery):
     result.stdout.fnmatch_lines(
         [
             "HangsForever: after 100 virtual seconds the test still waits:",
-            "*test_it.py:5 in wait_for_godot",
             "*test_it.py:10 in test_hangs",
+            "*test_it.py:5 in wait_for_godot",
         ]
     )
     assert result.duration < 5

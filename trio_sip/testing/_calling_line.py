@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trio
 
-__all__ = ["calling_line", "is_foreign", "relative_name"]
+__all__ = ["calling_line", "is_of_a_program", "relative_name"]
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 _LIBRARIES = (
@@ -24,13 +24,13 @@ def calling_line() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         name = frame.f_code.co_filename
-        if is_foreign(name):
+        if is_of_a_program(name):
             return f"{relative_name(name)}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back
     return "an unknown line"
 
 
-def is_foreign(name: str) -> bool:
+def is_of_a_program(name: str) -> bool:
     """Whether a file is somebody's program: not this package, trio, or any other library."""
     return not name.startswith(_LIBRARIES) and "site-packages" not in name
 

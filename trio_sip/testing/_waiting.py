@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import trio
 
-from ._calling_line import is_foreign, relative_name
+from ._calling_line import is_of_a_program, relative_name
 
 __all__ = ["HangsForever", "waiting_tasks"]
 
@@ -27,7 +27,7 @@ def _lines(task: trio.lowlevel.Task) -> Iterator[str]:
     line = None
     for frame, number in task.iter_await_frames():
         name = frame.f_code.co_filename
-        if is_foreign(name):
+        if is_of_a_program(name):
             line = f"{relative_name(name)}:{number} in {frame.f_code.co_name}"
     if line is not None:
         yield line
