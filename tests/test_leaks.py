@@ -66,7 +66,7 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
         ) as bob,
     ):
         # The first ones fill caches, and make runners that are kept.
-        await ask_many(alice, "sip:192.0.2.2", 200)
+        await ask_many(alice, "sip:192.0.2.2", 1200)
         await ask_many(alice, "sip:192.0.2.2;transport=tcp", 100)
         async with alice.create_work() as work:
             work.push(trio.lowlevel.checkpoint)

@@ -1,4 +1,4 @@
-"""Draw the transaction machines, from the tables that run, into ``docs/explanation/diagrams``.
+"""Draw the state machines, from the tables that run, into ``docs/explanation/diagrams``.
 
     python -m tools.draw_state_machines            # write the figures
     python -m tools.draw_state_machines --check    # exit 1 when a committed one is stale
@@ -9,14 +9,16 @@ leaves on the right and joins the lane that ends at that state; what stays is on
 
 from __future__ import annotations
 
+import enum
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import attrs
 
-from trio_sip.transaction import MACHINES, Machine, On, State, TimerSettings
+from trio_sip import session, transaction
 
 FOLDER = Path(__file__).parent.parent / "docs" / "explanation" / "diagrams"
 
@@ -41,15 +43,27 @@ STYLE = """
 
 Label = tuple[str, str]
 
+# Any: the two kinds of machines have states and inputs of their own, of which only the names count.
+Machine = transaction.Machine | session.Machine[Any, Any, Any]
+
+SESSION_TIMERS = {
+    "Retry": "2.1 to 4 s, or 0 to 2 s",
+    "Repeat": "0.5 s",
+    "Extend": "60 s",
+    "Refresh": "half of the interval",
+    "Expire": "the interval, less 32 s",
+}
+"""How long the timers of a session run; all others run for 64 times T1."""
+
 
 @attrs.define(eq=False)
 class Place:
     """A state and where it is drawn."""
 
-    state: State
+    state: enum.Enum
     timers: list[str]
     stays: list[Label]
-    leaves: dict[State, list[Label]]
+    leaves: dict[enum.Enum, list[Label]]
     entered: bool
     """Something leads here, so there is an arrow-head at the top of the right side."""
     top: int = 0
@@ -67,7 +81,7 @@ class Place:
         """Where lanes come in."""
         return self.top + (LINE if self.leaves else self.height // 2)
 
-    def exits(self) -> Iterator[tuple[State, list[Label], int]]:
+    def exits(self) -> Iterator[tuple[enum.Enum, list[Label], int]]:
         """What leaves, and at which height."""
         y = self.top + (LINE if self.entered else 0) + 2
         for target, labels in self.leaves.items():
@@ -77,17 +91,18 @@ class Place:
 
 def places_of(machine: Machine) -> list[Place]:
     """The states of *machine* with all their labels, laid out downwards."""
-    order = machine.states()
-    targets = {step[0] for (state, _), step in machine.steps.items() if state is not step[0]}
+    order: list[enum.Enum] = [*machine.states()]
+    steps: Mapping[Any, Any] = machine.steps
+    targets = {step[0] for (state, _), step in steps.items() if state is not step[0]}
     places = []
     top = 84
     for state in order:
-        steps = [(on, step) for (source, on), step in machine.steps.items() if source is state]
-        leaves: dict[State, list[Label]] = {}
+        leaves: dict[enum.Enum, list[Label]] = {}
         stays: list[Label] = []
-        for on, (following, *actions) in steps:
-            label = on.value, ", ".join(do.value for do in actions)
-            (stays if following is state else leaves.setdefault(following, [])).append(label)
+        for (source, on), (following, *actions) in steps.items():
+            if source is state:
+                label = on.value, ", ".join(do.value for do in actions)
+                (stays if following is state else leaves.setdefault(following, [])).append(label)
         leaves = {target: leaves[target] for target in order if target in leaves}
         place = Place(state, timers_of(machine, state), stays, leaves, state in targets, top)
         places.append(place)
@@ -95,15 +110,27 @@ def places_of(machine: Machine) -> list[Place]:
     return places
 
 
-def timers_of(machine: Machine, state: State) -> list[str]:
+def timers_of(machine: Machine, state: Any) -> list[str]:
     """The timers that *state* owns, as a line each."""
-    first = TimerSettings().unreliable.first
+    repeats: Mapping[Any, enum.Enum] = machine.repeats
 
-    def line(on: On) -> str:
-        again = machine.repeats.get((state, on))
-        return f"{on.value}: {first[on]:g} s" + (f", then {again.value}" if again else "")
+    def line(on: Any) -> str:
+        again = repeats.get((state, on))
+        return f"{on.value}: {lasts(on)}" + (f", then {again.value}" if again else "")
 
     return [line(on) for on in sorted(machine.owned(state), key=lambda on: on.name)]
+
+
+def lasts(on: enum.Enum) -> str:
+    """How long a timer runs."""
+    if isinstance(on, transaction.On):
+        return f"{transaction.TimerSettings().unreliable.first[on]:g} s"
+    return SESSION_TIMERS.get(on.value, "32 s")
+
+
+def title_of(machine: Machine) -> str:
+    is_transaction = isinstance(machine, transaction.Machine)
+    return f"{machine.name} transaction" if is_transaction else machine.name
 
 
 def draw(machine: Machine) -> str:
@@ -125,9 +152,9 @@ def draw(machine: Machine) -> str:
     size = f'width="{total}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {total} {height}" role="img">',
-        f"<title>{escape(machine.name)} transaction</title>",
+        f"<title>{escape(title_of(machine))}</title>",
         f"<style>{STYLE}</style>",
-        text(left, 30, f"{machine.name} transaction", "title"),
+        text(left, 30, title_of(machine), "title"),
         way(f"M{left + box // 2},46 V{places[0].top - 7}"),
         head(left + box // 2, places[0].top, "down"),
         f'<circle class="head" cx="{left + box // 2}" cy="46" r="5"/>',
@@ -142,7 +169,8 @@ def draw(machine: Machine) -> str:
         start = min(y for place in places for to, _, y in place.exits() if to is target)
         parts.append(way(lane(x, start, right, doors[target])))
         parts.append(head(right, doors[target], "left"))
-    note = "timers as over UDP with the default settings"
+    over = " over UDP" if isinstance(machine, transaction.Machine) else ""
+    note = f"timers as{over} with the default settings"
     return "\n".join([*parts, text(left, height - 12, note, "note"), "</svg>", ""])
 
 
@@ -240,17 +268,24 @@ def width(label: Label) -> int:
 
 def figures() -> dict[Path, str]:
     """Every figure by the file that it belongs in."""
-    return {
-        FOLDER / f"{machine.name.lower().replace(' ', '-')}.svg": draw(machine)
-        for machine in MACHINES
-    }
+    drawn = {FOLDER / f"{slug(machine)}.svg": draw(machine) for machine in transaction.MACHINES}
+    for machine in session.MACHINES:
+        drawn[FOLDER / f"session-{slug(machine)}.svg"] = draw(machine)
+    return drawn
+
+
+def slug(machine: Machine) -> str:
+    return machine.name.removeprefix("INVITE session, ").lower().replace(" ", "-")
 
 
 def stale() -> list[Path]:
     """The files that do not show the tables as they are, and those that no table is behind."""
     wanted = figures()
-    there = {path: path.read_text(encoding="utf-8") for path in FOLDER.glob("*-client.svg")}
-    there |= {path: path.read_text(encoding="utf-8") for path in FOLDER.glob("*-server.svg")}
+    there = {
+        path: path.read_text(encoding="utf-8")
+        for kind in ("*-client.svg", "*-server.svg", "session-*.svg")
+        for path in FOLDER.glob(kind)
+    }
     return sorted(path for path in wanted | there if wanted.get(path) != there.get(path))
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 __all__ = [
     "AuthenticationRejected",
+    "CallEnded",
+    "CallRejected",
     "LocalProtocolError",
     "NoRoute",
     "Overloaded",
@@ -62,6 +64,14 @@ class RequestRejected(SipError):
 
 class AuthenticationRejected(RequestRejected):
     """Challenged again after credentials were sent, or challenged with nothing to answer."""
+
+
+class CallRejected(RequestRejected):
+    """An INVITE got a final response other than 2xx: busy, declined, not found, sent elsewhere."""
+
+
+class CallEnded(SipError):
+    """A call was used after it was over."""
 
 
 class RequestTimedOut(SipError):

@@ -1,10 +1,12 @@
-"""The names that ``import trio_sip`` gives."""
+"""The names that ``import trio_sip`` gives, and where they live."""
 
 from __future__ import annotations
 
 # What can go wrong.
 from ._errors import (
     AuthenticationRejected,
+    CallEnded,
+    CallRejected,
     LocalProtocolError,
     NoRoute,
     Overloaded,
@@ -48,7 +50,13 @@ from .message import (
 )
 
 # Where users can be reached.
-from .registration import Binding, RegistrarPolicy
+from .registration import (
+    Binding,
+    RegistrarPolicy,
+    RegistrationPace,
+    RegistrationSettings,
+    RegistrationState,
+)
 
 # What is offered and answered.
 from .sdp import (
@@ -67,6 +75,7 @@ from .sdp import (
 # What plugs into a stack.
 from .services import (
     DigestAuthenticator,
+    HttpService,
     IdentifyAnonymous,
     IdentifyByAuthorization,
     IdentifyByHeader,
@@ -77,6 +86,7 @@ from .services import (
     MemoryLocation,
     MessageService,
     OptionsService,
+    QualifyService,
     Registrar,
     UserOptionsService,
     open_sqlite_location,
@@ -113,6 +123,9 @@ from .transaction import TimerSettings
 # Where messages come from and go to.
 from .transport import Address, Flow, Listen, TransportLimits
 
+# Somebody with an address, and the calls that are made and come.
+from .ua import Call, IncomingCall, OutgoingCall, Registration, UserAgent, open_user_agent
+
 # What runs one after the other.
 from .work import Work, current_work
 
@@ -131,6 +144,9 @@ __all__ = [
     "Binding",
     "Body",
     "CSeq",
+    "Call",
+    "CallEnded",
+    "CallRejected",
     "CheckAuthResult",
     "Codec",
     "Dialog",
@@ -143,12 +159,14 @@ __all__ = [
     "Flow",
     "HashedSecret",
     "Headers",
+    "HttpService",
     "IdentifyAnonymous",
     "IdentifyByAuthorization",
     "IdentifyByHeader",
     "IdentifyByIp",
     "IdentifyByRequestUri",
     "IdentifyByUser",
+    "IncomingCall",
     "IncomingRequest",
     "Limits",
     "Listen",
@@ -163,13 +181,19 @@ __all__ = [
     "OptionsService",
     "OutboundAuthenticator",
     "OutboundCredential",
+    "OutgoingCall",
     "OutgoingRequest",
     "Overloaded",
     "Params",
     "PlainSecret",
     "ProtocolError",
+    "QualifyService",
     "Registrar",
     "RegistrarPolicy",
+    "Registration",
+    "RegistrationPace",
+    "RegistrationSettings",
+    "RegistrationState",
     "RemoteProtocolError",
     "Request",
     "RequestRejected",
@@ -191,6 +215,7 @@ __all__ = [
     "TransportFailed",
     "TransportLimits",
     "Uri",
+    "UserAgent",
     "UserOptionsService",
     "Via",
     "Work",
@@ -200,6 +225,7 @@ __all__ = [
     "current_work",
     "open_sqlite_location",
     "open_stack",
+    "open_user_agent",
     "parse_message_untrusted",
     "reason_phrase",
 ]

@@ -12,7 +12,7 @@ from trio_sip.cli._config import ServeConfig, parse_algorithm, parse_domain
 from trio_sip.cli._config_file import read_config
 from trio_sip.cli._errors import UsageError
 from trio_sip.cli._serve import _merge
-from trio_sip.transport import Listen
+from trio_sip.transport import Address, Listen
 
 HA1 = "0123456789abcdef" * 2
 
@@ -29,6 +29,7 @@ def test_everything_can_be_said_in_the_file(path: Path) -> None:
         domains = ["Example.com", "192.0.2.1"]
         digest = ["sha-256", "MD5"]
         database = "bindings.db"
+        http = "[::1]:9100"
         realm = "here"
         [users]
         alice = "wonderland"
@@ -42,6 +43,7 @@ def test_everything_can_be_said_in_the_file(path: Path) -> None:
         domains=("example.com", "192.0.2.1"),
         digest=(Algorithm.SHA_256, Algorithm.MD5),
         database="bindings.db",
+        http=Address("::1", 9100),
         realm="here",
         users={
             "alice": PlainSecret("alice", "wonderland"),
@@ -129,7 +131,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 def merge(config: ServeConfig, **changes: tuple[str, ...]) -> ServeConfig:
     nothing: dict[str, tuple[str, ...]] = dict.fromkeys(("listen", "domain", "user", "digest"), ())
-    return _merge(config, **{**nothing, **changes}, database=None)
+    return _merge(config, **{**nothing, **changes}, database=None, http=None)
 
 
 def test_the_command_line_wins_over_the_file() -> None:

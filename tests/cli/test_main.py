@@ -107,6 +107,24 @@ def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> N
     assert output.rstrip().rpartition("\n")[2].startswith("trio-sip 0.")
 
 
+def test_ctrl_c_while_the_program_is_still_being_loaded_is_130_without_words() -> None:
+    code = """
+import sys
+
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "trio":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupts())
+from trio_sip.cli import main
+sys.exit(main([]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
 def test_ctrl_c_ends_a_probe_with_130_and_no_words() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))

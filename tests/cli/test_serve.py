@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -253,8 +254,38 @@ def test_a_configuration_file_makes_a_server(
     assert "200 OK: sip:alice@127.0.0.1 has no contacts\n" == capfd.readouterr().out
 
 
-def test_a_log_is_kept_on_standard_error_if_wanted() -> None:
-    with open_serve(*LOOPBACK, "--user", "alice:x", "-v") as serving:
+def test_health_and_metrics_are_served_where_it_says() -> None:
+    with open_serve(*LOOPBACK, "--http", "127.0.0.1:0") as serving:
+        url = next(one for one in serving.listening if one.startswith("http://"))
+        exchange(serving.address, request("OPTIONS", "sip:127.0.0.1"))
+        health = urllib.request.urlopen(f"{url}/healthz", timeout=10).read()
+        metrics = urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode()
+        outcome = serving.end()
+
+    assert b"ok\n" == health
+    assert "trio_sip_requests_received_total 1" in metrics.splitlines()
+    assert Outcome(0, "", "") == outcome
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1", "here:", ":9100", "127.0.0.1:x", "127.0.0.1:65536"])
+def test_an_address_for_http_is_a_host_and_a_port(
+    where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 2 == main(["serve", "--http", where])
+    assert f"trio-sip: --http: want HOST:PORT, not {where!r}\n" == capsys.readouterr().err
+
+
+def test_an_address_for_http_that_is_taken_stops_the_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        outcome = run_program("serve", *LOOPBACK, "--http", where)
+
+    said = f"trio-sip: cannot listen on http://{where}: Address already in use\n"
+    assert Outcome(2, "", said) == outcome
+
+
+def test_whoever_tries_the_door_is_told_on_standard_error_without_being_asked() -> None:
+    with open_serve(*LOOPBACK, "--user", "alice:x") as serving:
         exchange(serving.address, request("REGISTER", "sip:127.0.0.1", "sip:mallory@127.0.0.1"))
         outcome = serving.end()
 

@@ -6,7 +6,15 @@ import pytest
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.dialog import Dialog, DialogId, DialogState
-from trio_sip.message import NameAddr, Request, Response, create_request, create_response
+from trio_sip.message import (
+    NameAddr,
+    Replaces,
+    Request,
+    Response,
+    TargetDialog,
+    create_request,
+    create_response,
+)
 
 ROUTE = [("Record-Route", "<sip:p1.example;lr>"), ("Record-Route", "<sip:p2.example;lr>")]
 
@@ -97,14 +105,19 @@ def test_a_peer_of_rfc_2543_has_no_tag() -> None:
 
 
 @pytest.mark.parametrize("contact", [None, "*"])
-def test_a_dialog_needs_a_contact(contact: str | None) -> None:
+def test_the_dialog_of_a_server_needs_a_contact(contact: str | None) -> None:
     bad = invite(contact=None)
     if contact is not None:
         bad.headers.add("Contact", contact)
     with pytest.raises(RemoteProtocolError, match="Missing Contact"):
         Dialog.as_uas(bad, "b")
-    with pytest.raises(RemoteProtocolError, match="Missing Contact"):
-        Dialog.as_uac(invite(), answered(contact=contact))
+
+
+@pytest.mark.parametrize("contact", [None, "*", "<sip:bad"])
+def test_the_dialog_of_a_client_stays_where_the_request_went(contact: str | None) -> None:
+    dialog = Dialog.as_uac(invite(), answered(contact=contact))
+
+    assert "sip:bob@b.example" == str(dialog.remote_target)
 
 
 def test_a_request_within_follows_loose_routers() -> None:
@@ -230,3 +243,85 @@ def test_a_failure_changes_nothing() -> None:
 def test_a_dialog_shows_its_name_and_no_addresses() -> None:
     assert "a.example" not in repr(Dialog.as_uas(invite(), "b"))
     assert "c1" in repr(Dialog.as_uas(invite(), "b"))
+
+
+def test_a_response_names_its_dialog_from_our_side() -> None:
+    assert Dialog.as_uac(invite(), answered()).id == DialogId.of_response(answered())
+    assert DialogId.of_response(create_response(invite(), 100)) is None
+
+
+def test_the_receiver_of_replaces_finds_its_dialog() -> None:
+    at_alice, at_bob = Dialog.as_uac(invite(), answered()).id, Dialog.as_uas(invite(), "b").id
+
+    # Carol replaces Bob at Alice: Bob tells her how Alice calls their dialog.
+    assert at_alice == DialogId.of_replaces(at_bob.replaced_by())
+    assert at_bob == DialogId.of_replaces(at_alice.replaced_by(early_only=True))
+    assert at_alice.replaced_by(early_only=True).early_only
+
+
+def test_a_peer_without_a_tag_is_replaced_by_the_tag_0() -> None:
+    old = DialogId("c1", "b", "")
+
+    assert "c1;to-tag=0;from-tag=b" == str(old.replaced_by())
+    assert old == DialogId.of_replaces(Replaces("c1", "b", "0"))
+
+
+def test_the_receiver_of_target_dialog_finds_its_dialog() -> None:
+    at_alice, at_bob = Dialog.as_uac(invite(), answered()).id, Dialog.as_uas(invite(), "b").id
+    header = TargetDialog(at_bob.call_id, at_bob.local_tag, at_bob.remote_tag)
+
+    assert at_alice == DialogId.of_target_dialog(header)
+
+
+@pytest.mark.parametrize(("target", "secure"), [("sips:bob@b.example", True), ("sip:b@b", False)])
+def test_a_dialog_that_began_securely_stays_secure(target: str, secure: bool) -> None:
+    request = invite()
+    request.target = target
+    response = create_response(request, 200, to_tag="b")
+
+    assert secure == Dialog.as_uas(request, "b").secure
+    assert secure == Dialog.as_uac(request, response).secure
+
+
+def test_the_ack_of_a_2xx_has_the_number_and_the_credentials_of_its_invite() -> None:
+    first = invite(headers=[("Authorization", "Digest a=1"), ("Proxy-Authorization", "Digest b=2")])
+    dialog = Dialog.as_uac(first, answered())
+    dialog.create_request("INFO")
+    ack = dialog.create_ack(first, headers=[("Content-Type", "text/plain")], body=b"x")
+
+    assert ("ACK", 7, "sip:bob@192.0.2.2") == (ack.method, ack.cseq.number, ack.target)
+    assert ["Digest a=1"] == ack.headers.get_all("Authorization")
+    assert ["Digest b=2"] == ack.headers.get_all("Proxy-Authorization")
+    assert 2 == len(ack.headers.get_all("Route"))
+    assert (b"x", 8) == (ack.body, dialog.local_sequence)
+    assert "Via" not in ack
+
+
+def test_a_dialog_lives_as_long_as_one_of_its_usages() -> None:
+    dialog = Dialog.as_uas(invite(), "b")
+    session, subscription = object(), object()
+    for usage in (session, subscription):
+        dialog.begin_usage(usage)
+
+    assert (session, subscription) == dialog.usages
+    states = [(dialog.end_usage(usage), dialog.state) for usage in (session, session, subscription)]
+    alive, over = (False, DialogState.CONFIRMED), (True, DialogState.TERMINATED)
+    assert [alive, alive, over] == states
+
+
+def test_a_dialog_that_is_over_is_not_confirmed_by_a_late_2xx() -> None:
+    dialog = Dialog.as_uac(invite(), answered(180))
+    usage = object()
+    dialog.begin_usage(usage)
+    dialog.end_usage(usage)
+    dialog.receive_response(answered(200))
+
+    assert DialogState.TERMINATED is dialog.state
+
+
+def test_a_contact_that_cannot_be_read_changes_nothing() -> None:
+    dialog = Dialog.as_uac(invite(), answered(180))
+    with pytest.raises(RemoteProtocolError):
+        dialog.receive_response(answered(200, contact="<sip:bad"))
+
+    assert DialogState.EARLY is dialog.state

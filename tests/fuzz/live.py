@@ -34,7 +34,15 @@ from trio_sip.services import (
     Registrar,
 )
 from trio_sip.stack import IncomingRequest, Stack, StackStatistics, open_stack
-from trio_sip.transport import Address, Connection, ConnectionListener, Undelivered
+from trio_sip.transport import (
+    Address,
+    Connection,
+    ConnectionListener,
+    NaptrRecord,
+    Query,
+    SrvRecord,
+    Undelivered,
+)
 
 __all__ = ["LiveServer", "QueueNetwork", "check_answer", "check_balance", "open_live_server"]
 
@@ -112,6 +120,9 @@ class QueueNetwork:
         if host != SERVER.host:
             raise NoRoute(host)
         return [SERVER]
+
+    async def records(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        return ()
 
 
 def check_answer(data: bytes, answer: bytes) -> None:

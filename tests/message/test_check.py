@@ -42,6 +42,27 @@ def test_a_good_request_has_no_fault() -> None:
     assert fault_of(Max_Forwards=None) is None
 
 
+@pytest.mark.parametrize(
+    ("contact", "status"),
+    [
+        ("<sips:a@b>", None),
+        ("<SIP:a@b>", None),
+        ("<tel:+15551234567>", 416),
+        ("<http://example.com>", 416),
+        ("*", 400),
+    ],
+)
+def test_a_dialog_begins_with_a_contact_that_sip_can_reach(
+    contact: str, status: int | None
+) -> None:
+    assert status == status_of("INVITE", CSeq="1 INVITE", Contact=contact)
+
+
+@pytest.mark.parametrize("scheme", ["tel:+15551234567", "isbn:2983792873", "mailto:a@b"])
+def test_the_schemes_of_from_and_to_are_nobodys_business(scheme: str) -> None:
+    assert fault_of(To=f"<{scheme}>", From=f"<{scheme}>;tag=1") is None
+
+
 @pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
 def test_a_request_without_a_mandatory_header_is_a_bad_request(name: str) -> None:
     assert Fault(400, f"Missing {name} header") == fault_of("OPTIONS", **{name: None})

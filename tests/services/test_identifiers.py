@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 import trio
 
-from trio_sip import LocalProtocolError
+from trio_sip import LocalProtocolError, NoRoute
 from trio_sip.services import (
     DigestAuthenticator,
     EndpointDirectory,
@@ -21,6 +21,7 @@ from trio_sip.services import (
 )
 from trio_sip.stack import AccessList, Endpoint, EndpointIdentifier, open_stack
 from trio_sip.testing import MemoryNetwork
+from trio_sip.transport import SrvRecord
 
 from .conversation import (
     ENDPOINTS,
@@ -219,6 +220,92 @@ async def test_networks_of_ipv6_can_be_written_with_brackets(
 def test_what_is_no_network_is_named(network: str) -> None:
     with pytest.raises(LocalProtocolError, match=re.escape(repr(network))):
         IdentifyByIp({network: ENDPOINTS["alice"]})
+
+
+async def test_a_name_stands_for_the_addresses_of_its_servers(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    recorder = Recorder()
+    trunk, other = Endpoint(name="trunk"), Endpoint(name="other")
+    async with MemoryNetwork.open() as network:
+        for name in ("one", "two", "three"):
+            network.host(name)
+        network.add_records(
+            "_sip._udp.trunk.example.com",
+            SrvRecord(1, 0, 5080, "one"),
+            SrvRecord(2, 0, 5060, "two"),
+        )
+        network.alias("gw.example.com", "three")
+        identifier = IdentifyByIp(
+            {
+                "trunk.example.com": trunk,
+                "gw.example.com:5060": other,
+                network.host("two").addresses[0]: other,
+            }
+        )
+        async with open_server(network, recorder, identifiers=[identifier]):
+            for name in ("one", "two", "three"):
+                async with open_client(network, name) as client:
+                    await client.send_request("INFO", "sip:server")
+
+    assert ["trunk", "other", "other"] == [one.endpoint.name for one in recorder.requests]
+
+
+async def test_a_name_that_leads_nowhere_stops_the_start(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    identifier = IdentifyByIp({"nowhere.example.com": ENDPOINTS["alice"]})
+    async with MemoryNetwork.open() as network:
+        with pytest.raises(NoRoute, match=r"nowhere\.example\.com"):
+            async with open_server(network, identifiers=[identifier]):
+                pytest.fail("it started")  # pragma: no cover
+        assert 0 == network.open_sockets
+
+
+async def test_names_that_nobody_has_looked_up_let_nobody_in(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    recorder = Recorder()
+    async with (
+        MemoryNetwork.open() as network,
+        open_stack(
+            "udp://0.0.0.0:5060", network=network.host("server"), services=[recorder]
+        ) as server,
+        open_client(network) as client,
+    ):
+        server.register_endpoint_identifier(IdentifyByIp({"client": ENDPOINTS["alice"]}))
+        response = await client.send_request("INFO", "sip:server")
+
+    assert (500, []) == (response.status, recorder.requests)
+
+
+async def test_a_listener_may_have_a_domain_for_those_who_come_by_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    recorder = Recorder()
+    endpoints = {name: Endpoint(name=name) for name in ("alice", "alice@one", "alice@two")}
+    identifier = IdentifyByUser(
+        endpoints,
+        listener_domains={"udp://0.0.0.0:5061": "One", "udp://192.0.2.1:5062": "two"},
+    )
+    async with MemoryNetwork.open() as network:
+        server = network.host("server")
+        async with (
+            open_stack(
+                *(f"udp://0.0.0.0:{port}" for port in (5060, 5061, 5062)),
+                network=server,
+                services=[recorder],
+                identifiers=[identifier],
+            ),
+            open_client(network) as client,
+        ):
+            for port in (5060, 5061, 5062):
+                await client.send_request("INFO", f"sip:server:{port}", from_="sip:alice@server")
+            await client.send_request("INFO", "sip:server:5061", from_="sip:alice@two")
+
+    assert ["alice", "alice@one", "alice@two", "alice@two"] == [
+        one.endpoint.name for one in recorder.requests
+    ]
 
 
 # -- by header

@@ -8,11 +8,12 @@ from collections.abc import Hashable
 import pytest
 import trio
 
-from trio_sip import RemoteProtocolError
+from trio_sip import RemoteProtocolError, Uri
 from trio_sip.auth import Challenge
 from trio_sip.registration import Binding, RegistrarPolicy, TooBrief
 from trio_sip.services import (
     IdentifyAnonymous,
+    IdentifyByIp,
     IdentifyByUser,
     MemoryLocation,
     Registrar,
@@ -24,6 +25,7 @@ from trio_sip.transport import TransportLimits
 from .conversation import (
     ENDPOINTS,
     SECRETS,
+    RawClient,
     authorization,
     contacts_of,
     credential,
@@ -437,6 +439,84 @@ async def test_a_user_may_be_known_with_the_domain(autojump_clock: trio.testing.
         ]
 
     assert [200, 403] == [answer.status for answer in answers]
+
+
+async def ask_to_register(raw: RawClient, to: str, from_: str, number: int) -> int:
+    text = register_text("alice", "Contact: <sip:a@h>", to=f"<sip:{to}>", number=number)
+    return (await raw.ask(text.replace("alice@server", from_))).status
+
+
+async def test_one_name_with_a_domain_and_one_without_register_their_own_address_only(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    plain, of_b = Endpoint(name="alice"), Endpoint(name="alice@b.test")
+    async with (
+        MemoryNetwork.open() as network,
+        open_server(
+            network,
+            Registrar(MemoryLocation()),
+            identifiers=[IdentifyByUser({plain.name: plain, of_b.name: of_b})],
+        ),
+        open_raw_client(network) as raw,
+    ):
+        pairs = [
+            ("alice@a.test", "alice@a.test"),
+            ("alice@b.test", "alice@b.test"),
+            ("alice@b.test", "alice@a.test"),
+            ("alice@a.test", "alice@b.test"),
+            ("alice@c.test", "alice@a.test"),
+        ]
+        statuses = [
+            await ask_to_register(raw, to, from_, number)
+            for number, (to, from_) in enumerate(pairs, 1)
+        ]
+
+    assert [200, 200, 403, 403, 403] == statuses
+
+
+async def test_a_domain_may_have_other_names(autojump_clock: trio.testing.MockClock) -> None:
+    alice = Endpoint(name="alice@one.test")
+    aliases = {"192.0.2.1": "One.test"}
+    registrar = Registrar(MemoryLocation(), domains=["one.test"], aliases=aliases)
+    async with (
+        MemoryNetwork.open() as network,
+        open_server(
+            network,
+            registrar,
+            identifiers=[IdentifyByUser({alice.name: alice}, aliases=aliases)],
+        ),
+        open_raw_client(network) as raw,
+    ):
+        text = register_text("alice", "Contact: <sip:a@h>", to="<sip:alice@192.0.2.1>", number=1)
+        text = text.replace("alice@server", "alice@192.0.2.1").replace("sip:server", "sip:one.test")
+        answer = await raw.ask(text)
+
+        assert 200 == answer.status
+        for uri in ("sip:alice@one.test", "sip:alice@192.0.2.1"):
+            assert ["sip:a@h"] == [one.contact for one in await registrar.bindings(uri)]
+        assert await registrar.has_user(Uri.parse("sip:alice@192.0.2.1"))
+
+
+async def test_an_address_that_is_somebodys_name_is_theirs_however_others_are_identified(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    plain, of_b = Endpoint(name="alice"), Endpoint(name="alice@b.test")
+    endpoints = {plain.name: plain, of_b.name: of_b}
+    async with (
+        MemoryNetwork.open() as network,
+        open_server(
+            network,
+            Registrar(MemoryLocation(), endpoints=endpoints),
+            identifiers=[IdentifyByIp({"0.0.0.0/0": plain})],
+        ),
+        open_raw_client(network) as raw,
+    ):
+        statuses = [
+            await ask_to_register(raw, to, to, number)
+            for number, to in enumerate(("alice@a.test", "alice@b.test"), 1)
+        ]
+
+    assert [200, 403] == statuses
 
 
 async def test_a_stranger_who_was_let_in_registers_nobody(

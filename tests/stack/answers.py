@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from trio_sip.message import Request, create_response
 from trio_sip.testing import MemoryConnection, MemoryHost
-from trio_sip.transport import Address, ConnectionListener, DatagramSocket
+from trio_sip.transport import (
+    Address,
+    ConnectionListener,
+    DatagramSocket,
+    NaptrRecord,
+    Query,
+    SrvRecord,
+)
 
 from .scene import Peer
 
@@ -59,3 +66,6 @@ class ManyAddresses:
         if host in self.names:
             return self.names[host]
         return await self.host.resolve(host, port, transport)
+
+    async def records(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        return await self.host.records(query)

@@ -32,6 +32,30 @@ async def test_there_is_one_authenticator_unless_it_is_to_be_replaced(
         assert 'realm="two.example"' in answer["WWW-Authenticate"]
 
 
+async def test_the_handle_of_an_authenticator_puts_back_the_one_it_replaced(
+    autojump_clock: MockClock,
+) -> None:
+    one, two = Realm(), Realm(realm="two.example")
+    async with scene(Application()) as here:
+        with here.stack.register_authenticator(one):
+            with here.stack.register_authenticator(two, replace=True):
+                answer = await here.alice.ask(request())
+                assert 'realm="two.example"' in answer["WWW-Authenticate"]
+            answer = await here.alice.ask(request(branch="2", cseq=2))
+            assert 'realm="two.example"' not in answer["WWW-Authenticate"]
+            assert 401 == answer.status, "leaving a block never opens the gate"
+        assert here.stack.snapshot().authenticator is None
+
+
+async def test_a_handle_of_another_authenticator_changes_nothing(autojump_clock: MockClock) -> None:
+    async with scene() as here:
+        handle = here.stack.register_authenticator(Realm())
+        here.stack.register_authenticator(Realm(), replace=True)
+        handle.unregister()
+
+        assert "Realm" == here.stack.snapshot().authenticator
+
+
 async def test_only_the_current_authenticator_can_be_unregistered(
     autojump_clock: MockClock,
 ) -> None:

@@ -188,6 +188,21 @@ async def test_an_overloaded_stack_is_silent_on_udp_and_says_503_on_tcp(
         assert (1, 1) == (statistics.overload_dropped, statistics.overload_refused)
 
 
+async def test_an_overloaded_stack_says_503_on_udp_too_if_that_is_the_setting(
+    autojump_clock: MockClock,
+) -> None:
+    settings = StackSettings(unanswered_limit=1, retry_after=7, refuse_datagrams=True)
+
+    async def defer(incoming: IncomingRequest) -> None:
+        incoming.defer()
+
+    async with scene(Application(defer), settings=settings) as here:
+        here.alice.send(request("MESSAGE", call_id="filler"))
+        answer = await here.alice.ask(request(branch="2", call_id="c2"))
+
+        assert (503, "7") == (answer.status, answer["Retry-After"])
+
+
 async def unidentified(here: Scene) -> int:
     return (await here.alice.ask(request())).status
 
@@ -344,7 +359,7 @@ async def test_a_method_served_for_other_addresses_gets_404(autojump_clock: Mock
         assert [404] == await here.alice.answers(request())
 
 
-async def test_a_handler_that_raises_makes_one_500_and_says_nothing_of_why(
+async def test_a_handler_that_raises_makes_one_500_with_a_reference_to_the_log_and_no_more(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(incoming: IncomingRequest) -> None:
@@ -358,7 +373,12 @@ async def test_a_handler_that_raises_makes_one_500_and_says_nothing_of_why(
         assert [] == await here.alice.statuses(40)
         (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
         assert record.exc_info is not None
-        assert "OPTIONS from 192.0.2.1:5060 failed: ZeroDivisionError" == record.message
+        said, reference = answer.body.decode().rsplit(" ", 1)
+        assert "Server internal error, reference" == said
+        assert (
+            f"OPTIONS from 192.0.2.1:5060 (reference {reference}) failed: ZeroDivisionError"
+            == record.message
+        )
         assert 1 == here.stack.statistics().handler_errors
 
 

@@ -267,4 +267,3 @@ async def test_a_success_moves_the_target_of_the_dialog(autojump_clock: MockCloc
         nursery.cancel_scope.cancel()
 
         assert "sip:alice@192.0.2.1:5060;x=1" == str(dialog.remote_target)
-        assert 1 == here.stack.statistics().faulty_responses

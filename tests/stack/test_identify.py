@@ -133,6 +133,29 @@ async def test_identifiers_go_by_themselves_or_by_name(autojump_clock: MockClock
             here.stack.register_endpoint_identifier(one, before="nobody")
 
 
+async def test_an_identifier_is_asked_as_long_as_the_block_of_its_handle(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Application()) as here:
+        with here.stack.register_endpoint_identifier(Knows("alice", name="one")):
+            here.stack.register_endpoint_identifier(Knows("alice", name="two"))
+            assert ("one", "two") == here.stack.snapshot().identifiers
+        assert ("two",) == here.stack.snapshot().identifiers
+
+
+async def test_an_identifier_that_is_gone_already_does_not_take_its_successor_along(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Application()) as here:
+        knows = Knows("alice")
+        handle = here.stack.register_endpoint_identifier(knows)
+        here.stack.unregister_endpoint_identifier(knows)
+        here.stack.register_endpoint_identifier(knows)
+        handle.unregister()
+
+        assert ("knows",) == here.stack.snapshot().identifiers
+
+
 async def test_nobody_unknown_gets_in_when_the_authenticator_is_removed(
     autojump_clock: MockClock,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -65,10 +66,104 @@ async def test_an_invite_that_takes_long_gets_100_after_200_milliseconds(
         assert began + 0.24 == pytest.approx(trio.current_time())
 
 
+async def test_a_stateless_answer_leaves_nothing_and_is_the_same_for_each_copy(
+    autojump_clock: MockClock,
+) -> None:
+    async def refuse(incoming: IncomingRequest) -> None:
+        incoming.respond_stateless(403, headers=[("X-Why", "so")], body=b"no", content_type="a/b")
+
+    application = Application(refuse)
+    async with scene(application) as here:
+        for _ in range(3):
+            answer = await here.alice.ask(request())
+            assert 0 == here.stack.statistics().transactions.servers
+
+        assert (403, "so", b"no", "a/b") == (
+            answer.status,
+            answer["X-Why"],
+            answer.body,
+            answer["Content-Type"],
+        )
+        assert 1 == len(set(here.alice.raw)), "the To tag included"
+        assert 3 == len(application.seen)
+        assert 0 == here.stack.statistics().unanswered
+
+
+async def test_a_stateless_answer_to_an_invite_is_not_repeated(autojump_clock: MockClock) -> None:
+    async def refuse(incoming: IncomingRequest) -> None:
+        incoming.respond_stateless(486)
+
+    async with scene(Application(refuse)) as here:
+        assert [486] == await here.alice.answers(invite(), wait=60)
+
+
+async def test_what_cannot_be_said_without_state_is_an_error(autojump_clock: MockClock) -> None:
+    refused: list[str] = []
+
+    async def try_all(incoming: IncomingRequest) -> None:
+        for status in (180, 200, 200):
+            try:
+                incoming.respond_stateless(status)
+            except LocalProtocolError as error:
+                refused.append(str(error))
+
+    async with scene(Application(try_all)) as here:
+        assert [200] == await here.alice.answers(invite())
+    assert ["a 180 cannot be sent without a transaction", True] == [
+        refused[0],
+        refused[1].endswith("has been answered already"),
+    ]
+
+
+@pytest.mark.parametrize("answer", [IncomingRequest.respond, IncomingRequest.respond_stateless])
+async def test_an_answer_that_no_datagram_holds_becomes_a_500(
+    answer: Callable[..., object], autojump_clock: MockClock
+) -> None:
+    async def answer_at_length(incoming: IncomingRequest) -> None:
+        answer(incoming, 200, body=b"x" * 65507)
+
+    async with scene(Application(answer_at_length)) as here:
+        assert [500] == await here.alice.answers(request())
+        statistics = here.stack.statistics()
+        assert (1, 0, 0) == (
+            statistics.oversized_responses,
+            statistics.sends_failed,
+            statistics.unanswered,
+        )
+        stream = await here.connect()
+        assert 200 == (await stream.ask(request(branch="2", call_id="2"))).status
+        stream.close()
+
+
+async def test_a_provisional_answer_that_no_datagram_holds_is_an_error_of_who_made_it(
+    autojump_clock: MockClock,
+) -> None:
+    async def ring_at_length(incoming: IncomingRequest) -> None:
+        with pytest.raises(LocalProtocolError, match="does not fit a datagram"):
+            incoming.respond(183, body=b"x" * 65507)
+        incoming.respond(486)
+
+    async with scene(Application(ring_at_length)) as here:
+        assert 486 == (await here.alice.ask(invite())).status
+        here.alice.send(request("ACK"))
+
+
 async def test_answers_go_where_the_request_came_from(autojump_clock: MockClock) -> None:
     async with scene(Application()) as here:
         behind_nat = Peer(here.network.host("alice"), Address("192.0.2.1", 40000))
         behind_nat.send(request(via="SIP/2.0/UDP 10.0.0.1:5060;rport"))
+        answer = await behind_nat.response()
+        behind_nat.close()
+
+        assert ("192.0.2.1", 40000) == (answer.via.received, answer.via.rport)
+
+
+async def test_who_forgets_to_ask_for_rport_is_answered_where_it_is_if_that_is_the_setting(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Application(), settings=StackSettings(force_rport=True)) as here:
+        behind_nat = Peer(here.network.host("alice"), Address("192.0.2.1", 40000))
+        behind_nat.send(request(via="SIP/2.0/UDP 10.0.0.1:5060"))
         answer = await behind_nat.response()
         behind_nat.close()
 
@@ -249,6 +344,83 @@ async def test_a_cancel_that_overtakes_the_handler_keeps_it_from_running(
     assert ["OPTIONS"] == methods
 
 
+class Later(Application):
+    """Promises to answer, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(self._defer)
+
+    async def _defer(self, incoming: IncomingRequest) -> None:
+        incoming.defer()
+
+
+async def test_a_deferred_request_that_nobody_answers_ends_in_silence_after_64_t1(
+    autojump_clock: MockClock,
+) -> None:
+    later = Later()
+    async with scene(later) as here:
+        here.alice.send(request())
+        assert [100] == await here.alice.statuses(31)
+        assert 1 == here.stack.statistics().unanswered
+        await trio.sleep(2)
+
+        statistics = here.stack.statistics()
+        assert (0, 1, 0) == (
+            statistics.unanswered,
+            statistics.never_answered,
+            statistics.transactions.servers,
+        )
+        with pytest.raises(LocalProtocolError, match="abandoned already"):
+            later.seen[0].respond(200)
+        assert [] == await here.alice.statuses(60), "RFC 4320: no final response at all"
+
+
+async def test_a_deferred_invite_that_nobody_answers_gets_408_after_three_minutes_of_silence(
+    autojump_clock: MockClock,
+) -> None:
+    later = Later()
+    async with scene(later) as here:
+        here.alice.send(invite())
+        await trio.sleep(100)
+        later.seen[0].respond(180)
+        assert [100, 180] == await here.alice.statuses(179)
+
+        assert 408 == (await here.alice.response()).status
+        assert (0, 1) == (
+            here.stack.statistics().unanswered,
+            here.stack.statistics().never_answered,
+        )
+
+
+async def test_what_was_deferred_and_answered_is_waited_for_no_longer(
+    autojump_clock: MockClock,
+) -> None:
+    later = Later()
+    async with scene(later) as here:
+        here.alice.send(request(branch="1"))
+        here.alice.send(request(branch="2", call_id="2"))
+        here.alice.send(request(branch="3", call_id="3"))
+        await trio.sleep(1)
+        first, second, _ = later.seen
+        first.respond(200)
+        second.respond_stateless(200)
+        await trio.sleep(60)
+
+        assert 1 == here.stack.statistics().never_answered
+
+
+async def test_who_defers_and_then_fails_late_is_owed_no_answer(autojump_clock: MockClock) -> None:
+    async def fail_late(incoming: IncomingRequest) -> None:
+        incoming.defer()
+        await trio.sleep(40)
+        raise ZeroDivisionError("a bug")
+
+    async with scene(Application(fail_late), strict=False) as here:
+        here.alice.send(request())
+        assert [100] == await here.alice.statuses(50)
+        assert 1 == here.stack.statistics().handler_errors
+
+
 async def test_a_cancel_of_a_deferred_invite_answers_it(autojump_clock: MockClock) -> None:
     deferred: list[IncomingRequest] = []
 
@@ -298,7 +470,11 @@ async def test_an_answer_that_cannot_be_sent_is_counted(autojump_clock: MockCloc
         assert bob is not None
         bob.fail(OSError(errno.EPERM, "Operation not permitted"))
         assert [] == await here.alice.answers(request("WARP"))
-        assert [] == await here.alice.answers(request(branch="2"))
+        # Even a 500 with so much to repeat, and the address it came from, is too large.
+        via = "SIP/2.0/UDP 192.0.2.1:5060;rport;padding="
+        short = len(request(branch="2", via=via))
+        long = request(branch="2", via=via + "x" * (65507 - short))
+        assert [] == await here.alice.answers(long)
 
         statistics = here.stack.statistics()
         assert (1, 2) == (statistics.sends_failed, statistics.transport.sends_failed)

@@ -17,13 +17,13 @@ from trio_sip._errors import (
 )
 from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import Request
-from trio_sip.stack import open_stack
+from trio_sip.stack import LocalContact, open_stack
 from trio_sip.testing import MemoryNetwork
-from trio_sip.transport import Address
+from trio_sip.transport import Address, NaptrRecord, SrvRecord
 
 from .answers import ManyAddresses, Script, answer, serve
 from .realms import credentials
-from .scene import ALICE, UDP_BOB, Peer, scene
+from .scene import ALICE, UDP_BOB, Application, Peer, scene
 
 TARGET = "sip:alice@192.0.2.1"
 
@@ -34,6 +34,30 @@ def challenge(realm: str = "example.com", nonce: str = "n1", more: str = "") -> 
 
 def proxy_challenge(realm: str, nonce: str = "n2") -> tuple[str, str]:
     return "Proxy-Authenticate", challenge(realm, nonce)[1]
+
+
+async def test_a_domain_says_by_which_transport_and_where_its_servers_are(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(Application()) as here:
+        here.network.alias("server.example.com", "bob")
+        here.network.alias("example.com", "alice")
+        here.network.add_records(
+            "example.com", NaptrRecord(1, 1, "s", "SIP+D2T", "tcp.example.com")
+        )
+        here.network.add_records(
+            "tcp.example.com",
+            SrvRecord(1, 0, 5099, "server.example.com"),
+            SrvRecord(2, 0, 5060, "server.example.com"),
+        )
+        async with open_stack(network=here.network.host("carol")) as carol:
+            async with carol.open_request("OPTIONS", "sip:example.com") as outgoing:
+                response = await outgoing.final()
+            with pytest.raises(NoRoute):
+                await carol.send_request("OPTIONS", "sip:nowhere.example.com")
+
+        assert (200, "TCP") == (response.status, response.via.transport)
+        assert 1 == here.stack.statistics().transport.connections_accepted
 
 
 @pytest.mark.parametrize("status", [200, 302, 404, 500, 503, 603])
@@ -641,15 +665,38 @@ async def test_an_invite_answered_but_not_read_is_not_cancelled(
         assert ["INVITE", "180 (INVITE)", "486 (INVITE)", "ACK"] == labels(here.network)
 
 
-async def test_an_invite_taken_as_it_is_given_up_is_counted(autojump_clock: MockClock) -> None:
+async def test_who_takes_a_call_that_was_given_up_is_sent_ack_and_bye(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene() as here:
+        with trio.move_on_after(0.3):
+            await here.stack.send_request("INVITE", TARGET)
+        invite = await here.alice.request()
+        here.alice.send(answer(invite, 200, ("Contact", "<sip:alice@192.0.2.1>")))
+        ack, bye = [await here.alice.request() for _ in range(2)]
+        here.alice.send(answer(bye, 200))
+        # It has not heard the ACK, and hears it again; there is nobody left to part from.
+        here.alice.send(answer(invite, 200, ("Contact", "<sip:alice@192.0.2.1>")))
+        again = await here.alice.request()
+
+        assert ["ACK", "BYE", "ACK"] == [ack.method, bye.method, again.method]
+        assert "sip:alice@192.0.2.1" == ack.target
+        assert invite.cseq.number == ack.cseq.number
+        assert 1 == here.stack.statistics().stray_responses
+
+
+async def test_who_takes_such_a_call_without_a_contact_is_told_where_the_invite_went(
+    autojump_clock: MockClock,
+) -> None:
     async with scene() as here:
         with trio.move_on_after(0.3):
             await here.stack.send_request("INVITE", TARGET)
         invite = await here.alice.request()
         here.alice.send(answer(invite, 200))
-        await trio.sleep(0.1)
 
-        assert 1 == here.stack.statistics().stray_responses
+        assert [("ACK", TARGET), ("BYE", TARGET)] == [
+            (one.method, one.target) for one in [await here.alice.request() for _ in range(2)]
+        ]
 
 
 async def test_only_provisional_responses_of_the_last_try_allow_a_cancel(
@@ -710,3 +757,24 @@ async def test_a_small_request_goes_over_udp(autojump_clock: MockClock) -> None:
         nursery.cancel_scope.cancel()
 
         assert {"UDP"} == {wire.transport for wire in here.network.wires}
+
+
+async def test_a_request_says_where_we_are_in_a_call_that_goes_on(
+    autojump_clock: MockClock,
+) -> None:
+    seen: list[Request] = []
+    async with scene() as here, trio.open_nursery() as nursery:
+        nursery.start_soon(serve, here.alice, lambda request: [answer(request, 200)], seen)
+        async with here.stack.open_request(
+            "REGISTER", TARGET, contact=LocalContact(user="bob"), call_id="same", cseq=7
+        ) as outgoing:
+            await outgoing.final()
+        await here.stack.send_request("OPTIONS", TARGET, contact="<sip:bob@example.com>")
+        nursery.cancel_scope.cancel()
+
+    register, options = seen
+    assert ("same", 7) == (register.call_id, register.cseq.number)
+    assert "<sip:bob@192.0.2.2:5060>" == register["Contact"]
+    assert outgoing.flow is not None
+    assert ALICE == outgoing.flow.remote
+    assert "<sip:bob@example.com>" == options["Contact"]

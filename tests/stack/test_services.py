@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 
@@ -10,12 +11,13 @@ import trio
 from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError, RequestTimedOut
-from trio_sip.message import Request, Response
+from trio_sip.message import Request, Response, create_response
 from trio_sip.stack import IncomingRequest, Service, ServicePriority, Stack, Supplement
+from trio_sip.transaction import State, Transaction
 from trio_sip.transport import Flow
 
 from .realms import Realm
-from .scene import Application, Knows, request, scene
+from .scene import Application, Knows, Peer, Scene, request, scene
 
 
 class Passer(Service):
@@ -114,11 +116,26 @@ async def test_a_message_inside_a_service_that_is_unregistered_stays_with_it(
         assert 202 == (await here.alice.response()).status
 
 
-async def test_registered_lasts_as_long_as_its_block(autojump_clock: MockClock) -> None:
+async def test_a_service_is_registered_as_long_as_the_block_of_its_handle(
+    autojump_clock: MockClock,
+) -> None:
     async with scene() as here:
-        with here.stack.registered(Application()):
+        with here.stack.register_service(Application()):
             assert [200] == await here.alice.answers(request())
         assert [405] == await here.alice.answers(request(branch="2", cseq=2))
+
+
+async def test_a_handle_unregisters_once_and_what_is_gone_already_stays_gone(
+    autojump_clock: MockClock,
+) -> None:
+    one, two = Application(name="one"), Application(name="two")
+    async with scene() as here:
+        handles = here.stack.register_service(one), here.stack.register_service(two)
+        here.stack.unregister_service(one)
+        for handle in handles * 2:
+            handle.unregister()
+
+        assert [405] == await here.alice.answers(request())
 
 
 async def test_a_name_is_taken_once(autojump_clock: MockClock) -> None:
@@ -256,6 +273,86 @@ async def test_hooks_that_raise_harm_neither_the_message_nor_the_listener(
 async def test_a_hook_that_raises_ends_a_strict_stack(autojump_clock: MockClock) -> None:
     with pytest.raises(ZeroDivisionError):
         await exercise(Observer(fails=True), strict=True)
+
+
+class Takes(Service):
+    """Takes what comes for requests of ours, and follows their transactions."""
+
+    name = "takes"
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = statuses
+        self.states: list[str] = []
+
+    def on_response(self, response: Response, request: Request) -> bool:
+        return response.status in self.statuses
+
+    def on_transaction_state(self, transaction: Transaction, state: State) -> None:
+        self.states.append(f"{transaction.method} {state.value}")
+
+
+async def invite_and_answer(here: Scene, seen: list[int], *statuses: int) -> None:
+    async with (
+        here.stack.open_request("INVITE", "sip:192.0.2.1") as outgoing,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(_answer, here.alice, statuses)
+        with contextlib.suppress(RequestTimedOut):
+            while not seen or seen[-1] < 200:
+                seen.append((await outgoing.receive()).status)
+            return
+        seen.append(408)
+
+
+async def _answer(alice: Peer, statuses: tuple[int, ...]) -> None:
+    invite = await alice.request()
+    for status in statuses:
+        alice.send(bytes(create_response(invite, status, to_tag="a")))
+        await trio.sleep(0.1)
+
+
+async def test_a_provisional_response_that_a_service_takes_is_not_seen_by_its_sender(
+    autojump_clock: MockClock,
+) -> None:
+    seen: list[int] = []
+    observer = Observer()
+    async with scene(Takes(180), observer) as here:
+        await invite_and_answer(here, seen, 180, 183, 486)
+
+    assert [183, 486] == seen
+    assert ["send INVITE", "response 183 INVITE", "response 486 INVITE"] == observer.seen
+
+
+async def test_a_final_response_that_a_service_takes_leaves_its_sender_without_an_answer(
+    autojump_clock: MockClock,
+) -> None:
+    seen: list[int] = []
+    async with scene(Takes(486)) as here:
+        began = trio.current_time()
+        await invite_and_answer(here, seen, 180, 486)
+
+        assert [180, 408] == seen
+        assert trio.current_time() - began < 1, "and is told so at once"
+
+
+async def test_a_service_follows_transactions_as_long_as_it_is_registered(
+    autojump_clock: MockClock,
+) -> None:
+    follows = Takes()
+    async with scene(Application()) as here:
+        await here.alice.ask(request(branch="1"))
+        here.stack.register_service(follows)
+        await here.alice.ask(request("MESSAGE", branch="2", cseq=2))
+        await trio.sleep(60)
+        here.stack.unregister_service(follows)
+        await here.alice.ask(request(branch="3", cseq=3))
+
+    assert [
+        "MESSAGE Trying",
+        "MESSAGE Completed",
+        "OPTIONS Terminated",
+        "MESSAGE Terminated",
+    ] == follows.states
 
 
 # -- supplements

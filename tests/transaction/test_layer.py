@@ -16,6 +16,7 @@ from trio_sip.transaction import (
     Send,
     ServerTransaction,
     State,
+    StateChanged,
     StrayResponse,
     Terminated,
     TimedOut,
@@ -572,7 +573,7 @@ def test_a_2xx_to_a_forgotten_invite_is_a_stray_because_somebody_took_the_call()
     layer.receive_response(answer := response(message, 200), UDP, 0.2)
     layer.receive_response(answer, UDP, 0.7)
 
-    assert [StrayResponse(answer, UDP)] * 2 == layer.effects()
+    assert [StrayResponse(answer, UDP, transaction)] * 2 == layer.effects()
 
 
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
@@ -594,6 +595,27 @@ def test_a_forgotten_server_that_has_answered_still_absorbs_copies() -> None:
 
     assert Verdict.ABSORBED is layer.receive_request(request(), UDP, 0.5)
     assert [32.0] == times_of(Terminated, play(layer))
+
+
+def test_changes_of_state_are_told_to_who_wants_to_know_from_the_first_to_the_last() -> None:
+    layer = TransactionLayer()
+    layer.tells_states = True
+    transaction = received(layer, message := request(), 0.0)
+    changes = [one.state for one in layer.effects() if isinstance(one, StateChanged)]
+    layer.send_response(transaction, wire(message, 200), 200, 1.0)
+    layer.receive_request(request(), UDP, 2.0)
+    layer.handle_timeout(33.0)
+    changes += [one.state for one in layer.effects() if isinstance(one, StateChanged)]
+
+    assert [State.TRYING, State.COMPLETED, State.TERMINATED] == changes
+
+
+def test_changes_of_state_are_told_to_nobody_who_does_not_ask() -> None:
+    layer = TransactionLayer()
+    transaction = received(layer, message := request(), 0.0)
+    layer.send_response(transaction, wire(message, 200), 200, 1.0)
+
+    assert [Send] == [type(one) for one in layer.effects()]
 
 
 def test_statistics_start_at_nothing_and_count_what_is_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import attrs
@@ -9,7 +10,7 @@ import attrs
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import Algorithm, HashedSecret, PlainSecret, find_algorithm
 from trio_sip.message import Uri
-from trio_sip.transport import Listen
+from trio_sip.transport import Address, Listen
 
 from ._errors import UsageError
 from ._user import check_user
@@ -21,6 +22,7 @@ __all__ = [
     "parse_algorithm",
     "parse_database",
     "parse_domain",
+    "parse_http",
     "parse_realm",
 ]
 
@@ -46,6 +48,9 @@ class ServeConfig:
 
     database: str | None = None
     """Where registrations are kept; in memory if left out."""
+
+    http: Address | None = None
+    """Where ``/healthz`` and ``/metrics`` are; nowhere if left out."""
 
     realm: str | None = None
     users: Mapping[str, Secret] = attrs.field(factory=dict, repr=lambda users: repr(list(users)))
@@ -102,6 +107,18 @@ def parse_domain(text: str) -> str:
     if uri.host != text or not text:
         raise UsageError(f"not a domain: {text!r}")
     return text.lower()
+
+
+def parse_http(text: str) -> Address:
+    """``HOST:PORT`` to answer HTTP at.  UsageError for anything else."""
+    try:
+        listen = Listen.parse(f"tcp://{text}")
+    except LocalProtocolError:
+        raise UsageError(f"want HOST:PORT, not {text!r}") from None
+    if not re.search(r":[0-9]+$", text):
+        # Listen's own default is SIP's port.
+        raise UsageError(f"want HOST:PORT, not {text!r}")
+    return Address(listen.host, listen.port)
 
 
 def parse_realm(text: str) -> str:

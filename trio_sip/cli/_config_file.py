@@ -15,7 +15,15 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import Algorithm, HashedSecret, PlainSecret
 from trio_sip.transport import Listen
 
-from ._config import Secret, ServeConfig, parse_algorithm, parse_database, parse_domain, parse_realm
+from ._config import (
+    Secret,
+    ServeConfig,
+    parse_algorithm,
+    parse_database,
+    parse_domain,
+    parse_http,
+    parse_realm,
+)
 from ._errors import UsageError
 
 __all__ = ["read_config"]
@@ -84,6 +92,7 @@ def _converter() -> cattrs.Converter:
             domains=cattrs.override(struct_hook=_list_of(parse_domain)),
             digest=cattrs.override(struct_hook=_list_of(parse_algorithm)),
             database=cattrs.override(struct_hook=lambda value, _: parse_database(_text(value))),
+            http=cattrs.override(struct_hook=lambda value, _: parse_http(_text(value))),
             realm=cattrs.override(struct_hook=lambda value, _: parse_realm(_text(value))),
             places=cattrs.override(omit=True),
             users=cattrs.override(struct_hook=lambda table, _: _users(table, converter)),

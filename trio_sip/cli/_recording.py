@@ -13,8 +13,11 @@ from trio_sip.transport import (
     Connection,
     ConnectionListener,
     DatagramSocket,
+    NaptrRecord,
     Network,
+    Query,
     SocketNetwork,
+    SrvRecord,
     Undelivered,
 )
 
@@ -71,6 +74,9 @@ class RecordingNetwork:
 
     async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
         return await self._network.resolve(host, port, transport)
+
+    async def records(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        return await self._network.records(query)
 
 
 class _RecordedDatagrams:

@@ -106,9 +106,8 @@ async def _send(
 
 async def _here(probe: Probe, registrar: Uri, name: str) -> Uri:
     """A contact at this machine, as the registrar can reach it."""
-    network = SocketNetwork()
-    remote = (await network.resolve(registrar.host, registrar.port, "UDP"))[0]
-    host = network.source_host(remote)
+    remote = (await probe.stack.resolve(registrar.host.strip("[]"), registrar.port))[0]
+    host = SocketNetwork().source_host(remote)
     port = next(one.port for one in probe.stack.listening if (":" in one.host) == remote.is_ipv6)
     return Uri("sip", name, f"[{host}]" if remote.is_ipv6 else host, port)
 

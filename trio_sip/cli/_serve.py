@@ -6,7 +6,8 @@ import gc
 import logging
 import signal
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import attrs
 import trio
@@ -14,10 +15,11 @@ from cyclopts import Parameter
 
 from trio_sip._errors import TransportFailed
 from trio_sip.auth import PlainSecret
+from trio_sip.services import HttpService
 from trio_sip.stack import Stack
 from trio_sip.transport import Listen
 
-from ._config import ServeConfig, parse_algorithm, parse_database, parse_domain
+from ._config import ServeConfig, parse_algorithm, parse_database, parse_domain, parse_http
 from ._config_file import read_config
 from ._errors import ExitStatus, UsageError
 from ._printer import open_printer
@@ -29,6 +31,8 @@ _QUIET = 1000
 """Transactions kept for 32 seconds each: some thirty requests a second."""
 
 __all__ = ["serve"]
+
+T = TypeVar("T")
 
 
 async def serve(
@@ -51,11 +55,16 @@ async def serve(
     database: Annotated[
         str | None, Parameter(help="Keep registrations in this file, over restarts.")
     ] = None,
-    verbose: Annotated[bool, Parameter(alias="-v", help="Log to standard error.")] = False,
+    http: Annotated[
+        str | None, Parameter(help="Answer /healthz and /metrics at HOST:PORT.")
+    ] = None,
+    verbose: Annotated[
+        bool, Parameter(alias="-v", help="Log more than warnings and errors.")
+    ] = False,
 ) -> int:
     """Run the server until SIGTERM or SIGINT."""
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR,
+        level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     chosen = _merge(
@@ -65,6 +74,7 @@ async def serve(
         user=user,
         digest=digest,
         database=database,
+        http=http,
     )
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with open_printer(sys.stdout.fileno()) as printer:
@@ -73,6 +83,9 @@ async def serve(
                     _calm_the_garbage_collector()
                     for one in stack.listening:
                         printer.print_nowait(f"listening on {one}")
+                    for service in stack.services:
+                        if isinstance(service, HttpService):
+                            printer.print_nowait(f"listening on http://{service.listening}")
                     printer.print_nowait("ready")
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(_collect_when_quiet, stack)
@@ -92,6 +105,7 @@ def _merge(
     user: tuple[str, ...],
     digest: tuple[str, ...],
     database: str | None,
+    http: str | None,
 ) -> ServeConfig:
     """What the file says, with what the command line says instead or besides."""
     added = [parse_user(text, f"--user number {place}") for place, text in enumerate(user, 1)]
@@ -100,7 +114,10 @@ def _merge(
         listen=tuple(map(Listen.parse, listen)) or config.listen,
         domains=config.domains + tuple(map(parse_domain, domain)),
         digest=tuple(dict.fromkeys(map(parse_algorithm, digest))) or config.digest,
-        database=config.database if database is None else _database(database),
+        database=config.database
+        if database is None
+        else _named("--database", parse_database, database),
+        http=config.http if http is None else _named("--http", parse_http, http),
         users={**config.users, **{one.name: PlainSecret(one.name, one.password) for one in added}},
         places={**config.places, **{one.name: f"--user {one.name}" for one in added}},
     )
@@ -108,11 +125,11 @@ def _merge(
     return merged
 
 
-def _database(text: str) -> str:
+def _named(option: str, parse: Callable[[str], T], text: str) -> T:
     try:
-        return parse_database(text)
+        return parse(text)
     except UsageError as error:
-        raise UsageError(f"--database: {error}") from None
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _calm_the_garbage_collector() -> None:

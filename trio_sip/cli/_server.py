@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from trio_sip.auth import PlainSecret
 from trio_sip.services import (
     DigestAuthenticator,
+    HttpService,
     IdentifyByUser,
     LocationStore,
     MemoryLocation,
@@ -41,7 +42,9 @@ async def open_server(config: ServeConfig, printer: Printer) -> AsyncIterator[St
     authenticator = DigestAuthenticator(config.effective_realm, secrets)
     identifier = IdentifyByUser(endpoints, domains=config.domains)
     async with _open_location(config) as location:
+        watched = () if config.http is None else (HttpService(*config.http),)
         services = (
+            *watched,
             OptionsService(),
             Registrar(location, domains=config.domains),
             UserOptionsService(endpoints),

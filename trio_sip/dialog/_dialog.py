@@ -10,12 +10,15 @@ import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.message import (
+    CSEQ,
     RECORD_ROUTE,
     Fault,
     Message,
     NameAddr,
+    Replaces,
     Request,
     Response,
+    TargetDialog,
     Uri,
     create_request,
 )
@@ -52,6 +55,38 @@ class DialogId(NamedTuple):
             return None
         return cls(request.call_id, local_tag, request.from_.tag or "")
 
+    @classmethod
+    def of_response(cls, response: Response) -> DialogId | None:
+        """The dialog that a response to a request of ours belongs to; ``None`` without a To tag."""
+        remote_tag = response.to.tag
+        if remote_tag is None:
+            return None
+        return cls(response.call_id, response.from_.tag or "", remote_tag)
+
+    @classmethod
+    def of_replaces(cls, replaces: Replaces) -> DialogId:
+        """The dialog that an INVITE wants to replace, as its receiver has it.
+
+        RFC 3891 section 3: the to-tag is compared with the local tag, the from-tag with the
+        remote one.
+        """
+        return cls(replaces.call_id, replaces.to_tag, _no_zero(replaces.from_tag))
+
+    @classmethod
+    def of_target_dialog(cls, target: TargetDialog) -> DialogId:
+        """The dialog that makes a request welcome, as its receiver has it.
+
+        RFC 4538 section 4: the header speaks from its sender's side.
+        """
+        return cls(target.call_id, target.remote_tag, target.local_tag)
+
+    def replaced_by(self, *, early_only: bool = False) -> Replaces:
+        """The Replaces header by which a third party takes our peer's call over.
+
+        RFC 3891 section 3: its tags are as the peer, who will receive it, has them.
+        """
+        return Replaces(self.call_id, self.remote_tag or "0", self.local_tag, early_only)
+
 
 @attrs.define(eq=False, kw_only=True)
 class Dialog:
@@ -75,6 +110,12 @@ class Dialog:
 
     state: DialogState = DialogState.CONFIRMED
 
+    secure: bool = False
+    """RFC 3261 section 12.1: begun over TLS with a sips URI, so it goes on that way."""
+
+    usages: tuple[object, ...] = attrs.field(default=(), repr=False)
+    """What lives in it: an INVITE session, subscriptions (RFC 5057 section 3)."""
+
     @classmethod
     def as_uas(
         cls, request: Request, local_tag: str, state: DialogState = DialogState.CONFIRMED
@@ -94,24 +135,26 @@ class Dialog:
             route_set=tuple(request.headers[RECORD_ROUTE]),
             remote_sequence=request.cseq.number,
             state=state,
+            secure=_is_secure(request),
         )
 
     @classmethod
     def as_uac(cls, request: Request, response: Response) -> Dialog:
         """The dialog that *response* to our *request* makes.  RFC 3261 section 12.1.2.
 
-        Raises:
-          RemoteProtocolError: the response has no Contact.
+        Many provisional responses have no Contact, and some 2xx.  Then the target stays where
+        the request went, because a 2xx that nobody acknowledges helps nobody.
         """
         return cls(
             id=DialogId(request.call_id, request.from_.tag or "", response.to.tag or ""),
             local=request.from_,
             remote=response.to,
-            remote_target=_target(response),
+            remote_target=_contact(response) or request.uri,
             # "taken from the response, reversed": we stand at the other end of the same road.
             route_set=tuple(reversed(response.headers[RECORD_ROUTE])),
             local_sequence=request.cseq.number,
             state=DialogState.EARLY if response.is_provisional else DialogState.CONFIRMED,
+            secure=_is_secure(request),
         )
 
     def create_request(
@@ -148,6 +191,47 @@ class Dialog:
             body=body,
         )
 
+    def create_ack(
+        self, invite: Request, *, headers: Iterable[tuple[str, object]] = (), body: bytes = b""
+    ) -> Request:
+        """The ACK of a 2xx to *invite*, which was sent in this dialog or began it.
+
+        RFC 3261 section 13.2.2.4: "The sequence number of the CSeq header field MUST be the same
+        as the INVITE being acknowledged", and the credentials are those of the INVITE.  Its Via
+        is left to whoever sends it.
+        """
+        target, route = self._way()
+        credentials = [
+            (name, value)
+            for name in ("Authorization", "Proxy-Authorization")
+            for value in invite.headers.get_all(name)
+        ]
+        return create_request(
+            "ACK",
+            target,
+            from_=self.local,
+            to=self.remote,
+            call_id=self.id.call_id,
+            cseq=invite.headers[CSEQ].number,
+            route=route,
+            headers=[*credentials, *headers],
+            body=body,
+        )
+
+    def begin_usage(self, usage: object) -> None:
+        """*usage* lives in it from now on."""
+        self.usages = (*self.usages, usage)
+
+    def end_usage(self, usage: object) -> bool:
+        """*usage* is over; true if it was the last one, and the dialog with it.
+
+        RFC 5057 section 4: a dialog lives as long as one of its usages.
+        """
+        self.usages = tuple(other for other in self.usages if other is not usage)
+        if not self.usages:
+            self.state = DialogState.TERMINATED
+        return not self.usages
+
     def next_sequence(self) -> int:
         """The CSeq number of the next request of ours: also that of one sent again after a 401."""
         self.local_sequence += 1
@@ -181,8 +265,12 @@ class Dialog:
         return None
 
     def receive_response(self, response: Response) -> None:
-        """Take note of a response to a request of ours: a 2xx may move the target."""
-        if response.is_success:
+        """Take note of a response to a request of ours: a 2xx may move the target.
+
+        Raises:
+          RemoteProtocolError: it has a Contact that cannot be read; nothing has changed.
+        """
+        if response.is_success and self.state is not DialogState.TERMINATED:
             self._refresh_target(response, response.cseq.method)
             if self.state is DialogState.EARLY and response.cseq.method == "INVITE":
                 # RFC 3261 section 13.2.2.4: the route set is computed anew from the 2xx.
@@ -195,8 +283,26 @@ class Dialog:
             self.remote_target = contact.uri
 
 
-def _target(message: Message) -> Uri:
-    contact = message.contact
+def _target(request: Request) -> Uri:
+    contact = request.contact
     if contact is None:
         raise RemoteProtocolError("Missing Contact header")
     return contact.uri
+
+
+def _contact(message: Message) -> Uri | None:
+    """Where *message* says its sender is; a Contact that cannot be read moves no target."""
+    try:
+        contact = message.contact
+    except RemoteProtocolError:
+        return None
+    return None if contact is None else contact.uri
+
+
+def _is_secure(request: Request) -> bool:
+    return request.target[:5].lower() == "sips:"
+
+
+def _no_zero(tag: str) -> str:
+    # RFC 3891 section 3: "0" stands for the tag that a peer of RFC 2543 does not have.
+    return "" if tag == "0" else tag

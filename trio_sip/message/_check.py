@@ -123,4 +123,9 @@ def _check_contact(request: Request) -> Fault | None:
         return Fault(error.status_hint, "Bad Contact header")
     if not contacts:
         return Fault(400, "Missing Contact header")
-    return None
+    first = contacts[0]
+    if isinstance(first, str):
+        return Fault(400, "Bad Contact header")
+    # RFC 3261 section 8.1.1.8: "The Contact header field MUST be present and contain exactly one
+    # SIP or SIPS URI in any request that can result in the establishment of a dialog."
+    return None if first.uri.is_sip else Fault(416, "Unsupported Contact URI Scheme")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import ClassVar, TypeVar, overload
 
@@ -23,11 +22,6 @@ from ._via import CSeq, Via
 __all__ = ["Fault", "Message", "Request", "Response"]
 
 T = TypeVar("T")
-
-# A server is asked for the same few addresses again and again.  Only short ones are kept, so that
-# strangers cannot make us keep much.
-_known_uri = functools.lru_cache(maxsize=1024)(Uri.parse)
-_SHORT = 100
 
 _WHITE_SPACE = re.compile(r"[\s\x00-\x20\x7f]")
 
@@ -233,6 +227,25 @@ class Request(Message):
         self.received_via = None
         self.received_port = None
 
+    @classmethod
+    def from_wire(cls, data: bytes, *, source: tuple[str, int], transport: str = "UDP") -> Request:
+        """A request as if *data* had come from *source*: for tests and for replays.
+
+        Its Via is filled in as the transports do it, so that `create_response` makes the answer
+        that the sender would get.
+
+        Args:
+          source: a numeric address without brackets, and a port.
+          transport: what it came by; ``UDP``, ``TCP``, ….
+
+        Raises:
+          RemoteProtocolError: this is not SIP, or has no usable Via.
+          LocalProtocolError: this is a response.
+        """
+        from ._wire import request_from_wire  # noqa: PLC0415  (the parser needs this class)
+
+        return request_from_wire(data, source, transport)
+
     @property
     def method(self) -> str:
         """Case-sensitive; any token is a legal method."""
@@ -262,8 +275,7 @@ class Request(Message):
         """
         uri = self._uri
         if uri is None:
-            target = self._target
-            uri = self._uri = _known_uri(target) if len(target) < _SHORT else Uri.parse(target)
+            uri = self._uri = Uri.parse(self._target)
         return uri
 
     def _start_line(self) -> str:

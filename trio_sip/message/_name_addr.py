@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -82,25 +83,7 @@ class NameAddr:
         """
         if isinstance(text, NameAddr):
             return text
-        short = len(text) < _SHORT
-        match = _COMMON.fullmatch(text) if short else None
-        if match is not None:
-            made = cls.__new__(cls)
-            made._uri = match
-            made.display_name, params, made.tag = match.group(1, 7, 8)
-            made._params = params or ""
-            return made
-        match = _USUAL.fullmatch(text) if short else None
-        if match is None:
-            return _read(text)
-        quoted, plain, params, tag, others = match.group(1, 2, 10, 11, 12)
-        made = cls.__new__(cls)
-        made.display_name = quoted if plain is None else plain.rstrip(" ") or None
-        made._uri = match
-        made._params = params
-        # Nearly always the tag is the only parameter, and nothing else is wanted of them.
-        made.tag = tag if not others else Params.parse(params)._items.get("tag")
-        return made
+        return _read_lately(text) if len(text) <= _MEMORABLE else _read(text)
 
     @property
     def uri(self) -> Uri:
@@ -153,6 +136,28 @@ class NameAddr:
         return hash((self.uri, self.display_name, self.params))
 
 
+def _read(text: str) -> NameAddr:
+    short = len(text) < _SHORT
+    match = _COMMON.fullmatch(text) if short else None
+    if match is not None:
+        made = NameAddr.__new__(NameAddr)
+        made._uri = match
+        made.display_name, params, made.tag = match.group(1, 7, 8)
+        made._params = params or ""
+        return made
+    match = _USUAL.fullmatch(text) if short else None
+    if match is None:
+        return _read_step_by_step(text)
+    quoted, plain, params, tag, others = match.group(1, 2, 10, 11, 12)
+    made = NameAddr.__new__(NameAddr)
+    made.display_name = quoted if plain is None else plain.rstrip(" ") or None
+    made._uri = match
+    made._params = params
+    # Nearly always the tag is the only parameter, and nothing else is wanted of them.
+    made.tag = tag if not others else Params.parse(params)._items.get("tag")
+    return made
+
+
 def _made(uri: Uri, name: str | None, params: Params) -> NameAddr:
     made = NameAddr.__new__(NameAddr)
     made._uri = uri
@@ -162,7 +167,7 @@ def _made(uri: Uri, name: str | None, params: Params) -> NameAddr:
     return made
 
 
-def _read(text: str) -> NameAddr:
+def _read_step_by_step(text: str) -> NameAddr:
     name: str | None = None
     if text[:1] == '"':
         quoted = _QUOTED_NAME.match(text)
@@ -199,6 +204,11 @@ def _addr_spec(text: str) -> NameAddr:
         Uri.parse(spec), None, Params.parse(semicolon + params) if semicolon else NO_PARAMS
     )
 
+
+# A peer says who it is, and where, in each message of a call and in each of its calls: what was
+# read lately is not read again.  Values never change, so that everybody may have the same one.
+_MEMORABLE = 160
+_read_lately = functools.lru_cache(maxsize=2048)(_read)
 
 WILDCARD = "*"
 """The Contact value ``*``: all bindings (RFC 3261 section 10.2.2)."""

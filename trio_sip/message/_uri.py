@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -114,9 +115,7 @@ class Uri:
         """
         if isinstance(text, Uri):
             return text
-        self = cls.__new__(cls)
-        self._read(text)
-        return self
+        return _read_lately(text) if len(text) <= _MEMORABLE else _read(text)
 
     @classmethod
     def _of_groups(cls, *groups: str) -> Uri:
@@ -328,3 +327,15 @@ def _same_opaque(a: Uri, b: Uri) -> bool:
     return (a.user or "").translate(separators).lower() == (b.user or "").translate(
         separators
     ).lower() and a.params == b.params
+
+
+def _read(text: str) -> Uri:
+    made = Uri.__new__(Uri)
+    made._read(text)
+    return made
+
+
+# The same few URIs come again and again; what was read lately is not read again.  Values never
+# change, so that everybody may have the same one.
+_MEMORABLE = 160
+_read_lately = functools.lru_cache(maxsize=2048)(_read)

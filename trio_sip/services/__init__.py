@@ -7,22 +7,27 @@ stack later.  They use nothing but the public stack, so that yours can do the sa
 from ._binding_table import Change, LocationStatistics
 from ._digest_authenticator import DigestAuthenticator
 from ._endpoint_directory import EndpointDirectory
+from ._http import HttpService
 from ._identify_anonymous import IdentifyAnonymous
 from ._identify_by_authorization import IdentifyByAuthorization
 from ._identify_by_header import IdentifyByHeader
 from ._identify_by_ip import IdentifyByIp
 from ._identify_by_uri import IdentifyByRequestUri, IdentifyByUser
 from ._location import LocationStore, MemoryLocation
+from ._maintenance import MaintenanceService
 from ._messages import MessageService
 from ._options import OptionsService, UserDirectory, UserOptionsService
+from ._qualify import ContactStatus, Qualified, QualifyService, Reachability
 from ._registrar import Registrar, RegistrarStatistics
 from ._secrets import SecretMapping, Secrets, SecretStore
 from ._sqlite_location import SqliteLocation, Synchronous, open_sqlite_location
 
 __all__ = [
     "Change",
+    "ContactStatus",
     "DigestAuthenticator",
     "EndpointDirectory",
+    "HttpService",
     "IdentifyAnonymous",
     "IdentifyByAuthorization",
     "IdentifyByHeader",
@@ -31,9 +36,13 @@ __all__ = [
     "IdentifyByUser",
     "LocationStatistics",
     "LocationStore",
+    "MaintenanceService",
     "MemoryLocation",
     "MessageService",
     "OptionsService",
+    "Qualified",
+    "QualifyService",
+    "Reachability",
     "Registrar",
     "RegistrarStatistics",
     "SecretMapping",

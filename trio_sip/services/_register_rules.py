@@ -15,7 +15,10 @@ from trio_sip.registration import (
 from trio_sip.stack import EndpointKind, IncomingRequest
 from trio_sip.transport import Flow
 
-__all__ = ["check_register", "read_register_untrusted"]
+from ._domains import Domains
+from ._endpoint_directory import EndpointDirectory
+
+__all__ = ["check_owner", "check_register", "read_register_untrusted"]
 
 # What a header can hold, quoted, and an answer of ours may not (RFC 4475 section 3.1.1.2).
 _UNSENDABLE = re.compile(r"[\r\n\0]")
@@ -35,23 +38,27 @@ _CONTACT_SCHEME = Refused(416, "Unsupported Contact URI Scheme")
 _PATH_UNSUPPORTED = Refused(420, "Bad Extension", (("Unsupported", "path"),))
 
 
-def check_register(request: IncomingRequest, domains: frozenset[str]) -> Refused | None:
+def check_register(request: IncomingRequest, domains: Domains) -> Refused | None:
     """Whether its sender may register what it wants to, with us."""
-    to = request.message.to.uri
+    to = domains.proper(request.message.to.uri)
     if not to.is_sip:
         # RFC 4475 section 3.3.3
         return _NOT_SIP
-    if domains and not (_is_in(domains, request.uri.host) and _is_in(domains, to.host)):
+    if domains.names and not (domains.serve(request.uri.host) and domains.serve(to.host)):
         return _NOT_OURS
-    return None if _may_register(request, to) else _NOT_YOURS
+    return None if _may_register(request, to, domains) else _NOT_YOURS
 
 
-def _is_in(domains: frozenset[str], host: str) -> bool:
-    # Nearly every host comes in the letters it was configured in.
-    return host in domains or host.lower() in domains
+async def check_owner(
+    request: IncomingRequest, directory: EndpointDirectory, domains: Domains
+) -> Refused | None:
+    """Whether the address has an owner in *directory* who is somebody else."""
+    to = domains.proper(request.message.to.uri)
+    owner = await directory.find_endpoint(f"{to.user}@{to.host.lower()}")
+    return None if owner is None or owner.name == request.endpoint.name else _NOT_YOURS
 
 
-def _may_register(request: IncomingRequest, to: Uri) -> bool:
+def _may_register(request: IncomingRequest, to: Uri, domains: Domains) -> bool:
     """RFC 3261 section 10.3 step 4: everybody registers themselves."""
     endpoint = request.endpoint
     if endpoint.kind is _ANONYMOUS:
@@ -61,10 +68,18 @@ def _may_register(request: IncomingRequest, to: Uri) -> bool:
     user = to.user
     if endpoint.kind is not _KNOWN or user is None:
         return False
-    return endpoint.name == user or endpoint.name == f"{user}@{to.host.lower()}"
+    if endpoint.name == user:
+        # One of that name in whatever domain, but for those where somebody else has it: who that
+        # is, the From decides, as it does for the identifiers.  RFC 3261 section 10.2: "The value
+        # is the same as the To header field unless the request is a third-party registration."
+        sender = domains.proper(request.message.from_.uri)
+        return sender.user == user and sender.host.lower() == to.host.lower()
+    return endpoint.name == f"{user}@{to.host.lower()}"
 
 
-def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refused:
+def read_register_untrusted(
+    request: IncomingRequest, domains: Domains
+) -> RegisterRequest | Refused:
     """What it asks for.  Raises `RemoteProtocolError` where that cannot be read."""
     message = request.message
     headers = message.headers
@@ -87,7 +102,7 @@ def read_register_untrusted(request: IncomingRequest) -> RegisterRequest | Refus
     agent = headers.get("User-Agent")
     flow = request.flow
     return RegisterRequest(
-        aor=address_of_record(message.to.uri),
+        aor=address_of_record(domains.proper(message.to.uri)),
         call_id=message.call_id,
         cseq=message.cseq.number,
         contacts=contacts,

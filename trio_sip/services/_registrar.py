@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 import attrs
@@ -20,12 +20,14 @@ from trio_sip.registration import (
     contact_values,
     update_bindings,
 )
-from trio_sip.stack import IncomingRequest, Service, Stack
+from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack
 from trio_sip.transport import Flow
 
 from ._date import DateText
+from ._domains import Domains
+from ._endpoint_directory import EndpointDirectory, as_directory
 from ._location import LocationStore
-from ._register_rules import check_register, read_register_untrusted
+from ._register_rules import check_owner, check_register, read_register_untrusted
 from ._registered_flows import RegisteredFlows
 
 __all__ = ["Registrar", "RegistrarStatistics"]
@@ -72,7 +74,8 @@ class Registrar(Service):
     """Keeps track of where users can be reached.  RFC 3261 section 10.3
 
     Every known endpoint registers the address of its own name, ``name`` or ``name@domain``, and
-    no other.  In a stack without identifiers everybody registers anything: good for tests.
+    no other; one without a domain does so in the domain that its From names.  In a stack without
+    identifiers everybody registers anything: good for tests.
 
     A contact that came over a connection, and asks for its transport (``;transport=tcp``) or
     names its other end, goes with it: it is removed when the connection ends, and the connection
@@ -85,8 +88,13 @@ class Registrar(Service):
 
     Args:
       location: where bindings are kept; open for as long as the stack.
+      endpoints: who there is, as `IdentifyByUser` has it.  Needed only where there is an ``alice``
+        besides an ``alice@example.com``, and something else than From tells them apart: no other
+        than the latter can register sip:alice@example.com then.
       domains: the hosts of the addresses it is responsible for, those of the Request-URI too;
         others get 404.  Empty for any.
+      aliases: other names of domains, as `IdentifyByUser` has them: who registers by one of them
+        is registered by the name that it stands for.
       policy: how long and how many.
       purge_interval: seconds between two looks for what has expired.
       wall_clock: for Date.
@@ -100,13 +108,16 @@ class Registrar(Service):
         self,
         location: LocationStore,
         *,
+        endpoints: Mapping[str, Endpoint] | EndpointDirectory | None = None,
         domains: Iterable[str] = (),
+        aliases: Mapping[str, str] | None = None,
         policy: RegistrarPolicy | None = None,
         purge_interval: float = 5.0,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._location = location
-        self._domains = frozenset(domain.lower() for domain in domains)
+        self._directory = None if endpoints is None else as_directory(endpoints)
+        self._domains = Domains(domains, aliases)
         self._policy = policy or RegistrarPolicy()
         self._purge_interval = purge_interval
         self._date = DateText(wall_clock)
@@ -131,7 +142,8 @@ class Registrar(Service):
           RemoteProtocolError: not a SIP or SIPS URI.
           OSError: the location service failed.
         """
-        return await self._location.bindings(address_of_record(aor), trio.current_time())
+        key = address_of_record(self._domains.proper(Uri.parse(aor)))
+        return await self._location.bindings(key, trio.current_time())
 
     async def has_user(self, uri: Uri) -> bool:
         """Whether somebody is registered under *uri*: it is a `UserDirectory`."""
@@ -156,7 +168,9 @@ class Registrar(Service):
         if request.method != "REGISTER":
             return False
         refusal = check_register(request, self._domains)
-        wanted = refusal or read_register_untrusted(request)
+        if refusal is None and self._directory is not None:
+            refusal = await check_owner(request, self._directory, self._domains)
+        wanted = refusal or read_register_untrusted(request, self._domains)
         if isinstance(wanted, RegisterRequest):
             now = trio.current_time()
             outcome = await self._update(wanted, now)

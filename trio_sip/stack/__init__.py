@@ -1,6 +1,8 @@
 """The running stack: service registrar, works, common SIP methods, servicer of what comes in."""
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._authorize import Credentials
+from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import (
     ANONYMOUS,
@@ -9,17 +11,22 @@ from ._endpoint import (
     Endpoint,
     EndpointIdentifier,
     EndpointKind,
+    PreparedIdentifier,
 )
-from ._incoming import AnswerState, IncomingRequest
+from ._incoming import AnswerState, Canceller, IncomingRequest
 from ._open import open_stack
 from ._outgoing import OutgoingRequest
 from ._parts import StackState
+from ._registered import Registered
+from ._reminders import Reminder
 from ._security import SecurityEvent, SecurityEventKind
+from ._sending import RequestUser, SentRequest
 from ._service import Service, ServicePriority, Supplement
 from ._settings import StackSettings
-from ._stack import Credentials, Stack
+from ._stack import Stack
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
+from ._unwrap import single_error, unwrapping_single_errors
 
 __all__ = [
     "ANONYMOUS",
@@ -27,6 +34,7 @@ __all__ = [
     "AccessList",
     "AnswerState",
     "Authenticator",
+    "Canceller",
     "CheckAuthResult",
     "Credentials",
     "DialogEntry",
@@ -34,9 +42,15 @@ __all__ = [
     "EndpointIdentifier",
     "EndpointKind",
     "IncomingRequest",
+    "LocalContact",
     "OutgoingRequest",
+    "PreparedIdentifier",
+    "Registered",
+    "Reminder",
+    "RequestUser",
     "SecurityEvent",
     "SecurityEventKind",
+    "SentRequest",
     "Service",
     "ServicePriority",
     "Stack",
@@ -48,4 +62,6 @@ __all__ = [
     "Tokens",
     "Usage",
     "open_stack",
+    "single_error",
+    "unwrapping_single_errors",
 ]

@@ -97,6 +97,16 @@ class Authentication(Service):
         self._warned = False
         self.authenticator: Authenticator | None = None
 
+    def install(self, authenticator: Authenticator) -> Callable[[], None]:
+        """Ask *authenticator* from now on; the result puts back whom it has replaced."""
+        replaced, self.authenticator = self.authenticator, authenticator
+
+        def put_back() -> None:
+            if self.authenticator is authenticator:
+                self.authenticator = replaced
+
+        return put_back
+
     # -- the page's functions
 
     async def requires_authentication(self, endpoint: Endpoint, request: IncomingRequest) -> bool:

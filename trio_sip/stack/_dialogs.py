@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Protocol
 
 import attrs
@@ -22,8 +22,11 @@ __all__ = ["DialogEntry", "Dialogs", "Usage"]
 class Usage(Protocol):
     """What lives in a dialog: an INVITE session, a subscription (RFC 5057)."""
 
-    async def receive_request(self, request: IncomingRequest) -> None:
-        """A request within the dialog, in its work.  Answer it, or defer it."""
+    def receive_request(self, request: IncomingRequest) -> Awaitable[None] | None:
+        """A request within the dialog, in its work.  Answer it, or defer it.
+
+        It may be an async function, or a plain one if it never waits.
+        """
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -37,6 +40,9 @@ class DialogEntry:
 
     endpoint: Endpoint
     """Who is at the other end: established with the request that made the dialog."""
+
+    prompt: bool = False
+    """The usage never waits, so that a request may be handed to it where it comes in."""
 
 
 class Dialogs(Service):
@@ -79,10 +85,17 @@ class Dialogs(Service):
         entry = request.dialog
         if entry is None:
             return False
+        waiting = self.take(request, entry)
+        if waiting is not None:
+            await waiting
+        return True
+
+    def take(self, request: IncomingRequest, entry: DialogEntry) -> Awaitable[None] | None:
+        """Hand it over; what is returned is to be awaited."""
         request.endpoint = entry.endpoint
         fault = entry.dialog.receive_request(request.message)
-        if fault is not None:
+        if fault is None:
+            return entry.usage.receive_request(request)
+        if request.transaction is not None:
             request.respond(fault.status, fault.reason)
-        else:
-            await entry.usage.receive_request(request)
-        return True
+        return None

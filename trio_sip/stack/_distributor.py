@@ -34,7 +34,6 @@ __all__ = ["Distributor"]
 # Without a dialog, these make no sense: answered before anybody is asked who sent them.
 _ONLY_IN_DIALOGS = frozenset({"BYE", "PRACK", "UPDATE"})
 _NEW = Verdict.NEW
-_SAME_IN_COPIES = ("Via", "From", "Call-ID", "CSeq")
 
 
 class Distributor:
@@ -124,6 +123,9 @@ class Distributor:
         incoming = IncomingRequest(parts, request, flow, transaction, dialog)
         transaction.owner = incoming
         parts.pipeline.unanswered += 1
+        if dialog is not None and self._may_be_prompt(dialog):
+            parts.pipeline.serve_promptly(incoming, dialog)
+            return
         try:
             work.push(parts.pipeline.serve, incoming)
         except (Overloaded, trio.ClosedResourceError):
@@ -157,12 +159,15 @@ class Distributor:
         self._parts.pipeline.unanswered += 1
         answer.respond(200)
         if isinstance(incoming, IncomingRequest) and incoming.state is not AnswerState.ANSWERED:
-            incoming.cancel()
+            incoming.cancel(cancel)
 
     def receive_ack(self, request: Request, flow: Flow) -> None:
         dialog = self._parts.dialogs.find(request)
         if dialog is not None:
             incoming = IncomingRequest(self._parts, request, flow, None, dialog)
+            if self._may_be_prompt(dialog):
+                self._parts.pipeline.serve_promptly(incoming, dialog)
+                return
             try:
                 dialog.work.push_unbounded(self._parts.pipeline.serve, incoming)
             except trio.ClosedResourceError:
@@ -170,6 +175,14 @@ class Distributor:
                 self._counters.unanswerable += 1
         else:
             self._counters.stray_acks += 1
+
+    def _may_be_prompt(self, dialog: DialogEntry) -> bool:
+        """Whether its usage may see a request now.
+
+        That saves handing it to a runner, which costs as much as answering a BYE does.  Not if
+        something that came before still waits, or a service wants to see it first.
+        """
+        return dialog.prompt and dialog.work.is_idle and self._parts.services.dialogs_are_first
 
     # -- answers without state
 
@@ -206,7 +219,7 @@ class Distributor:
         self._counters.faulty_requests += 1
         parts = self._parts
         response = create_response(
-            request, fault.status, fault.reason, to_tag=_stateless_tag(parts, request)
+            request, fault.status, fault.reason, to_tag=parts.tokens.stateless_tag(request)
         )
         if fault.status == 420:
             response.headers.add("Unsupported", ", ".join(self._not_understood(request)))
@@ -231,14 +244,9 @@ class Distributor:
         self._parts.events.tell_if_wanted(
             SecurityEventKind.OVERLOAD, flow.remote, request.method, "unknown"
         )
-        if flow.reliable:
+        if flow.reliable or self._parts.settings.refuse_datagrams:
             self._counters.overload_refused += 1
             self._answer_fault(request, Fault(503, "Service Unavailable"), flow)
         else:
             # It will come again; by then there may be room.
             self._counters.overload_dropped += 1
-
-
-def _stateless_tag(parts: Parts, request: Request) -> str:
-    headers = request.headers
-    return parts.tokens.tag_for("\n".join(headers.get(name, "") for name in _SAME_IN_COPIES))

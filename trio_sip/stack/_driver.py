@@ -14,6 +14,7 @@ from trio_sip.transaction import (
     Failed,
     ResponseReceived,
     Send,
+    StateChanged,
     StrayResponse,
     Terminated,
     TimedOut,
@@ -22,8 +23,8 @@ from trio_sip.transaction import (
 
 if TYPE_CHECKING:
     from trio_sip.message import Request, Response
-    from trio_sip.transaction import ClientTransaction, ServerTransaction, Transaction
-    from trio_sip.transport import Flow, TransportLayer
+    from trio_sip.transaction import ClientTransaction, ServerTransaction, State, Transaction
+    from trio_sip.transport import TransportLayer
 
 __all__ = ["Driver", "TransactionUser"]
 
@@ -34,7 +35,8 @@ class TransactionUser(Protocol):
     def transaction_response(self, transaction: ClientTransaction, response: Response) -> None: ...
     def transaction_failed(self, transaction: Transaction, error: Exception | None) -> None: ...
     def transaction_ack(self, transaction: ServerTransaction, request: Request) -> None: ...
-    def stray_response(self, response: Response, flow: Flow) -> None: ...
+    def transaction_state(self, transaction: Transaction, state: State) -> None: ...
+    def stray_response(self, response: Response, transaction: ClientTransaction | None) -> None: ...
     def send_failed(self) -> None: ...
 
 
@@ -85,8 +87,10 @@ class Driver:
                 self._user.transaction_failed(transaction, None)
             case Failed(transaction, error):
                 self._user.transaction_failed(transaction, error)
-            case StrayResponse(response, flow):
-                self._user.stray_response(response, flow)  # type: ignore[arg-type]
+            case StrayResponse(response, _, transaction):
+                self._user.stray_response(response, transaction)
+            case StateChanged(transaction, state):
+                self._user.transaction_state(transaction, state)
             case AckReceived(transaction, request):
                 self._user.transaction_ack(transaction, request)
 

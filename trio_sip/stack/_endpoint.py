@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
 
@@ -13,6 +13,7 @@ from trio_sip._errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from ._incoming import IncomingRequest
+    from ._stack import Stack
 
 __all__ = [
     "ANONYMOUS",
@@ -21,6 +22,7 @@ __all__ = [
     "Endpoint",
     "EndpointIdentifier",
     "EndpointKind",
+    "PreparedIdentifier",
 ]
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -98,3 +100,11 @@ class EndpointIdentifier(Protocol):
         Runs in the request's own work, so a look-up may wait without holding up others.  An
         exception is not ``None``: the request is answered 500 and nobody else is asked.
         """
+
+
+@runtime_checkable
+class PreparedIdentifier(Protocol):
+    """An identifier that has something to look up before it is asked."""
+
+    async def setup(self, stack: Stack) -> None:
+        """`open_stack` awaits it before the first message; an error stops the start."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import attrs
 import trio
@@ -49,18 +50,24 @@ class Identification(Service):
         identifier: EndpointIdentifier,
         name: str | None,
         before: EndpointIdentifier | str | None,
-    ) -> None:
-        """Register one, last or before another."""
+    ) -> Callable[[], None]:
+        """Register one, last or before another; the result takes it out if it is still there."""
         chosen = name or getattr(identifier, "name", "") or type(identifier).__name__
         if any(chosen == other.name for other in self._registered):
             raise LocalProtocolError(f"there is an identifier named {chosen!r} already")
         place = len(self._registered) if before is None else self._find(before)
-        self._registered.insert(place, _Registered(identifier, chosen))
+        entry = _Registered(identifier, chosen)
+        self._registered.insert(place, entry)
         self._arrange()
+        return partial(self._take_out, entry)
 
     def remove(self, identifier: EndpointIdentifier | str) -> None:
         """Unregister one, by itself or by name."""
         del self._registered[self._find(identifier)]
+        self._arrange()
+
+    def _take_out(self, entry: _Registered) -> None:
+        self._registered = [one for one in self._registered if one is not entry]
         self._arrange()
 
     def _find(self, wanted: EndpointIdentifier | str) -> int:

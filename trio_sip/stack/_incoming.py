@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-import trio
+from typing import TYPE_CHECKING, Protocol
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, DigestChallengeData
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from ._parts import Parts
     from ._stack import Stack
 
-__all__ = ["AnswerState", "IncomingRequest"]
+__all__ = ["AnswerState", "Canceller", "IncomingRequest"]
 
 
 class AnswerState(enum.Enum):
@@ -35,9 +33,20 @@ class AnswerState(enum.Enum):
     ANSWERED = "answered"
     """A final response was sent."""
 
+    ABANDONED = "abandoned"
+    """It was deferred, and nobody answered in time: now nobody waits for an answer any more."""
+
 
 # An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
 _UNANSWERED, _ANSWERED = AnswerState.UNANSWERED, AnswerState.ANSWERED
+_DEFERRED = AnswerState.DEFERRED
+
+
+class Canceller(Protocol):
+    """Who has taken an INVITE and answers it when it is cancelled.  Nothing here waits."""
+
+    def receive_cancel(self, request: IncomingRequest, cancel: Request) -> None:
+        """*cancel* came for *request*; it has been answered 200."""
 
 
 class IncomingRequest:
@@ -50,14 +59,15 @@ class IncomingRequest:
     # Plain slots: one is made for each request that is not a copy.
     __slots__ = (
         "_parts",
-        "_scope",
         "_to_tag",
         "auth_outcome",
+        "canceller",
         "dialog",
         "endpoint",
         "flow",
         "identified_by",
         "message",
+        "serving",
         "state",
         "transaction",
     )
@@ -83,6 +93,12 @@ class IncomingRequest:
 
     state: AnswerState
 
+    serving: Work | None
+    """The work in which an INVITE is being handled at this moment."""
+
+    canceller: Canceller | None
+    """Who was named when it was deferred."""
+
     def __init__(
         self,
         parts: Parts,
@@ -93,7 +109,8 @@ class IncomingRequest:
     ) -> None:
         self._parts = parts
         self._to_tag: str | None = None
-        self._scope: trio.CancelScope | None = None
+        self.canceller = None
+        self.serving = None
         self.message = message
         self.flow = flow
         self.transaction = transaction
@@ -127,6 +144,11 @@ class IncomingRequest:
     def work(self) -> Work | None:
         """The work it runs in, while it does."""
         return current_work()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a final response was sent, or none is wanted."""
+        return self.state is _ANSWERED or self.transaction is None
 
     @property
     def to_tag(self) -> str:
@@ -167,59 +189,126 @@ class IncomingRequest:
             allow such a response.
         """
         response = self.create_response(status, reason)
-        if isinstance(headers, CheckedHeaders):
-            response.headers.add_checked(headers)
-        else:
-            for name, value in headers:
-                response.add_header(name, value)
-        if body:
-            response.headers.set("Content-Type", content_type or "application/octet-stream")
-            response.body = body
+        _fill(response, headers, body, content_type)
         self.send_response(response)
+        return response
+
+    def respond_stateless(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] | CheckedHeaders = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Response:
+        """Answer finally and forget the request, as RFC 3261 section 8.2.7 has it.
+
+        Nothing is kept: the answer is not sent again by itself, a copy of the request is handled
+        anew (so answer it alike), and an ACK that follows is a stray one.  For floods, and for
+        what strangers ask, whom `respond` would let cost a transaction for 32 seconds each.
+
+        The arguments are those of `respond`; the To tag is the same for each copy.
+
+        Raises:
+          LocalProtocolError: as for `respond`, and for a provisional response, which nobody
+            could keep going.
+        """
+        if self._to_tag is None:
+            self._to_tag = self._parts.tokens.stateless_tag(self.message)
+        response = self.create_response(status, reason)
+        _fill(response, headers, body, content_type)
+        self.send_response_once(response)
         return response
 
     def send_response(self, response: Response) -> None:
         """Send a response made by `create_response`.  Raises as `respond`."""
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is _ANSWERED:
-            raise LocalProtocolError(f"{self.message!r} has been answered already")
+        if self.state is not _UNANSWERED:
+            self._check_deferred()
         self._parts.pipeline.send_response(self, response)
+        if self.state is _DEFERRED:
+            self._note_deferred(response)
         if response.status >= 200:
             self.state = _ANSWERED
 
     def send_response_once(self, response: Response) -> None:
-        """Send a final response and forget the request: a copy of it is handled anew.
+        """Send a response made by `create_response` as `respond_stateless` does.
 
         For what strangers get who ask with INVITE, whose answer would be repeated until an ACK
-        comes.  Raises as `respond`.
+        comes.  Raises as `respond_stateless`.
         """
         if self.transaction is None:
             raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is _ANSWERED or response.is_provisional:
-            raise LocalProtocolError(f"{self.message!r} cannot be answered {response.status} now")
+        if self.state is not _UNANSWERED:
+            self._check_deferred()
+        if response.is_provisional:
+            raise LocalProtocolError(f"a {response.status} cannot be sent without a transaction")
         self._parts.pipeline.send_response_once(self, response)
+        if self.state is _DEFERRED:
+            self._note_deferred(response)
         self.state = _ANSWERED
 
-    def defer(self) -> None:
-        """Promise to answer later, from another task; `on_request` may then return."""
-        if self.state is _UNANSWERED:
-            self.state = AnswerState.DEFERRED
+    def repeat_response(self, response: Response) -> None:
+        """Send a response to INVITE again, as it was sent: a 2xx without ACK, a 1xx without PRACK.
+
+        Nothing happens when its transaction is over.
+        """
+        if self.transaction is not None:
+            self._parts.pipeline.repeat_response(self.transaction, response)
+
+    def defer(self, canceller: Canceller | None = None) -> None:
+        """Promise to answer later, from another task; `on_request` may then return.
+
+        That must be within 64*T1, which is 32 seconds: then the client has given up, and the
+        request is `AnswerState.ABANDONED`.  An INVITE may ring for longer, but not without a
+        provisional response for more than `StackSettings.ringing_seconds`: it is answered 408.
+
+        Args:
+          canceller: told of a CANCEL, and answers the request then; nothing is held against it
+            that it takes its time.  Without one the stack answers a cancelled request 487.
+        """
+        if self.state is not _UNANSWERED or self.transaction is None:
+            return
+        self.state = _DEFERRED
+        self.canceller = canceller
+        if canceller is None:
+            self._parts.deferred.add(self)
+        else:
+            # A call rings for a minute and is no work: who takes calls counts them himself.
+            self._parts.pipeline.unanswered -= 1
+
+    def _check_deferred(self) -> None:
+        """Whether there is still somebody who waits for an answer."""
+        if self.state is not _DEFERRED:
+            raise LocalProtocolError(f"{self.message!r} has been {self.state.value} already")
+
+    def _note_deferred(self, response: Response) -> None:
+        if self.canceller is not None:
+            return
+        if response.is_provisional:
+            self._parts.deferred.add(self)
+        else:
+            self._parts.deferred.discard(self)
+
+    def abandon(self) -> None:
+        """The stack's: nobody waits for an answer any longer, so none is sent."""
+        self.state = AnswerState.ABANDONED
+        self._parts.pipeline.abandon(self)
 
     def share_tag(self, other: IncomingRequest) -> None:
         """Answer with the same To tag as *other*, which this request is about."""
         self._to_tag = other.to_tag
 
-    def cancel(self) -> None:
+    def cancel(self, cancel: Request) -> None:
         """A CANCEL came: answer 487, and end whoever is handling the request."""
+        if self.canceller is not None:
+            self.canceller.receive_cancel(self, cancel)
+            return
         self.respond(487)
-        if self._scope is not None:
-            self._scope.cancel()
-
-    def cancel_scope(self) -> trio.CancelScope:
-        """The scope in which an INVITE is handled, which a CANCEL cancels."""
-        self._scope = trio.CancelScope()
-        return self._scope
+        if self.serving is not None:
+            self.serving.cancel_running()
 
     def verify_digest(self, data: DigestChallengeData | Sequence[DigestChallengeData]) -> bool:
         """Whether its Authorization proves one of these secrets: what an authenticator asks.
@@ -230,3 +319,19 @@ class IncomingRequest:
 
     def __repr__(self) -> str:
         return f"<IncomingRequest {self.method} from {self.source} {self.state.value}>"
+
+
+def _fill(
+    response: Response,
+    headers: Iterable[tuple[str, object]] | CheckedHeaders,
+    body: bytes,
+    content_type: str | None,
+) -> None:
+    if isinstance(headers, CheckedHeaders):
+        response.headers.add_checked(headers)
+    else:
+        for name, value in headers:
+            response.add_header(name, value)
+    if body:
+        response.headers.set("Content-Type", content_type or "application/octet-stream")
+        response.body = body

@@ -14,13 +14,15 @@ from trio_sip.work import Works
 
 from ._authenticate import Authentication, Authenticator
 from ._clients import Clients
+from ._deferred import DeferredRequests
 from ._dialogs import Dialogs
 from ._distributor import Distributor
 from ._driver import Driver
-from ._endpoint import EndpointIdentifier
+from ._endpoint import EndpointIdentifier, PreparedIdentifier
 from ._identify import Identification
 from ._parts import Parts, StackState
 from ._pipeline import ErrorRule, Pipeline
+from ._reminders import Reminders
 from ._security import SecurityEvents
 from ._service import Service, ServiceRegistry
 from ._settings import StackSettings
@@ -102,6 +104,8 @@ class _Gate:
     async def set_up(self, stack: Stack) -> None:
         """Register everything; nothing is read before."""
         for identifier in self.identifiers:
+            if isinstance(identifier, PreparedIdentifier):
+                await identifier.setup(stack)
             stack.register_endpoint_identifier(identifier)
         if self.identifiers and stack.settings.identifier_order:
             # Said again now that they are known: a name nobody has is warned about.
@@ -147,6 +151,8 @@ class _Machine:
                     bound = await parts.transport.bind(*listens)
                     stack = parts.stack = Stack(parts, bound, nursery)
                     nursery.start_soon(parts.driver.run_alarm, name="alarm")
+                    nursery.start_soon(parts.deferred.run, name="deferred requests")
+                    nursery.start_soon(parts.reminders.run, name="reminders")
                     await gate.set_up(stack)
                     await nursery.start(parts.transport.serve, name="transports")
                     parts.state = StackState.RUNNING
@@ -164,10 +170,14 @@ class _Machine:
     def _build(self, nursery: trio.Nursery, network: Network) -> None:
         parts, settings = self._parts, self._parts.settings
         parts.pipeline = Pipeline(parts, self._rule)
+        parts.reminders = Reminders(parts.pipeline.call_hook)
         parts.works = Works(nursery, parts.pipeline, high_water=settings.high_water)
         parts.clients = Clients(parts)
+        parts.deferred = DeferredRequests(parts)
         parts.distributor = Distributor(parts)
-        parts.transport = TransportLayer(network, parts.distributor, settings.limits)
+        parts.transport = TransportLayer(
+            network, parts.distributor, settings.limits, force_rport=settings.force_rport
+        )
         parts.driver = Driver(parts.layer, parts.transport, parts.clients)
         parts.identification = Identification(parts.events, settings.identifier_order)
         parts.dialogs = Dialogs()

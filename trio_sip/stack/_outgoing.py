@@ -2,53 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import trio
 
 from trio_sip._errors import LocalProtocolError, NoRoute, RequestTimedOut, TransportFailed
-from trio_sip.auth import AuthenticationAttempt, OutboundAuthenticator, OutboundCredential
+from trio_sip.auth import AuthenticationAttempt
 from trio_sip.dialog import Dialog
 from trio_sip.message import (
-    CSEQ,
-    CSeq,
     NameAddr,
-    Params,
     Request,
     Response,
     Uri,
-    Via,
     create_request,
 )
 from trio_sip.transaction import ClientTransaction
-from trio_sip.transport import Address, Flow
+from trio_sip.transport import Flow, Server
+
+from ._authorize import CHALLENGES, authorize, take_challenge
+from ._contact import LocalContact
+from ._hop import find_servers, put_via
+from ._owner import RequestOwner
 
 if TYPE_CHECKING:
     from ._parts import Parts
     from ._tokens import Tokens
 
-__all__ = ["OutgoingRequest", "authenticator_for", "create_outgoing"]
+__all__ = ["OutgoingRequest", "create_outgoing"]
 
 _BACKLOG = 32
 """Provisional responses that wait to be read."""
 
 _ROOM_FOR_VIA = 100
-_CHALLENGES = frozenset({401, 407})
+_ROOM_FOR_CONTACT = 100
 _TRY_ELSEWHERE = frozenset({503})
-
-_Candidate = tuple[str | None, Address]
-
-
-def authenticator_for(
-    credentials: OutboundAuthenticator | OutboundCredential | Sequence[OutboundCredential] | None,
-) -> OutboundAuthenticator | None:
-    """Whatever was given as credentials, as the thing that answers challenges."""
-    if credentials is None or isinstance(credentials, OutboundAuthenticator):
-        return credentials
-    if isinstance(credentials, OutboundCredential):
-        credentials = (credentials,)
-    return OutboundAuthenticator(credentials)
 
 
 def create_outgoing(
@@ -59,6 +47,8 @@ def create_outgoing(
     from_: NameAddr | str | None,
     to: NameAddr | str | None,
     headers: Iterable[tuple[str, object]],
+    call_id: str | None = None,
+    cseq: int = 1,
 ) -> tuple[Request, Uri]:
     """A request outside of dialogs, and where it goes first.  RFC 3261 section 8.1.1."""
     if method in ("ACK", "CANCEL"):
@@ -71,8 +61,8 @@ def create_outgoing(
         uri.without_headers(),
         from_=sender if sender.tag else sender.with_tag(tokens.tag()),
         to=NameAddr(uri.without_headers()) if to is None else to,
-        call_id=tokens.call_id(),
-        cseq=1,
+        call_id=tokens.call_id() if call_id is None else call_id,
+        cseq=cseq,
         headers=headers,
     )
     # RFC 3261 section 8.1.2: the topmost Route, if there is one, is where it goes.
@@ -80,7 +70,7 @@ def create_outgoing(
     return request, NameAddr.parse(routes[0]).uri if routes else uri
 
 
-class OutgoingRequest:
+class OutgoingRequest(RequestOwner):
     """A request that is being sent: made by `Stack.open_request`.
 
     ``async for response in outgoing`` gives the provisional responses and then the final one;
@@ -95,13 +85,16 @@ class OutgoingRequest:
         next_hop: Uri,
         attempt: AuthenticationAttempt | None,
         dialog: Dialog | None = None,
+        contact: LocalContact | None = None,
     ) -> None:
         self._parts = parts
+        self._contact = contact
+        self._other_contacts = request.headers.get_all("Contact")
         self._next_hop = next_hop
         self._attempt = attempt
         self._transaction: ClientTransaction | None = None
         self._begun_at = 0
-        self._candidates: list[_Candidate] = []
+        self._candidates: list[Server] = []
         self._passed_over: Response | Exception | None = None
         self._final: Response | None = None
         self._send, self._receive = trio.open_memory_channel[Response | Exception](_BACKLOG)
@@ -110,6 +103,9 @@ class OutgoingRequest:
 
         self.request = request
         """The request as it was sent last."""
+
+        self.flow: Flow | None = None
+        """What it was sent on last."""
 
         self.history: list[Response] = []
         """Every response that came, the challenges that were answered included."""
@@ -150,8 +146,8 @@ class OutgoingRequest:
             if response.is_provisional:
                 return response
             self._transaction = None
-            if self._attempt is not None and response.status in _CHALLENGES:
-                self._answer_challenge(self._attempt, response)
+            if self._attempt is not None and response.status in CHALLENGES:
+                take_challenge(self.request, self._attempt, response, self.dialog)
             elif response.status not in _TRY_ELSEWHERE or not self._another_server(response):
                 return self._end(response)
 
@@ -214,10 +210,12 @@ class OutgoingRequest:
           reached did is worth more than that the others cannot be.
         """
         if not self._candidates:
-            self._candidates = await self._resolve(self._next_hop)
+            self._candidates = await find_servers(self._parts, self._next_hop)
         if self._attempt is not None:
-            self._authenticate(self._attempt)
+            authorize(self.request, self._attempt, self._parts.tokens.token())
         size = len(bytes(self.request)) + _ROOM_FOR_VIA
+        if self._contact is not None:
+            size += _ROOM_FOR_CONTACT
         while True:
             transport, remote = self._candidates[0]
             try:
@@ -230,26 +228,16 @@ class OutgoingRequest:
                 self._transmit(flow)
                 return None
 
-    async def _resolve(self, hop: Uri) -> list[_Candidate]:
-        if not hop.is_sip:
-            raise NoRoute(f"cannot send to a {hop.scheme} URI: {hop}")
-        transport = hop.params.get("transport")
-        if hop.scheme == "sips" or (transport or "udp").upper() not in ("UDP", "TCP"):
-            raise NoRoute(f"no transport for {hop}: there are UDP and TCP")
-        host = hop.params.get("maddr") or hop.host
-        addresses = await self._parts.transport.resolve(
-            host.strip("[]"), hop.port, (transport or "udp").upper()
-        )
-        return [(transport, address) for address in addresses]
-
     def _transmit(self, flow: Flow) -> None:
         parts = self._parts
-        sent_by = parts.transport.reachable_address(flow)
-        host = f"[{sent_by.host}]" if ":" in sent_by.host else sent_by.host
-        params = Params({"rport": None, "branch": parts.tokens.branch()})
-        self.request.headers.remove("Via")
-        # RFC 3581 section 3: always ask to be answered where we are.
-        self.request.headers.insert_first("Via", Via(flow.transport, host, sent_by.port, params))
+        put_via(parts, self.request, flow)
+        if self._contact is not None:
+            # RFC 3261 section 8.1.1.8: where we can be reached by who got it this way.
+            address = parts.transport.reachable_address(flow)
+            self.request.headers.set("Contact", self._contact.at(flow.transport, address))
+            for other in self._other_contacts:
+                self.request.headers.add("Contact", other)
+        self.flow = flow
         self._begun_at = len(self.history)
         self._transaction = parts.clients.begin(self, flow)
 
@@ -259,32 +247,10 @@ class OutgoingRequest:
         clients.end(self)
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            clients.give_up(transaction, self.request, self.history[self._begun_at :])
-
-    # -- credentials
-
-    def _answer_challenge(self, attempt: AuthenticationAttempt, response: Response) -> None:
-        attempt.receive_rejection(
-            response.status,
-            server_challenges=response.headers.get_all("WWW-Authenticate"),
-            proxy_challenges=response.headers.get_all("Proxy-Authenticate"),
-            response=response,
-        )
-        # RFC 3261 section 22.2: the same request with the next CSeq.
-        if self.dialog is None:
-            number = self.request.headers[CSEQ].number + 1
-        else:
-            number = self.dialog.next_sequence()
-        self.request.headers.set("CSeq", CSeq(number, self.request.method))
-
-    def _authenticate(self, attempt: AuthenticationAttempt) -> None:
-        headers = self.request.headers
-        headers.remove("Authorization")
-        headers.remove("Proxy-Authorization")
-        for header in attempt.headers(
-            method=self.request.method,
-            uri=self.request.target,
-            body=self.request.body,
-            cnonce=self._parts.tokens.token(),
-        ):
-            headers.add(header.name, header.value)
+            came = self.history[self._begun_at :]
+            clients.give_up(
+                transaction,
+                self.request,
+                provisional=bool(came),
+                final=any(not one.is_provisional for one in came),
+            )

@@ -21,11 +21,13 @@ from ._tokens import Tokens
 if TYPE_CHECKING:
     from ._authenticate import Authentication
     from ._clients import Clients
+    from ._deferred import DeferredRequests
     from ._dialogs import Dialogs
     from ._distributor import Distributor
     from ._driver import Driver
     from ._identify import Identification
     from ._pipeline import Pipeline
+    from ._reminders import Reminders
     from ._stack import Stack
 
 __all__ = ["Parts", "StackState"]
@@ -70,6 +72,8 @@ class Parts:
     identification: Identification = attrs.field(init=False)
     authentication: Authentication = attrs.field(init=False)
     pipeline: Pipeline = attrs.field(init=False)
+    reminders: Reminders = attrs.field(init=False)
     distributor: Distributor = attrs.field(init=False)
     clients: Clients = attrs.field(init=False)
+    deferred: DeferredRequests = attrs.field(init=False)
     stack: Stack = attrs.field(init=False)

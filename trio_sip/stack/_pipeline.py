@@ -22,8 +22,10 @@ from trio_sip._errors import (
     TransportFailed,
 )
 from trio_sip.message import KNOWN_METHODS, Response
+from trio_sip.transaction import ServerTransaction
 from trio_sip.work import Work
 
+from ._dialogs import DialogEntry
 from ._incoming import AnswerState, IncomingRequest
 from ._parts import Parts
 from ._security import SecurityEventKind
@@ -31,6 +33,9 @@ from ._security import SecurityEventKind
 __all__ = ["ErrorRule", "Pipeline"]
 
 _logger = logging.getLogger("trio_sip.stack")
+
+_LARGEST_DATAGRAM = 65507
+"""Octets, as IPv4 has it."""
 
 HookArgs = TypeVarTuple("HookArgs")
 
@@ -47,6 +52,7 @@ class ErrorRule(enum.Enum):
 
 # An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
 _UNANSWERED, _ANSWERED = AnswerState.UNANSWERED, AnswerState.ANSWERED
+_OVER = (AnswerState.ANSWERED, AnswerState.ABANDONED)
 
 
 class Pipeline:
@@ -62,12 +68,11 @@ class Pipeline:
         if request.state is _ANSWERED:
             # A CANCEL came while it waited for its turn.
             return
+        if request.method == "INVITE":
+            # So that a CANCEL finds the task; a scope of its own would cost more than the rest.
+            request.serving = request.work
         try:
-            if request.method == "INVITE":
-                with request.cancel_scope():
-                    await self._offer(request)
-            else:
-                await self._offer(request)
+            await self._offer(request)
         except RemoteProtocolError as error:
             # What the peer did never ends the server.
             self._answer(request, error.status_hint, _reason(error))
@@ -77,11 +82,23 @@ class Pipeline:
             self._answer(request, 504 if isinstance(error, RequestTimedOut) else 500, None)
             _logger.info("%s from %s: %r", request.method, request.source, error)
         except Exception as error:
-            self._answer(request, 500, None)
-            self.failed(f"{request.method} from {request.source}", error)
+            # Who is answered 500 learns nothing but what to ask the operator for.
+            reference = self._parts.tokens.token()
+            self._answer(request, 500, None, f"Server internal error, reference {reference}")
+            self.failed(f"{request.method} from {request.source} (reference {reference})", error)
         except BaseException:
             self._answer(request, 503, None)
             raise
+        finally:
+            request.serving = None
+
+    def serve_promptly(self, request: IncomingRequest, entry: DialogEntry) -> None:
+        """Handle a request of a dialog here and now: nobody is to be asked before its usage."""
+        try:
+            self._parts.dialogs.take(request, entry)
+        except Exception as error:
+            self._answer(request, 500, None)
+            self.failed(f"{request.method} from {request.source}", error)
 
     async def _offer(self, request: IncomingRequest) -> None:
         for service in self._parts.services.for_requests:
@@ -111,11 +128,16 @@ class Pipeline:
             # A server without a registrar does not implement REGISTER at all.
             request.respond(405 if known else 501, headers=[("Allow", services.allow)])
 
-    def _answer(self, request: IncomingRequest, status: int, reason: str | None) -> None:
-        if request.transaction is None or request.state is _ANSWERED:
+    def _answer(
+        self, request: IncomingRequest, status: int, reason: str | None, text: str = ""
+    ) -> None:
+        if request.transaction is None or request.state in _OVER:
             return
         try:
-            request.send_response(request.create_response(status, reason))
+            response = request.create_response(status, reason)
+            if text:
+                response.add_body(text)
+            request.send_response(response)
         except LocalProtocolError as error:
             # An error may name a status that cannot be sent; some answer it must get, or it
             # would be held for ever.
@@ -128,12 +150,17 @@ class Pipeline:
         """An exception left a task of a work that nobody waited for."""
         self.failed("a task" if work is None else f"a task of work {work.name!r}", error)
 
-    def call_hook(self, hook: Callable[[*HookArgs], object], *args: *HookArgs) -> None:
-        """Call a service from a task that is not its own, so that its error stays with it."""
+    def call_hook(self, hook: Callable[[*HookArgs], object], *args: *HookArgs) -> bool:
+        """Call a service from a task that is not its own, so that its error stays with it.
+
+        Returns:
+          Whether it has taken what it was shown.
+        """
         try:
-            hook(*args)
+            return hook(*args) is True
         except Exception as error:
             self.failed(getattr(hook, "__qualname__", "a hook"), error)
+            return False
 
     def failed(self, what: str, error: Exception) -> None:
         """Note the error of a handler, or raise it."""
@@ -151,27 +178,63 @@ class Pipeline:
         transaction = request.transaction
         assert transaction is not None, "an ACK is not answered"
         status = response.status
-        parts.layer.send_response(transaction, bytes(response), status, parts.now())
+        data = bytes(response)
+        if len(data) > _LARGEST_DATAGRAM and not request.flow.reliable:
+            data, status = self._replace_oversized(response, request)
+        parts.layer.send_response(transaction, data, status, parts.now())
         if status >= 200:
             # A kept transaction holds the bytes of its answer and nothing else.
             transaction.owner = None
-            self.unanswered -= 1
+            if request.canceller is None:
+                self.unanswered -= 1
+        parts.driver.flush()
+
+    def repeat_response(self, transaction: ServerTransaction, response: Response) -> None:
+        """Send a response again; it says nothing new, so nobody is asked about it."""
+        parts = self._parts
+        try:
+            parts.layer.send_response(transaction, bytes(response), response.status, parts.now())
+        except LocalProtocolError:
+            # The transaction has had its time, and whoever sends copies is not heard any more.
+            return
         parts.driver.flush()
 
     def send_response_once(self, request: IncomingRequest, response: Response) -> None:
         """Send a final answer beside the request's transaction, which is over then."""
         parts = self._parts
         self._complete(response, request)
-        transaction = request.transaction
-        assert transaction is not None, "an ACK is not answered"
-        transaction.owner = None
-        self.unanswered -= 1
-        parts.layer.forget(transaction, parts.now())
-        parts.driver.flush()
+        self.abandon(request)
+        data = bytes(response)
+        if len(data) > _LARGEST_DATAGRAM and not request.flow.reliable:
+            data, _ = self._replace_oversized(response, request)
         try:
-            parts.transport.send_nowait(bytes(response), request.flow)
+            parts.transport.send_nowait(data, request.flow)
         except (TransportFailed, trio.ClosedResourceError):
             parts.counters.sends_failed += 1
+
+    def abandon(self, request: IncomingRequest) -> None:
+        """End the request's transaction without an answer."""
+        parts = self._parts
+        transaction = request.transaction
+        assert transaction is not None, "an ACK is not deferred"
+        transaction.owner = None
+        if request.canceller is None:
+            self.unanswered -= 1
+        parts.layer.forget(transaction, parts.now())
+        parts.driver.flush()
+
+    def _replace_oversized(self, response: Response, request: IncomingRequest) -> tuple[bytes, int]:
+        """Instead of an answer that no datagram holds, one that says so: 500."""
+        if response.is_provisional:
+            raise LocalProtocolError(f"a {response.status} that does not fit a datagram")
+        self._parts.counters.oversized_responses += 1
+        _logger.error(
+            "the %d to %s from %s does not fit a datagram: answered 500",
+            response.status,
+            request.method,
+            request.source,
+        )
+        return bytes(request.create_response(500, "Response Too Large For UDP")), 500
 
     def _complete(self, response: Response, request: IncomingRequest) -> None:
         """Let everybody add to an answer who wants to."""

@@ -10,6 +10,7 @@ import trio
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.message import Request, Response
+from trio_sip.transaction import State, Transaction
 from trio_sip.transport import Flow
 
 if TYPE_CHECKING:
@@ -65,8 +66,22 @@ class Service:
         """
         return False
 
-    def on_response(self, response: Response, request: Request) -> None:
-        """Look at a response to a request that this stack sent, before its sender does."""
+    def on_response(self, response: Response, request: Request) -> bool | None:
+        """Look at a response to a request that this stack sent, before its sender does.
+
+        ``True`` means: I have taken it.  No other service sees it, and neither does the sender,
+        who is told of a final response that was taken as of one that never came
+        (`RequestTimedOut`).  Whoever takes the 2xx to an INVITE has taken a call.
+        """
+        return None
+
+    def on_transaction_state(self, transaction: Transaction, state: State) -> None:
+        """Learn that a transaction, a client's or a server's, has come to another state.
+
+        The first one is the state it begins in, the last one ``State.TERMINATED``.  The
+        transaction belongs to the stack: look at it, and change nothing.  In a stack where no
+        service overrides this nobody keeps track, and it costs nothing.
+        """
 
     def on_send_request(self, request: Request) -> None:
         """Look at, or add to, a request that is about to be sent."""
@@ -123,10 +138,11 @@ class Supplement(Service):
         request.send_response(response)
         return True
 
-    def on_response(self, response: Response, request: Request) -> None:
+    def on_response(self, response: Response, request: Request) -> bool | None:
         """Ask `incoming_response`."""
         if self._concerns(request.method):
             self.incoming_response(response, request)
+        return None
 
     def on_send_request(self, request: Request) -> None:
         """Ask `outgoing_request`."""
@@ -166,6 +182,12 @@ class ServiceRegistry:
         self.for_sent_requests: tuple[Service, ...] = having("on_send_request")
         self.for_sent_responses: tuple[Service, ...] = having("on_send_response")
         self.for_closed_flows: tuple[Service, ...] = having("on_flow_closed")
+        self.for_transaction_states: tuple[Service, ...] = having("on_transaction_state")
+        before = [one for one in self.for_requests if one.priority < ServicePriority.DIALOGS]
+        self.dialogs_are_first: bool = len(before) <= 1
+        """Nobody sees the requests of dialogs before their usages do, but for identification,
+        which has nothing to say about them."""
+
         self.methods: frozenset[str] = frozenset().union(*(s.methods for s in ordered))
         self.extensions: frozenset[str] = frozenset().union(*(s.extensions for s in ordered))
         self.allow: str = ", ".join(sorted(self.methods))

@@ -20,9 +20,21 @@ class StackSettings:
     limits: TransportLimits = attrs.field(factory=TransportLimits)
     """What strangers may make the transports keep."""
 
+    force_rport: bool = False
+    """Answer requests on UDP where they came from, also when they do not ask for it (RFC 3581):
+    for clients behind a NAT that forget to."""
+
     unanswered_limit: int = 1000
     """Requests being handled at once.  Beyond it new ones out of dialogs are dropped on UDP,
     where they come again, and answered 503 elsewhere."""
+
+    ringing_seconds: float = 180.0
+    """How long a deferred INVITE may wait for its next response; then it is answered 408.
+    RFC 3261 section 13.3.1.1 wants a provisional response at every minute."""
+
+    refuse_datagrams: bool = False
+    """Answer 503 on UDP, too, where there is too much to do or the stack ends, instead of dropping
+    what comes.  It tells clients sooner, and costs a datagram for each of a flood."""
 
     retry_after: int = 5
     """Seconds, in the Retry-After of those 503s."""

@@ -18,6 +18,7 @@ def statistics_of(parts: Parts) -> StackStatistics:
         **attrs.asdict(parts.counters),
         unanswered=parts.pipeline.unanswered,
         dialogs=len(parts.dialogs),
+        reminders=len(parts.reminders),
         transactions=parts.layer.statistics(),
         transport=parts.transport.statistics(),
         works=parts.works.statistics(),

@@ -2,60 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
-from trio_sip.auth import DigestChallengeData, OutboundAuthenticator, OutboundCredential
+from trio_sip.auth import DigestChallengeData
 from trio_sip.dialog import Dialog
 from trio_sip.message import NameAddr, Response, Uri
-from trio_sip.transport import Flow, Listen
+from trio_sip.transport import Address, Flow, Listen
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
+from ._authorize import Credentials, authenticator_for
+from ._contact import LocalContact
 from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
-from ._outgoing import OutgoingRequest, authenticator_for, create_outgoing
+from ._outgoing import OutgoingRequest, create_outgoing
 from ._parts import Parts, StackState
+from ._registered import Registered
 from ._security import SecurityEvent
 from ._service import Service, service_name
 from ._settings import StackSettings
 from ._snapshot import snapshot_of, statistics_of
 from ._statistics import StackSnapshot, StackStatistics
 from ._tokens import Tokens
+from ._usage_support import UsageSupport
 
-__all__ = ["Credentials", "Stack"]
-
-Credentials = OutboundAuthenticator | OutboundCredential | Sequence[OutboundCredential]
-"""What answers challenges; an `OutboundAuthenticator` also remembers nonces between requests."""
+__all__ = ["Stack"]
 
 
-class Stack:
+class Stack(UsageSupport):
     """A running SIP stack, made by `open_stack`."""
 
     def __init__(self, parts: Parts, listening: tuple[Listen, ...], nursery: trio.Nursery) -> None:
-        self._parts = parts
-        self._nursery = nursery
+        super().__init__(parts, nursery)
         self._listening = listening
 
     # -- service registration
 
-    def register_service(self, service: Service) -> None:
+    def register_service(self, service: Service) -> Registered:
         """Let *service* see messages, from the next one on, in the order of its priority.
 
         Its `Service.setup` must have been done; `add_service` does both.
+
+        Returns:
+          A handle: ``with stack.register_service(service):`` for as long as the block runs.
 
         Raises:
           LocalProtocolError: there is a service of that name.
         """
         self._check_running()
         self._parts.services.add(service)
+        self._services_changed()
         if self._parts.services.runs(service):
             self._nursery.start_soon(self._run_service, service, name=f"service {service.name}")
+        return Registered(partial(self._unregister_if_there, service))
 
     async def add_service(self, service: Service) -> None:
         """Set *service* up and register it; it is torn down when the stack closes."""
@@ -78,16 +84,18 @@ class Stack:
     def unregister_service(self, service: Service) -> None:
         """Let it see no more messages; those inside it finish.  LookupError if it is unknown."""
         self._parts.services.remove(service)
+        self._services_changed()
 
-    @contextmanager
-    def registered(self, service: Service) -> Iterator[None]:
-        """``with stack.registered(service):`` for as long as the block runs."""
-        self.register_service(service)
-        try:
-            yield
-        finally:
-            if service in self._parts.services:
-                self.unregister_service(service)
+    def _services_changed(self) -> None:
+        # Changes of state are told only while somebody listens.
+        self._parts.layer.tells_states = bool(self._parts.services.for_transaction_states)
+
+    registered = register_service
+    """The same, where that reads better: ``with stack.registered(service):``."""
+
+    def _unregister_if_there(self, service: Service) -> None:
+        if service in self._parts.services:
+            self.unregister_service(service)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -96,8 +104,8 @@ class Stack:
 
     def register_authenticator(
         self, authenticator: Authenticator, *, replace: bool = False
-    ) -> None:
-        """Let *authenticator* decide who has to prove what.
+    ) -> Registered:
+        """Let *authenticator* decide who has to prove what; the handle puts back the one before.
 
         Raises:
           LocalProtocolError: there is another one, and it is not to be replaced.
@@ -105,7 +113,7 @@ class Stack:
         authentication = self._parts.authentication
         if authentication.authenticator is not None and not replace:
             raise LocalProtocolError("there is an authenticator; say replace=True to replace it")
-        authentication.authenticator = authenticator
+        return Registered(authentication.install(authenticator))
 
     def unregister_authenticator(self, authenticator: Authenticator) -> None:
         """Without one, known endpoints pass unproved and unknown ones get 403."""
@@ -119,8 +127,8 @@ class Stack:
         *,
         name: str | None = None,
         before: EndpointIdentifier | str | None = None,
-    ) -> None:
-        """Ask *identifier* who sends a request, after those registered before it.
+    ) -> Registered:
+        """Ask *identifier* who sends a request, after those registered before it; gives a handle.
 
         Args:
           name: what logs and `StackSettings.identifier_order` know it by; its own ``name``, or
@@ -130,7 +138,7 @@ class Stack:
         Raises:
           LocalProtocolError: there is one of that name.
         """
-        self._parts.identification.add(identifier, name, before)
+        return Registered(self._parts.identification.add(identifier, name, before))
 
     def unregister_endpoint_identifier(self, identifier: EndpointIdentifier | str) -> None:
         """Stop asking it; `LookupError` if it is not there."""
@@ -183,6 +191,9 @@ class Stack:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        contact: LocalContact | NameAddr | str | None = None,
+        call_id: str | None = None,
+        cseq: int = 1,
         credentials: Credentials | None = None,
     ) -> Response:
         """Send a request and wait for its final response, whatever the status.
@@ -197,6 +208,10 @@ class Stack:
           content_type: of *body*; ``text/plain`` if that is text.
           from_: who we say we are; an anonymous address if left out.
           to: the target, if left out.
+          contact: where we can be reached; a `LocalContact` gets the address that the request
+            is sent from.
+          call_id: a new one, if left out.  A REGISTER keeps that of the one before it.
+          cseq: the number; in a dialog it is the dialog's business, like the Call-ID.
 
         Raises:
           RequestTimedOut: no answer (RFC 3261 treats it as 408).
@@ -216,6 +231,9 @@ class Stack:
             headers=headers,
             from_=from_,
             to=to,
+            contact=contact,
+            call_id=call_id,
+            cseq=cseq,
             credentials=credentials,
         ) as outgoing:
             return await outgoing.final()
@@ -231,6 +249,9 @@ class Stack:
         headers: Iterable[tuple[str, object]] = (),
         from_: NameAddr | str | None = None,
         to: NameAddr | str | None = None,
+        contact: LocalContact | NameAddr | str | None = None,
+        call_id: str | None = None,
+        cseq: int = 1,
         credentials: Credentials | None = None,
     ) -> AbstractAsyncContextManager[OutgoingRequest]:
         """Like `send_request`, for who wants the provisional responses, too.
@@ -238,6 +259,9 @@ class Stack:
         ``async with stack.open_request(…) as outgoing: async for response in outgoing: …``
         """
         self._check_running()
+        local = contact if isinstance(contact, LocalContact) else None
+        if contact is not None and local is None:
+            headers = [("Contact", contact), *headers]
         if dialog is not None:
             request, next_hop = dialog.create_request(method, headers=headers), dialog.next_hop
         elif target is None:
@@ -245,7 +269,14 @@ class Stack:
         else:
             try:
                 request, next_hop = create_outgoing(
-                    self._parts.tokens, method, target, from_=from_, to=to, headers=headers
+                    self._parts.tokens,
+                    method,
+                    target,
+                    from_=from_,
+                    to=to,
+                    headers=headers,
+                    call_id=call_id,
+                    cseq=cseq,
                 )
             except RemoteProtocolError as error:
                 # Here it is our own side that cannot spell.
@@ -254,7 +285,7 @@ class Stack:
             request.add_body(body, content_type)
         authenticator = authenticator_for(credentials)
         attempt = None if authenticator is None else authenticator.start_attempt(next_hop.host)
-        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog))
+        return self._open(OutgoingRequest(self._parts, request, next_hop, attempt, dialog, local))
 
     @asynccontextmanager
     async def _open(self, outgoing: OutgoingRequest) -> AsyncIterator[OutgoingRequest]:
@@ -307,6 +338,10 @@ class Stack:
         """Who sent *request*: the first answer of the identifiers, or ``None``."""
         return await self._parts.identification.identify(request)
 
+    async def resolve(self, host: str, port: int | None = None) -> list[Address]:
+        """Where requests to ``sip:host:port`` go, best first (RFC 3263); `NoRoute` if nowhere."""
+        return [one.address for one in await self._parts.transport.locate(host, port, None)]
+
     # -- dialogs
 
     def add_dialog(
@@ -316,11 +351,16 @@ class Stack:
         *,
         work: Work | None = None,
         endpoint: Endpoint = ANONYMOUS,
+        prompt: bool = False,
     ) -> DialogEntry:
-        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*."""
+        """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*.
+
+        Args:
+          prompt: *usage* never waits, so that a request need not be handed to a task first.
+        """
         if work is None:
             work = self._parts.works.grouped(dialog.id)
-        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint)
+        entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint, prompt=prompt)
         self._parts.dialogs.add(entry)
         return entry
 
@@ -384,7 +424,3 @@ class Stack:
     def snapshot(self) -> StackSnapshot:
         """What the stack consists of at this moment."""
         return snapshot_of(self._parts, self._listening)
-
-    def _check_running(self) -> None:
-        if self._parts.state is StackState.CLOSED:
-            raise trio.ClosedResourceError("the stack is closed")

@@ -26,6 +26,8 @@ class Counters:
     sends_failed: int = 0
     stray_responses: int = 0
     stray_acks: int = 0
+    never_answered: int = 0
+    oversized_responses: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -69,10 +71,19 @@ class StackStatistics:
     stray_acks: int
     """ACKs of no dialog, which are dropped."""
 
+    never_answered: int
+    """Requests that were deferred, and that nobody answered in time."""
+
+    oversized_responses: int
+    """Answers that no datagram could hold: 500 was sent instead."""
+
     unanswered: int
     """Requests that are being handled now."""
 
     dialogs: int
+    reminders: int
+    """Deadlines that sessions and the like wait for."""
+
     transactions: transaction.Statistics
     transport: transport.TransportStatistics
     works: work.WorksStatistics

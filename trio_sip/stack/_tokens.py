@@ -7,7 +7,11 @@ import itertools
 import os
 from collections.abc import Iterator
 
+from trio_sip.message import Request
+
 __all__ = ["Tokens"]
+
+_SAME_IN_COPIES = ("Via", "From", "Call-ID", "CSeq")
 
 _BYTES = 8
 """64 bits: a branch is the only secret between a response and a forged one."""
@@ -57,6 +61,16 @@ class Tokens:
     def secret(self, purpose: str) -> bytes:
         """32 bytes, always the same for the same *purpose*, and as hard to guess as the tokens."""
         return hashlib.blake2b(purpose.encode(), key=self._key, digest_size=32).digest()
+
+    def stateless_tag(self, request: Request) -> str:
+        """The tag for an answer without state: each copy of *request* gets the same one."""
+        headers = request.headers
+        return self.tag_for("\n".join(headers.get(name, "") for name in _SAME_IN_COPIES))
+
+    def roll(self) -> float:
+        """A number from 0 to 1 at random, for waits that must not be everybody's."""
+        digest = hashlib.blake2b(next(self._source).encode(), digest_size=_BYTES).digest()
+        return int.from_bytes(digest) / (1 << 8 * _BYTES)
 
     def call_id(self) -> str:
         """For a Call-ID; it names no host, so that it tells nobody our address."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trio_sip._errors import NoRoute
-from trio_sip.transport import Address, Undelivered
+from trio_sip.transport import Address, NaptrRecord, Query, SrvRecord, Undelivered
 
 from ._calling_line import calling_line
 from ._streams import MemoryConnection, MemoryListener
@@ -225,6 +225,11 @@ class MemoryHost:
         if not found:
             raise NoRoute(f"cannot resolve {host!r} for {transport}: no such host")
         return [Address(address, port) for address in found]
+
+    async def records(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        """What `MemoryNetwork.add_records` was given for that name."""
+        await trio.lowlevel.checkpoint()
+        return self.network.records_of(query)
 
     async def connect(self, remote: Address) -> MemoryConnection:
         """Open a stream: one round trip."""

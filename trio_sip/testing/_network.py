@@ -20,7 +20,7 @@ import attrs
 import trio
 
 from trio_sip._errors import LocalProtocolError
-from trio_sip.transport import Address, Undelivered
+from trio_sip.transport import Address, NaptrRecord, Query, QueryKind, SrvRecord, Undelivered
 
 from ._host import MemoryHost
 from ._ladder import ladder
@@ -61,6 +61,7 @@ class MemoryNetwork:
         self._by_address: dict[str, MemoryHost] = {}
         self._boxes: dict[str, NatBox] = {}
         self._aliases: dict[str, str] = {}
+        self._records: dict[str, list[NaptrRecord | SrvRecord]] = {}
         self._paths: dict[tuple[str, str], Path] = {}
         self._rules: list[Pattern] = []
         self._islands: list[frozenset[str]] = []
@@ -167,6 +168,17 @@ class MemoryNetwork:
             box.inside[private] = host
         self._boxes[public] = box
         return box
+
+    def add_records(self, name: str, *records: NaptrRecord | SrvRecord) -> None:
+        """Let the domain name system of this network know more about *name*."""
+        self._records.setdefault(name.lower(), []).extend(records)
+
+    def records_of(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        """What it knows."""
+        found = self._records.get(query.name.lower(), ())
+        if query.kind is QueryKind.NAPTR:
+            return [one for one in found if isinstance(one, NaptrRecord)]
+        return [one for one in found if isinstance(one, SrvRecord)]
 
     def addresses_of(self, name: str, asking: MemoryHost | None = None) -> tuple[str, ...]:
         """What a name resolves to; an address to itself, and an unknown name to nothing.

@@ -8,6 +8,7 @@ import attrs
 
 from trio_sip.message import Request, Response
 
+from ._machine import State
 from ._transaction import ClientTransaction, Flow, ServerTransaction, Transaction
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Failed",
     "ResponseReceived",
     "Send",
+    "StateChanged",
     "Statistics",
     "StrayResponse",
     "Terminated",
@@ -78,6 +80,8 @@ class StrayResponse:
 
     response: Response
     flow: Flow
+    transaction: ClientTransaction | None = None
+    """The one that it belongs to and that nobody listens to; ``None`` if we asked for nothing."""
 
 
 @attrs.define
@@ -111,13 +115,30 @@ class Failed:
 
 
 @attrs.define
+class StateChanged:
+    """A transaction has come to *state*: said only while `TransactionLayer.tells_states`."""
+
+    transaction: Transaction
+    state: State
+
+
+@attrs.define
 class Terminated:
     """The transaction is over and forgotten: the last effect that names it."""
 
     transaction: Transaction
 
 
-Effect = Send | ResponseReceived | StrayResponse | AckReceived | TimedOut | Failed | Terminated
+Effect = (
+    Send
+    | ResponseReceived
+    | StrayResponse
+    | AckReceived
+    | TimedOut
+    | Failed
+    | StateChanged
+    | Terminated
+)
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,7 @@ from ._effects import (
     Failed,
     ResponseReceived,
     Send,
+    StateChanged,
     Statistics,
     StrayResponse,
     Terminated,
@@ -56,6 +57,8 @@ class TransactionLayer:
     def __init__(self, settings: TimerSettings | None = None) -> None:
         self.settings: TimerSettings = TimerSettings() if settings is None else settings
         """The timers of every transaction that brings none of its own."""
+        self.tells_states: bool = False
+        """Whether each change of a state is a `StateChanged`; hardly anybody wants to know."""
         self._index = Index()
         self._deadlines: Deadlines[Transaction] = Deadlines()
         self._effects: list[Effect] = []
@@ -320,7 +323,8 @@ class TransactionLayer:
             self._send(transaction, bytes(create_ack(transaction.request, given)))
         elif do is STRAY:
             self._stray_responses += 1
-            self._effects.append(StrayResponse(given, transaction.flow))
+            assert isinstance(transaction, ClientTransaction)
+            self._effects.append(StrayResponse(given, transaction.flow, transaction))
         elif do is TIME_OUT:
             self._timed_out += 1
             self._effects.append(TimedOut(transaction))
@@ -357,6 +361,10 @@ class TransactionLayer:
 
     def _enter(self, transaction: Transaction, step: Step, now: float) -> None:
         """Rule 2: stop what the next state does not own, start what it does."""
+        if self.tells_states and (
+            transaction.state is not step.state or step is transaction.machine.start
+        ):
+            self._effects.append(StateChanged(transaction, step.state))
         state = transaction.state = step.state
         if step.frees_request:
             transaction.request = None

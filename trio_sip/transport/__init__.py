@@ -6,6 +6,7 @@ from ._layer import TransportLayer
 from ._limits import TransportLimits
 from ._network import Connection, ConnectionListener, DatagramSocket, Network, Undelivered
 from ._receiver import Receiver
+from ._resolver import NaptrRecord, Query, QueryKind, Server, SrvRecord, find_servers
 from ._sockets import SocketNetwork
 from ._statistics import TransportStatistics
 from ._via import fill_via
@@ -17,12 +18,18 @@ __all__ = [
     "DatagramSocket",
     "Flow",
     "Listen",
+    "NaptrRecord",
     "Network",
+    "Query",
+    "QueryKind",
     "Receiver",
+    "Server",
     "SocketNetwork",
+    "SrvRecord",
     "TransportLayer",
     "TransportLimits",
     "TransportStatistics",
     "Undelivered",
     "fill_via",
+    "find_servers",
 ]

@@ -10,10 +10,10 @@ import attrs
 
 from trio_sip._errors import LocalProtocolError
 
-__all__ = ["Address", "Listen"]
+__all__ = ["DEFAULT_PORT", "Address", "Listen", "numeric_host"]
 
 _SCHEMES = ("udp", "tcp")
-_DEFAULT_PORT = 5060
+DEFAULT_PORT = 5060
 _MAX_PORT = 65535
 
 
@@ -59,7 +59,7 @@ class Listen:
     host: str
     """An address without brackets, or a name that resolves to one of this machine's."""
 
-    port: int = _DEFAULT_PORT
+    port: int = DEFAULT_PORT
     """0 lets the system choose; `TransportLayer.bind` says what it chose."""
 
     @classmethod
@@ -101,7 +101,7 @@ def _split_port(text: str) -> tuple[str, str | None]:
 
 def _port(digits: str | None, text: str) -> int:
     if digits is None:
-        return _DEFAULT_PORT
+        return DEFAULT_PORT
     if not (digits.isascii() and digits.isdigit() and int(digits[:6]) <= _MAX_PORT):
         raise LocalProtocolError(f"cannot listen on {text!r}: bad port")
     return int(digits)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
 
 from trio_sip._errors import NoRoute, TransportFailed
 
-from ._address import Address, Listen
+from ._address import DEFAULT_PORT, Address, Listen, numeric_host
 from ._flow import Flow
 from ._limits import TransportLimits
+from ._locate import locate
 from ._network import ConnectionListener, Network
 from ._receiver import Receiver
+from ._resolver import Server
 from ._statistics import Counters, TransportStatistics
 from ._tcp import TcpTransport
 from ._udp import UdpTransport
@@ -35,6 +38,7 @@ class TransportLayer:
       network: the real one, `SocketNetwork`, or a simulated one.
       receiver: gets what comes in.
       force_rport: answer requests on UDP where they came from even when they do not ask for it.
+      dice: numbers from 0 to 1, for choosing among servers of one priority.
     """
 
     def __init__(
@@ -44,8 +48,10 @@ class TransportLayer:
         limits: TransportLimits | None = None,
         *,
         force_rport: bool = False,
+        dice: Callable[[], float] = random.random,
     ) -> None:
         self._network = network
+        self._dice = dice
         self._receiver = receiver
         self._limits = TransportLimits() if limits is None else limits
         self._force_rport = force_rport
@@ -160,6 +166,27 @@ class TransportLayer:
         """The addresses to try for a name or an address, best first; `NoRoute` if none."""
         return await self._network.resolve(host, port, transport)
 
+    async def locate(self, host: str, port: int | None, transport: str | None) -> Sequence[Server]:
+        """The servers that a request to a URI goes to, best first.  RFC 3263 section 4.
+
+        Args:
+          port: the one in the URI, if it has one.
+          transport: the one in the URI, in upper case, if it has one.
+
+        Raises:
+          NoRoute: the name leads nowhere.
+        """
+        return await locate(self._network, host, port, transport, self._dice)
+
+    def locate_nowait(
+        self, host: str, port: int | None, transport: str | None
+    ) -> Sequence[Server] | None:
+        """The same for what is an address already; ``None`` for a name."""
+        literal = numeric_host(host)
+        if literal is None:
+            return None
+        return [Server(transport, Address(literal, DEFAULT_PORT if port is None else port))]
+
     def flow_nowait(self, transport: str, remote: Address) -> Flow | None:
         """The flow to *remote* that is there already; ``None`` when it takes a connection.
 
@@ -207,6 +234,24 @@ class TransportLayer:
         elif not self._reaches_udp(remote):
             return await self._tcp.flow_to(remote)
         return await self.flow_for("UDP", remote)
+
+    def flow_for_request_nowait(
+        self, remote: Address, size: int, transport: str | None = None
+    ) -> Flow | None:
+        """The same when nothing must be waited for; ``None`` when a connection is to be opened.
+
+        Raises:
+          NoRoute: as for `flow_for`.
+        """
+        if transport is None:
+            if self.prefers_tcp(size) or not self._reaches_udp(remote):
+                # An open connection serves; but whether to fall back to UDP is seen by trying.
+                return self._tcp.flow_nowait(remote)
+            transport = "UDP"
+        transport = transport.upper()
+        if transport not in {"UDP", "TCP"}:
+            raise NoRoute(f"no transport {transport!r}")
+        return self.flow_nowait(transport, remote)
 
     def prefers_tcp(self, size: int) -> bool:
         """Whether a request of so many bytes should not go into one datagram."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import attrs
 
 from ._address import Address
+from ._resolver import NaptrRecord, Query, SrvRecord
 
 __all__ = ["Connection", "ConnectionListener", "DatagramSocket", "Network", "Undelivered"]
 
@@ -109,8 +110,11 @@ class Network(Protocol):
         """The address of ours that packets to *remote* leave from.  OSError: no way there."""
 
     async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
-        """The addresses to try, best first.  This is the place of RFC 3263's NAPTR and SRV.
+        """The addresses of a name, best first; those of an address are itself.
 
         Raises:
           NoRoute: the name leads nowhere.
         """
+
+    async def records(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        """The NAPTR or SRV records that *query* asks for; none, if nobody knows of any."""

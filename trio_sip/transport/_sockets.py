@@ -22,7 +22,9 @@ import trio
 from trio_sip._errors import NoRoute
 
 from ._address import Address, numeric_host
+from ._dns import DnsRecords
 from ._network import Connection, ConnectionListener, DatagramSocket, Undelivered
+from ._resolver import NaptrRecord, Query, SrvRecord
 
 __all__ = ["SocketNetwork"]
 
@@ -255,6 +257,15 @@ class SocketNetwork:
     default buffer at a few thousand datagrams a second.
     """
 
+    nameservers: Sequence[Address] = ()
+    """Asked for NAPTR and SRV records instead of those of the system."""
+
+    _dns: DnsRecords = attrs.field(init=False, repr=False, eq=False)
+
+    @_dns.default
+    def _make_dns(self) -> DnsRecords:
+        return DnsRecords(self.nameservers)
+
     def bind_datagrams(self, local: Address) -> DatagramSocket:
         """Open a UDP socket."""
         sock = socket.socket(_family(local.host), socket.SOCK_DGRAM)
@@ -326,6 +337,10 @@ class SocketNetwork:
         except (OSError, UnicodeError) as error:
             raise NoRoute(f"cannot resolve {host!r}: {error}") from error
         return list(dict.fromkeys(_address(item[4]) for item in found))
+
+    async def records(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        """Ask the domain name system; it takes the extra ``dns``, and nobody knows without it."""
+        return await self._dns.records(query)
 
 
 def _source_host(remote: Address) -> str:

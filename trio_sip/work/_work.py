@@ -91,6 +91,11 @@ class Work:
         return 0 if self._queue is None else len(self._queue)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it runs or waits."""
+        return self._living()._queue is None
+
+    @property
     def overloaded(self) -> bool:
         """Whether the high-water mark was reached and the low-water mark has not been since."""
         return self._load is Load.OVERLOADED
@@ -117,6 +122,21 @@ class Work:
         Only for what something else bounds, such as the number of transactions.
         """
         self._enqueue(fn, args)
+
+    def run_or_push(self, fn: Callable[[*PosArgsT], None], *args: *PosArgsT) -> None:
+        """Run the plain function ``fn(*args)`` in its turn: here and now, if nothing runs or waits.
+
+        For what takes no time, so that handing it to a runner would cost more than doing it.  It
+        is never refused for want of room.  Its exception goes to the error rule in either case.
+        """
+        work = self._living()
+        if work._queue is not None:
+            work._enqueue(fn, args)
+            return
+        try:
+            fn(*args)
+        except Exception as error:
+            work._works._task_failed(work, error)
 
     def push_from_thread(self, fn: Callable[[*PosArgsT], Any], *args: *PosArgsT) -> None:
         """`push` from a thread that is not trio's.  What is then refused is dropped and counted.
@@ -287,6 +307,12 @@ class Work:
     async def __aexit__(self, *exc_info: object) -> None:
         """Drain and end it."""
         await self.aclose()
+
+    def cancel_running(self) -> None:
+        """Cancel the task that runs now, if one does; those that wait go on after it."""
+        runner = self._living()._runner
+        if runner is not None and runner.task is not None:
+            runner.cancel_running()
 
     def statistics(self) -> WorkStatistics:
         """How it stands now."""

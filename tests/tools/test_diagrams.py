@@ -8,9 +8,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tools import draw_state_machines
-from trio_sip.transaction import MACHINES, Machine
+from tools.draw_state_machines import Machine
+from trio_sip import session, transaction
 
-machines = pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+machines = pytest.mark.parametrize(
+    "machine", [*transaction.MACHINES, *session.MACHINES], ids=lambda machine: machine.name
+)
 
 
 def test_the_committed_figures_are_drawn_from_the_tables_as_they_are() -> None:

@@ -1,0 +1,1 @@
+"""Subscriptions: RFC 6665 by numbers."""

@@ -1,0 +1,111 @@
+"""Two user agents on a network in memory, and what must be gone when they have parted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from trio_sip.sdp import SessionDescription
+from trio_sip.session import SessionSettings
+from trio_sip.stack import Tokens
+from trio_sip.testing import MemoryNetwork
+from trio_sip.ua import CallHandler, IncomingCall, UserAgent, open_user_agent
+
+ALICE = "sip:alice@192.0.2.1"
+BOB = "sip:bob@192.0.2.2"
+OFFER = SessionDescription.audio(4000, "192.0.2.1", session_id=1)
+
+HOUR = 3600.0
+_LONGEST = 32.0
+
+
+@asynccontextmanager
+async def agent(
+    network: MemoryNetwork,
+    name: str,
+    *,
+    call_settings: SessionSettings | None = None,
+    strict: bool = True,
+    outbound_proxy: tuple[str, ...] = (),
+    password: str | None = None,
+    listen: tuple[str, ...] = ("udp", "tcp"),
+) -> AsyncIterator[UserAgent]:
+    """The user agent of that name, on the host of that name."""
+    host = network.host(name)
+    address = host.addresses[0]
+    async with open_user_agent(
+        f"sip:{name}@{address}",
+        listen=[f"{transport}://{address}:5060" for transport in listen],
+        network=host,
+        strict=strict,
+        tokens=Tokens.sequential(name),
+        call_settings=call_settings,
+        outbound_proxy=outbound_proxy,
+        password=password,
+    ) as user_agent:
+        yield user_agent
+
+
+def nothing_is_left(*agents: UserAgent) -> None:
+    """Assert that no call has left anything behind."""
+    for user_agent in agents:
+        statistics = user_agent.stack.statistics()
+        transactions = statistics.transactions
+        assert (0, 0) == (transactions.clients, transactions.servers)
+        assert (0, 0, 0) == (statistics.unanswered, statistics.works.open, statistics.dialogs)
+        assert (0, 0) == (len(user_agent.calls), statistics.reminders)
+
+
+@asynccontextmanager
+async def alice_and_bob(
+    handler: CallHandler | None = None,
+    *,
+    network: MemoryNetwork | None = None,
+    call_settings: SessionSettings | None = None,
+    strict: bool = True,
+) -> AsyncIterator[tuple[UserAgent, UserAgent, MemoryNetwork]]:
+    """Both of them; Bob's calls go to *handler*.  Afterwards nothing may be left."""
+    async with _given(network) as net:
+        async with (
+            agent(net, "alice", call_settings=call_settings, strict=strict) as alice,
+            agent(net, "bob", call_settings=call_settings, strict=strict) as bob,
+            trio.open_nursery() as nursery,
+        ):
+            if handler is not None:
+                await nursery.start(bob.serve_calls, handler)
+            try:
+                yield alice, bob, net
+            finally:
+                # Twice 64*T1, for what begins its goodbye when the other has given up, and twice
+                # for what remembers copies.
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(4 * _LONGEST)
+                nothing_is_left(alice, bob)
+                nursery.cancel_scope.cancel()
+        assert 0 == net.open_sockets
+
+
+@asynccontextmanager
+async def _given(network: MemoryNetwork | None) -> AsyncIterator[MemoryNetwork]:
+    if network is not None:
+        yield network
+        return
+    with trio.fail_after(24 * HOUR):
+        async with MemoryNetwork.open() as made:
+            yield made
+
+
+def labels(network: MemoryNetwork) -> list[str]:
+    """What was sent, in order: ``INVITE``, ``180 (INVITE)``, …"""
+    return [wire.label.text for wire in network.wires]
+
+
+async def answer_and_wait(call: IncomingCall) -> None:
+    """Ring for a second, and then talk until they hang up."""
+    await call.ring()
+    await trio.sleep(1)
+    assert call.offer is not None
+    await call.answer(call.offer.answer(5000))
+    await trio.sleep_forever()

@@ -1,0 +1,387 @@
+"""Requests of theirs within the session: judged, handed to the user, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trio_sip._errors import LocalProtocolError
+from trio_sip.dialog import DialogState
+from trio_sip.message import Request, Response
+
+from ._core import Given, Pairs
+from ._effects import (
+    Acknowledged,
+    How,
+    ModifyReceived,
+    PrackReceived,
+    RequestReceived,
+    SendResponse,
+    Side,
+    Withdrawn,
+)
+from ._glare import DoLane, OnLane, overlap_pause
+from ._hearing import Hearing
+from ._leg import Leg
+from ._offer_answer import Agreement, Key, OnDescription, description_in
+from ._reliable import Provisionals, rack_of, requires, supports
+from ._settings import Reliable
+from ._tables import On
+from ._two_hundred import TWO_HUNDRED, OnRepeat, Repetition
+
+__all__ = ["Answering"]
+
+
+class Answering(Hearing):
+    """The part that answers."""
+
+    _pending: list[Request]
+    """Requests of theirs that wait for the user."""
+    _held: tuple[Request, Response] | None
+    """A 2xx that waits for a PRACK."""
+    _provisionals: Provisionals | None
+    _rung: int | None
+    """The status of the last provisional response to the first INVITE, 100 aside."""
+
+    # -- what comes
+
+    def receive_request(self, request: Request, now: float) -> None:
+        """A request within one of its dialogs came, an ACK or any other but CANCEL.
+
+        `Dialog.receive_request` must have found it in order.
+        """
+        leg = self._leg_of(request)
+        method = request.method
+        if leg is None:
+            if method != "ACK":
+                self._refuse_unknown(request)
+        elif method == "ACK":
+            self._receive_ack(leg, request, now)
+        elif method == "BYE":
+            self._receive_bye(leg, request, now)
+        elif not self._main.allows(On.RECV_REQUEST):
+            # RFC 5407 sections 3.2.2 and 3.3.3: the session is over but for its goodbyes.
+            self._refuse_unknown(request)
+        elif method == "INVITE":
+            self._receive_invite(leg, request, now)
+        elif method == "UPDATE":
+            self._receive_update(leg, request, now)
+        elif method == "PRACK":
+            self._receive_prack(leg, request, now)
+        else:
+            self._effects.append(RequestReceived(request))
+
+    def receive_cancel(self, cancel: Request, now: float) -> None:
+        """A CANCEL came that matches an INVITE of theirs; it was answered 200 already.
+
+        RFC 3261 section 9.2: it "has no effect" on an INVITE that was answered finally.
+        """
+        number = cancel.cseq.number
+        invite = next(
+            (one for one in self._pending if one.method == "INVITE" and one.cseq.number == number),
+            None,
+        )
+        if invite is not None and invite is not self.invite:
+            self._refuse_pending(invite, 487, now)
+            self._advance(now)
+        elif number == self.invite.cseq.number:
+            given = Given(by=Side.REMOTE, how=How.CANCEL, request=cancel, status=487)
+            self._take(On.RECV_CANCEL, given, now)
+
+    def _refuse_unknown(self, request: Request) -> None:
+        self._respond(request, 481)
+
+    def _receive_ack(self, leg: Leg, request: Request, now: float) -> None:
+        number = request.cseq.number
+        repetition = self._repetitions.pop(number, None)
+        if repetition is None:
+            return
+        repetition.running.take(OnRepeat.HEARD, now)
+        key: Key = "INVITE", number
+        description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
+        leg.offer.take(OnDescription.LAPSE, key)
+        if not self._repetitions:
+            self._lane.take(OnLane.RECV_ACK, now)
+        if repetition.request is self.invite:
+            self._take(On.RECV_ACK, Given(request=request, description=description), now)
+        elif self.ended is None:
+            self._effects.append(Acknowledged(request, description))
+        self._advance(now)
+
+    def _receive_bye(self, leg: Leg, request: Request, now: float) -> None:
+        given = Given(by=Side.REMOTE, how=How.BYE, request=request, leg=leg, status=487)
+        ours = self._leg is None or leg is self._leg
+        if not ours or not self._take(On.RECV_BYE, given, now):
+            self._respond(request, 200)
+        if leg is not self._leg:
+            self._drop(leg.dialog.id.remote_tag)
+
+    def _receive_invite(self, leg: Leg, request: Request, now: float) -> None:
+        self._note(request)
+        step = self._lane.peek(OnLane.RECV)
+        assert step is not None, "the table has one in every state"
+        offered = description_in(request) is not None
+        refusal = {DoLane.REFUSE_491: 491, DoLane.REFUSE_500: 500}.get(step.actions[0])
+        # RFC 5407 section 3.1.5: an answer is missing, theirs or ours.
+        refusal = refusal or leg.offer.refusal()
+        if self._refuse_modify(request, refusal):
+            return
+        self._lane.take(OnLane.RECV, now)
+        self._pending.append(request)
+        key: Key = "INVITE", request.cseq.number
+        description = None
+        if offered:
+            description = leg.offer.receive(OnDescription.RECV_OFFER, key, request)
+        else:
+            leg.offer.take(OnDescription.RECV_NONE, key)
+        self._effects.append(ModifyReceived(request, description))
+
+    def _receive_update(self, leg: Leg, request: Request, now: float) -> None:
+        self._note(request)
+        offered = description_in(request) is not None
+        if self._refuse_modify(request, leg.offer.refusal() if offered else None):
+            return
+        if offered:
+            key: Key = "UPDATE", request.cseq.number
+            description = leg.offer.receive(OnDescription.RECV_OFFER, key, request)
+            self._pending.append(request)
+            self._effects.append(ModifyReceived(request, description))
+            return
+        # It refreshes the session or moves the target, and nobody has to think about it.
+        response = self._create_response(request, 200)
+        self._add_timer(leg, request, response, now)
+        self._effects.append(SendResponse(request, response))
+
+    def _refuse_modify(self, request: Request, refusal: int | None) -> bool:
+        """Whether an INVITE or UPDATE of theirs was refused without asking the user."""
+        least = self._timer.too_small(request)
+        if refusal is not None:
+            pairs: Pairs = ()
+            if refusal == 500:
+                pairs = (("Retry-After", overlap_pause(self._dice)),)
+            self._respond(request, refusal, pairs)
+        elif least is not None:
+            self._respond(request, 422, (("Min-SE", least),))
+        return refusal is not None or least is not None
+
+    def _receive_prack(self, leg: Leg, request: Request, now: float) -> None:
+        rack = rack_of(request)
+        provisionals = self._provisionals
+        if rack is None:
+            self._respond(request, 400, reason="Bad RAck header")
+            return
+        if provisionals is None or not provisionals.receive_prack(rack, now):
+            # RFC 3262 section 3: "If the PRACK does not match … the UAS MUST respond … 481".
+            self._refuse_unknown(request)
+            return
+        key: Key = "INVITE", rack.cseq
+        description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
+        if description is None:
+            leg.offer.take(OnDescription.LAPSE, ("", 0))
+            own: Key = "PRACK", request.cseq.number
+            if leg.offer.state is Agreement.QUIET:
+                description = leg.offer.receive(OnDescription.RECV_OFFER, own, request)
+            if description is not None:
+                self._pending.append(request)
+        if request not in self._pending:
+            self._respond(request, 200)
+        self._effects.append(PrackReceived(request, description))
+        self._after_prack(now)
+
+    def _after_prack(self, now: float) -> None:
+        """What waited for a PRACK may go: the next provisional response, or the 2xx."""
+        provisionals = self._provisionals
+        assert provisionals is not None, "a PRACK came for one"
+        following = provisionals.next(now)
+        if following is not None:
+            self._effects.append(SendResponse(*following))
+        held = self._held
+        if held is not None and not provisionals.holds_back(held[0]):
+            if held[0] is self.invite:
+                self._take(On.PRACKED, Given(), now)
+            else:
+                self._release(now)
+        self._advance(now)
+
+    # -- what the user answers
+
+    def send_response(
+        self,
+        request: Request,
+        status: int,
+        now: float,
+        *,
+        reason: str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+        reliable: bool | None = None,
+    ) -> Response:
+        """Answer an INVITE, an UPDATE or a PRACK that waits for it.
+
+        A 2xx to an INVITE waits until a session description before it has been heard.  RFC 3261
+        section 13.3, RFC 3262 section 3.
+
+        Args:
+          request: the object that was received.
+          body: the answer if they offered, the offer if they did not; what is no session
+            description may have any *content_type*.
+          reliable: for 101-199: ``None`` is reliably if they require it, or support it and there
+            is a body.
+
+        Returns:
+          The response as it is sent, now or later.
+
+        Raises:
+          LocalProtocolError: it does not wait for an answer, or not for this one: the answer to
+            an offer is missing, an offer has no place in it, or they do not support 100rel.
+        """
+        leg = self._leg_of(request)
+        if leg is None or not any(one is request for one in self._pending):
+            raise LocalProtocolError(f"{request.method} waits for no answer")
+        response = self._create_response(
+            request,
+            status,
+            reason=reason,
+            headers=tuple(headers),
+            body=body,
+            content_type=content_type,
+        )
+        if request.method != "INVITE":
+            self._answer(leg, request, response, now)
+        elif status >= 300:
+            self._refuse_invite(leg, request, response, now)
+        elif status >= 200:
+            self._accept_invite(leg, request, response, now)
+        else:
+            self._progress_invite(leg, request, response, reliable, now)
+        self._advance(now)
+        return response
+
+    def _answer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+        if response.is_provisional:
+            raise LocalProtocolError(f"no provisional response to {request.method}")
+        key: Key = request.method, request.cseq.number
+        if response.is_success and description_in(response) is None:
+            raise LocalProtocolError("the answer to their offer is missing")
+        self._settle_pending(request)
+        if response.is_success:
+            leg.send(OnDescription.SEND_IN_RESPONSE, key, response)
+            if request.method == "UPDATE":
+                self._add_timer(leg, request, response, now)
+        leg.offer.take(OnDescription.LAPSE, key)
+        self._effects.append(SendResponse(request, response))
+
+    def _progress_invite(
+        self, leg: Leg, request: Request, response: Response, reliable: bool | None, now: float
+    ) -> None:
+        described = description_in(response) is not None
+        reliably = self._is_to_be_reliable(request, response, described, reliable)
+        on = OnDescription.SEND_IN_RESPONSE if reliably else OnDescription.SEND_PREVIEW
+        if described and not leg.offer.allows(on):
+            raise LocalProtocolError("a session description has no place in this response")
+        if request is self.invite:
+            self._take(On.SEND_1XX, Given(), now)
+            self._rung = response.status if response.status > 100 else self._rung
+        if described:
+            leg.send(on, ("INVITE", request.cseq.number), response)
+        if not reliably:
+            self._effects.append(SendResponse(request, response))
+            return
+        headers = response.headers
+        if not requires(response, "100rel"):
+            headers.add("Require", "100rel")
+        if self._provisionals is None:
+            self._provisionals = Provisionals(self.settings.timers, self._dice)
+        if self._provisionals.send(request, response, described, now) is not None:
+            self._effects.append(SendResponse(request, response))
+
+    def _is_to_be_reliable(
+        self, request: Request, response: Response, described: bool, wanted: bool | None
+    ) -> bool:
+        if response.status == 100:
+            return False
+        # RFC 3262 section 3: "MUST NOT … unless the request included … 100rel".
+        supported = supports(request, "100rel") and self.settings.reliable is not Reliable.NEVER
+        required = requires(request, "100rel") or self.settings.reliable is Reliable.REQUIRED
+        if wanted and not supported:
+            raise LocalProtocolError("the other end does not support 100rel")
+        if wanted is False and required and supported:
+            raise LocalProtocolError("100rel is required")
+        return supported and (wanted or (wanted is None and (required or described)))
+
+    def _accept_invite(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+        key: Key = "INVITE", request.cseq.number
+        described = description_in(response) is not None
+        owing = leg.offer.state is Agreement.OWING and leg.offer.carrier == key
+        if owing and not described:
+            raise LocalProtocolError("the answer to their offer is missing")
+        self._settle_pending(request)
+        self._held = request, response
+        waits = self._provisionals is not None and self._provisionals.holds_back(request)
+        if request is self.invite:
+            self._take(On.SEND_2XX_EARLY if waits else On.SEND_2XX, Given(), now)
+        elif not waits:
+            self._release(now)
+
+    def _release(self, now: float) -> None:
+        """Send the 2xx, and repeat it until the ACK comes."""
+        assert self._held is not None, "it was given"
+        (request, response), self._held = self._held, None
+        leg = self._leg_of(request)
+        assert leg is not None, "the dialog of a call that is being answered"
+        key: Key = "INVITE", request.cseq.number
+        leg.dialog.state = DialogState.CONFIRMED
+        if not leg.send(OnDescription.SEND_IN_RESPONSE, key, response):
+            leg.offer.take(OnDescription.LAPSE, key)
+        if self._provisionals is not None:
+            self._provisionals.receive_final(now)
+        self._lane.take(OnLane.SEND_2XX, now)
+        self._add_timer(leg, request, response, now)
+        self._repetitions[key[1]] = Repetition(
+            TWO_HUNDRED, request, response, self.settings.timers, now
+        )
+        self._effects.append(SendResponse(request, response))
+
+    def _refuse_invite(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+        self._settle_pending(request)
+        leg.offer.take(OnDescription.LAPSE, ("INVITE", request.cseq.number))
+        if self._provisionals is not None:
+            self._provisionals.receive_final(now)
+        self._lane.take(OnLane.SEND_3XX_6XX, now)
+        if request is self.invite:
+            given = Given(response=response, how=How.REJECTED, status=response.status)
+            self._take(On.SEND_3XX_6XX, given, now)
+        else:
+            self._effects.append(SendResponse(request, response))
+
+    def _settle_pending(self, request: Request) -> None:
+        self._pending = [one for one in self._pending if one is not request]
+
+    def _refuse_pending(self, request: Request, status: int, now: float) -> None:
+        """Answer a request that the user need not answer any more."""
+        leg = self._leg_of(request)
+        self._settle_pending(request)
+        if leg is not None:
+            leg.offer.take(OnDescription.LAPSE, (request.method, request.cseq.number))
+        if request.method == "INVITE":
+            self._lane.take(OnLane.SEND_3XX_6XX, now)
+        self._respond(request, status)
+        self._effects.append(Withdrawn(request))
+
+    def _abandon_pending(self, now: float) -> None:
+        """RFC 3261 section 15.1.2: "MUST still respond to any pending requests", by 487."""
+        for request in tuple(self._pending):
+            if request is not self.invite:
+                self._refuse_pending(request, 487, now)
+        if self._held is not None and self._held[0] is not self.invite:
+            (request, _), self._held = self._held, None
+            self._refuse_pending(request, 487, now)
+
+    # -- session timer
+
+    def _add_timer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+        if self._is_confirmed(leg) and self.ended is None:
+            pairs, changed = self._timer.answer(request, now)
+            for name, value in pairs:
+                response.headers.add(name, value)
+            self._agree(changed)

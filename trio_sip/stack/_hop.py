@@ -1,0 +1,50 @@
+"""Where a request of ours goes next: the servers of a URI, and the Via that leads back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trio_sip._errors import NoRoute
+from trio_sip.message import Params, Request, Uri, Via
+from trio_sip.transport import Flow, Server
+
+if TYPE_CHECKING:
+    from ._parts import Parts
+
+__all__ = ["find_servers", "find_servers_nowait", "put_via"]
+
+
+async def find_servers(parts: Parts, hop: Uri) -> list[Server]:
+    """The servers of *hop*, best first.
+
+    Raises:
+      NoRoute: there is none, or no transport leads there.
+    """
+    return list(await parts.transport.locate(*_place(hop)))
+
+
+def find_servers_nowait(parts: Parts, hop: Uri) -> list[Server] | None:
+    """The same for a hop that needs no looking up; ``None`` for one that does."""
+    found = parts.transport.locate_nowait(*_place(hop))
+    return None if found is None else list(found)
+
+
+def _place(hop: Uri) -> tuple[str, int | None, str | None]:
+    """Host, port and transport of a URI, the latter two if they are in it."""
+    if not hop.is_sip:
+        raise NoRoute(f"cannot send to a {hop.scheme} URI: {hop}")
+    asked = hop.params.get("transport")
+    transport = None if asked is None else asked.upper()
+    if hop.scheme == "sips" or transport not in (None, "UDP", "TCP"):
+        raise NoRoute(f"no transport for {hop}: there are UDP and TCP")
+    return (hop.params.get("maddr") or hop.host).strip("[]"), hop.port, transport
+
+
+def put_via(parts: Parts, request: Request, flow: Flow) -> None:
+    """Give *request* the Via of a new transaction on *flow*."""
+    sent_by = parts.transport.reachable_address(flow)
+    host = f"[{sent_by.host}]" if ":" in sent_by.host else sent_by.host
+    params = Params({"rport": None, "branch": parts.tokens.branch()})
+    request.headers.remove("Via")
+    # RFC 3581 section 3: always ask to be answered where we are.
+    request.headers.insert_first("Via", Via(flow.transport, host, sent_by.port, params))

@@ -1,0 +1,39 @@
+"""The user agent: somebody with an address, as blocks and one-liners.
+
+`open_user_agent` runs one, on a stack of its own or on yours.  A `Registration` lasts as long as
+the block that `UserAgent.register` opens.
+"""
+
+from ._account import Account, AnswersFor
+from ._call import Call, Change, RequestHandler
+from ._call_changes import Answer
+from ._call_fork import Fork
+from ._call_incoming import IncomingCall
+from ._call_outgoing import OutgoingCall, Progress
+from ._call_requests import Info
+from ._call_sdp import Sdp
+from ._call_service import CallHandler, Calls
+from ._call_supplement import CallSupplement
+from ._registration import Registration
+from ._user_agent import UserAgent, open_user_agent
+
+__all__ = [
+    "Account",
+    "Answer",
+    "AnswersFor",
+    "Call",
+    "CallHandler",
+    "CallSupplement",
+    "Calls",
+    "Change",
+    "Fork",
+    "IncomingCall",
+    "Info",
+    "OutgoingCall",
+    "Progress",
+    "Registration",
+    "RequestHandler",
+    "Sdp",
+    "UserAgent",
+    "open_user_agent",
+]

@@ -1,0 +1,267 @@
+"""The core of a call: what it is, who waits for it, its tasks, its end.
+
+A call is a scope: its block, or its handler, lives until somebody hangs up.  It is told what
+happens by its `Leg`, in between two checkpoints of whatever task runs, and wakes or cancels those
+who wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVarTuple
+
+import trio
+
+from trio_sip._errors import CallEnded, LocalProtocolError
+from trio_sip.dialog import Dialog
+from trio_sip.message import Reason
+from trio_sip.session import (
+    Ended,
+    Forget,
+    How,
+    InviteSession,
+    SessionInterval,
+    SessionState,
+    Side,
+    Terminated,
+)
+from trio_sip.stack import Stack
+
+from ._call_leg import Leg
+from ._call_tasks import CallTasks
+
+if TYPE_CHECKING:
+    from ._call_service import Calls
+
+__all__ = ["BY_US", "CallCore", "Headers", "raise_bare", "wait_for_any"]
+
+BY_US = frozenset({How.BYE, How.CANCEL, How.REJECTED})
+"""How a call ends when we end it: whoever did so knows, and need not be interrupted."""
+
+_TALKING = frozenset({SessionState.ANSWERED, SessionState.CONFIRMED})
+
+ArgsT = TypeVarTuple("ArgsT")
+
+Headers = Iterable[tuple[str, object]]
+
+
+class CallCore:
+    """What is left of a call when nobody says anything in it."""
+
+    __slots__ = (
+        "_calls",
+        "_changed",
+        "_failure",
+        "_leg",
+        "_scope",
+        "_storage",
+        "_tasks",
+        "ended",
+        "grace",
+        "stack",
+    )
+
+    ended: Ended | None
+    """How it ended; ``None`` as long as it has not."""
+
+    grace: float
+    """Seconds in which the goodbye may be answered when the block is left."""
+
+    stack: Stack
+
+    _leg: Leg
+
+    def __init__(self, calls: Calls, grace: float) -> None:
+        self._calls = calls
+        self.stack = calls.stack
+        self.grace = grace
+        self.ended = None
+        self._changed: trio.Event | None = None
+        self._failure: BaseException | None = None
+        self._scope = trio.CancelScope()
+        # What most calls never need is made when it is needed.
+        self._tasks: CallTasks | None = None
+        self._storage: dict[object, Any] | None = None
+
+    # -- what it is
+
+    @property
+    def session(self) -> InviteSession:
+        """The session under it, to look at."""
+        return self._leg.session
+
+    @property
+    def state(self) -> SessionState:
+        """How far it has come."""
+        return self._leg.session.state
+
+    @property
+    def dialog(self) -> Dialog | None:
+        """Its dialog; ``None`` for a call of ours that has not been answered."""
+        return self._leg.session.dialog
+
+    @property
+    def ended_by(self) -> Side | None:
+        """Who ended it; ``None`` as long as it has not ended."""
+        return None if self.ended is None else self.ended.by
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What the other side gave as the reason for its end (RFC 3326)."""
+        return () if self.ended is None else self.ended.reasons
+
+    @property
+    def reason(self) -> Reason | None:
+        """The first of these reasons."""
+        reasons = self.reasons
+        return reasons[0] if reasons else None
+
+    @property
+    def interval(self) -> SessionInterval | None:
+        """The session timer, if the two sides have agreed on one (RFC 4028)."""
+        return self._leg.session.refresh
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The methods that may come within it."""
+        return self._calls.settings.allow
+
+    @property
+    def host(self) -> str:
+        """The address of ours that the other side reaches: for session descriptions."""
+        raise NotImplementedError
+
+    @property
+    def storage(self) -> dict[object, Any]:
+        """A place for what supplements and handlers want to remember, by a key of their own."""
+        # Any: what is in there is nobody's business but theirs.
+        if self._storage is None:
+            self._storage = {}
+        return self._storage
+
+    # -- tasks of its own
+
+    def start_soon(
+        self,
+        fn: Callable[[*ArgsT], Awaitable[object]],
+        *args: *ArgsT,
+        name: str | None = None,
+    ) -> None:
+        """Run ``fn(*args)`` for as long as the call lives.
+
+        When the call ends it is cancelled, and its block waits for it.  Its error ends the call
+        and leaves the block, bare.
+
+        Raises:
+          CallEnded: the call is over.
+        """
+        self._check_alive("start_soon")
+        if self._tasks is None:
+            self._tasks = CallTasks(self.stack, self._task_failed)
+        self._tasks.start(fn, args, "task of a call" if name is None else name)
+
+    def _task_failed(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+        else:
+            self._failure = BaseExceptionGroup("tasks of a call", [self._failure, error])
+        self._scope.cancel()
+
+    # -- waiting
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
+
+    async def _change(self) -> None:
+        """Wait until something has happened to the call."""
+        if self._changed is None:
+            self._changed = trio.Event()
+        await self._changed.wait()
+
+    # -- typed states
+
+    def _check_alive(self, what: str) -> None:
+        if self.ended is not None:
+            raise CallEnded(f"{what}: the call is over, ended by the {self.ended.by.value} side")
+
+    def _check_talking(self, what: str) -> None:
+        self._check_alive(what)
+        state = self.state
+        if state not in _TALKING:
+            raise LocalProtocolError(
+                f"{what} needs a call that has been answered; this one is {state.name.lower()}"
+            )
+
+    # -- told by the leg
+
+    def receive_event(self, leg: Leg, event: Any) -> None:  # Any: see `LegUser`.
+        """The leg's: something happened."""
+        if type(event) is Forget:
+            self._calls.forget(leg)
+        elif leg is self._leg and (tell := self._tells.get(type(event))) is not None:
+            tell(self, event)
+
+    def _session_ended(self, event: Ended) -> None:
+        self.ended = event
+        if self._tasks is not None:
+            self._tasks.cancel()
+        self._notify()
+
+    def _session_terminated(self, event: Terminated) -> None:
+        self._notify()
+
+    _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
+        Ended: _session_ended,
+        Terminated: _session_terminated,
+    }
+
+    # -- leaving
+
+    def hang_up(self, *, reason: Reason | str | None = None, headers: Headers = ()) -> None:
+        """End it, in whatever state it is, and its block or handler with it.
+
+        It returns at once; a call that is over is left alone.
+
+        Args:
+          reason: the Reason header: ``'SIP;cause=200;text="Call completed elsewhere"'``.
+        """
+        self._end(480, reason, headers)
+        self._scope.cancel()
+
+    def _end(self, status: int, reason: Reason | str | None = None, headers: Headers = ()) -> None:
+        if reason is not None:
+            headers = [*headers, ("Reason", reason)]
+        self.session.hang_up(self.stack.now(), status=status, headers=headers)
+        self._leg.perform()
+
+    async def _say_goodbye(self, status: int) -> None:
+        """End the call and wait, for a while, until everybody knows."""
+        if self.ended is None:
+            self._end(status)
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            await tasks.stop()
+        if not self._leg.terminated:
+            with trio.move_on_after(self.grace, shield=True):
+                while not self._leg.terminated:
+                    await self._change()
+
+
+async def wait_for_any(calls: Iterable[CallCore]) -> None:
+    """Wait until something has happened to one of *calls*."""
+    changed = trio.Event()
+    for call in calls:
+        # Who waits for one of them alone is woken by it, and looks again.
+        call._notify()
+        call._changed = changed
+    await changed.wait()
+
+
+def raise_bare(error: BaseException) -> NoReturn:
+    """Raise *error* as it is: not as something that happened while something else was handled."""
+    try:
+        raise error
+    finally:
+        error.__context__ = None

@@ -1,0 +1,437 @@
+"""Calls that we make."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+import trio
+
+from trio_sip._errors import (
+    CallEnded,
+    CallRejected,
+    LocalProtocolError,
+    NoRoute,
+    RequestTimedOut,
+    TransportFailed,
+)
+from trio_sip.dialog import Dialog, DialogId
+from trio_sip.message import NameAddr, Request, Response, Uri, create_request
+from trio_sip.sdp import SessionDescription
+from trio_sip.session import (
+    Answered,
+    Description,
+    DescriptionRole,
+    Ended,
+    OutgoingSession,
+    Progressed,
+    Rejected,
+    Side,
+)
+from trio_sip.stack import Credentials, LocalContact
+from trio_sip.transport import Flow
+
+from ._call import Call
+from ._call_changes import Answer
+from ._call_core import BY_US, Headers, raise_bare
+from ._call_leg import Leg
+from ._call_redirect import Redirections
+from ._call_sdp import SDP, Sdp, as_body, parsed
+
+if TYPE_CHECKING:
+    from ._call_service import Calls
+
+__all__ = ["OutgoingCall", "Progress"]
+
+
+_BACKLOG = 32
+"""Provisional responses that wait to be read; beyond that the oldest gives way."""
+
+
+@attrs.frozen
+class Progress:
+    """A provisional response: how far a call has come, at one of the phones that it reaches."""
+
+    response: Response
+    dialog: Dialog | None = attrs.field(repr=False)
+    """The early dialog that it belongs to; each phone that rings has one."""
+
+    description: Description | None
+    _owed_by: OutgoingCall | None = attrs.field(default=None, repr=False)
+
+    @property
+    def prack_owed(self) -> bool:
+        """It waits for `acknowledge`: it carries an offer, because the INVITE had none."""
+        return self._owed_by is not None
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase."""
+        return self.response.reason
+
+    @property
+    def sdp(self) -> SessionDescription | None:
+        """The session description: early media.
+
+        Raises:
+          RemoteProtocolError: it cannot be read.
+        """
+        return parsed(self.description)
+
+    def acknowledge(self, sdp: Sdp | None = None, *, headers: Headers = ()) -> None:
+        """Send the PRACK that is owed, with the answer to their offer (RFC 3262 section 5).
+
+        Raises:
+          LocalProtocolError: none is owed.
+        """
+        if self._owed_by is None:
+            raise LocalProtocolError("no PRACK is owed to this response")
+        self._owed_by._send_prack(self, sdp, headers)
+
+
+class OutgoingCall(Call):
+    """A call that we make: ``async with ua.call(target, offer) as call: …``.
+
+    Entering the block sends the INVITE.  Leaving it ends the call, in whatever state it is; the
+    other side's hanging up ends the block.
+    """
+
+    __slots__ = (
+        "_body",
+        "_credentials",
+        "_early",
+        "_from",
+        "_headers",
+        "_number",
+        "_progress",
+        "_redirections",
+        "_to",
+        "_told",
+        "answer",
+        "rejection",
+        "target",
+    )
+
+    target: Uri
+    """Where the INVITE went; another one when a 3xx was followed."""
+
+    answer: Answer | None
+    """The answer, when it has come: what `answered` waits for."""
+
+    rejection: Exception | None
+    """Why there will be none: what `answered` raises."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        target: Uri,
+        offer: Sdp | None,
+        *,
+        headers: Headers,
+        from_: NameAddr | None,
+        to: NameAddr | None,
+        credentials: Credentials | None,
+        redirections: int,
+        grace: float,
+    ) -> None:
+        super().__init__(calls, grace)
+        self._credentials = calls.credentials if credentials is None else credentials
+        self.target = target
+        self._body: Sdp | None = offer
+        self._headers = tuple(headers)
+        self._from = from_
+        self._to = to
+        self._number = 1
+        self._redirections = Redirections(target, redirections) if redirections else None
+        self.answer = None
+        self._progress: deque[Progress] = deque(maxlen=_BACKLOG)
+        self._early: dict[DialogId, Progress] | None = None
+        self.rejection = None
+        self._told = False
+
+    # -- its beginning
+
+    async def start(self) -> None:
+        """Send the INVITE.
+
+        Raises:
+          NoRoute, TransportFailed: there is no way to the target.
+          LocalProtocolError: such a call cannot be made.
+        """
+        calls = self._calls
+        route = calls.route
+        first_hop = route[0].uri if route else self.target
+        flow = calls.stack.flow_nowait(first_hop)
+        if flow is None:
+            flow = await calls.stack.find_flow(first_hop)
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        contact = calls.contact(first_hop)
+        address = calls.stack.reachable_address(flow)
+        host = address.host
+        self._local = self._wanted = as_body(self._body, host)
+        tokens = calls.stack.tokens
+        sender = calls.from_ if self._from is None else self._from
+        request = create_request(
+            "INVITE",
+            self.target.without_headers(),
+            from_=sender if sender.tag else sender.with_tag(tokens.tag()),
+            to=NameAddr(self.target.without_headers()) if self._to is None else self._to,
+            call_id=tokens.call_id(),
+            cseq=self._number,
+            contact=contact.at(flow.transport, address),
+            route=route,
+            headers=self._headers,
+        )
+        if self._local:
+            request.add_body(self._local, SDP)
+        self._send(request, contact, flow)
+
+    def _send(self, invite: Request, contact: LocalContact, flow: Flow | None) -> None:
+        calls = self._calls
+        work = calls.stack.grouped_work((invite.call_id, invite.from_.tag, "calls"))
+        leg = Leg(
+            calls.stack,
+            self,
+            work,
+            contact=contact,
+            credentials=self._credentials,
+            supplements=calls.supplements,
+        )
+        leg.flow = flow
+        leg.session = OutgoingSession(
+            invite, calls.stack.now(), dice=calls.dice, settings=calls.settings
+        )
+        self._leg = leg
+        calls.remember(leg)
+        for supplement in leg.supplements:
+            calls.stack.call_hook(supplement.on_call, self)
+        leg.perform()
+
+    @property
+    def host(self) -> str:
+        """The address of ours that the other side reaches."""
+        contact = self.session.invite.contact
+        assert contact is not None, "our INVITEs have one"
+        return contact.uri.host.strip("[]")
+
+    # -- how it goes
+
+    async def answered(self) -> Answer:
+        """Wait until somebody answers; the answer, at once if it is there already.
+
+        Its ``sdp`` is the answer to our offer.  If we made none, it is their offer, and
+        `acknowledge` is owed.
+
+        Raises:
+          CallRejected: nobody will; its cause is the `AuthenticationRejected`, if it is one.
+          RequestTimedOut, TransportFailed, NoRoute: no answer came.
+          CallEnded: the call was ended on our side, or has ended since.
+
+        Cancellation: nothing happens to the call, until its block is left.
+        """
+        while True:
+            if self.rejection is not None:
+                self._told = True
+                raise self.rejection
+            self._check_alive("answered")
+            if self.answer is not None:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                return self.answer
+            await self._change()
+
+    async def progress(self) -> AsyncIterator[Progress]:
+        """``async for progress in call.progress()``: what happens before the final response.
+
+        Each provisional response but 100, which only says that somebody on the way has heard.
+        It ends with the final response, whichever that is: `answered` tells.
+        """
+        waiting = self._progress
+        while True:
+            while waiting:
+                yield waiting.popleft()
+            if self.answer is not None or self.ended is not None:
+                return
+            await self._change()
+
+    @property
+    def early_media(self) -> Mapping[DialogId, Progress]:
+        """For each phone that rings, what it said last that has a session description."""
+        return {} if self._early is None else self._early
+
+    def acknowledge(self, sdp: Sdp | None = None, *, headers: Headers = ()) -> None:
+        """Send the ACK that is owed, with the answer to their offer: when we made none.
+
+        Raises:
+          LocalProtocolError: none is owed.
+        """
+        body = as_body(sdp, self.host)
+        self.session.send_ack(self.stack.now(), headers=headers, body=body, content_type=SDP)
+        self._local = self._wanted = body
+        self._leg.perform()
+
+    def _send_prack(self, progress: Progress, sdp: Sdp | None, headers: Headers) -> None:
+        session = self.session
+        assert isinstance(session, OutgoingSession)
+        body = as_body(sdp, self.host)
+        session.send_prack(
+            progress.response, self.stack.now(), headers=headers, body=body, content_type=SDP
+        )
+        if body:
+            self._local = self._wanted = body
+        self._leg.perform()
+
+    # -- told by the leg
+
+    def _progressed(self, event: Progressed) -> None:
+        if event.exchange is not None or event.response.status == 100:
+            return
+        owed_by = self if event.prack_owed else None
+        progress = Progress(event.response, event.dialog, event.description, owed_by)
+        if event.description is not None and event.dialog is not None:
+            if self._early is None:
+                self._early = {}
+            self._early[event.dialog.id] = progress
+            if event.description.role is DescriptionRole.ANSWER:
+                self._remote = event.description
+        self._progress.append(progress)
+        self._notify()
+
+    def _answered(self, event: Answered) -> None:
+        if event.description is not None:
+            self._remote = event.description
+        self.answer = Answer(event.response, event.dialog, event.description)
+        self._notify()
+
+    def _rejected(self, event: Rejected) -> None:
+        if self._redirections is not None:
+            target = self._redirections.next_target(event.status, event.response)
+            if target is not None:
+                self._go_to(target)
+                return
+        self.rejection = self._refusal(event)
+
+    def _refusal(self, event: Rejected) -> Exception:
+        response = event.response
+        failure = self._leg.failure
+        if response is None:
+            return failure or CallEnded(f"the INVITE was not answered: {event.status}")
+        rejected = CallRejected(response.status, response.reason, response)
+        rejected.__cause__ = failure
+        rejected.add_note(f"INVITE {self.target}, Call-ID {self.session.invite.call_id}")
+        return rejected
+
+    def _go_to(self, target: Uri) -> None:
+        """RFC 3261 section 8.1.3.4: "SHOULD reuse the same To, From, and Call-ID"."""
+        old = self.session.invite
+        self.target = target
+        self._number = old.cseq.number + 1
+        contact = self._leg.contact
+        assert contact is not None, "our legs have one"
+        request = create_request(
+            "INVITE",
+            target,
+            from_=old.from_,
+            to=old.to,
+            call_id=old.call_id,
+            cseq=self._number,
+            contact=old.contact,
+            route=self._calls.route,
+            headers=self._headers,
+        )
+        if self._local:
+            request.add_body(self._local, SDP)
+        self._send(request, contact, None)
+
+    def _outgoing_ended(self, event: Ended) -> None:
+        # First those who wait are woken, so that they raise what happened, and then the rest of
+        # the block is interrupted.
+        self._session_ended(event)
+        if event.by is Side.REMOTE or event.how not in BY_US:
+            self._scope.cancel()
+
+    _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
+        **Call._tells,
+        Progressed: _progressed,
+        Answered: _answered,
+        Rejected: _rejected,
+        Ended: _outgoing_ended,
+    }
+
+    # -- the block
+
+    async def __aenter__(self) -> OutgoingCall:
+        """Send the INVITE.  Raises as `start`."""
+        await self.start()
+        return self.enter()
+
+    def enter(self) -> OutgoingCall:
+        """Make what follows the block of a call that has been started."""
+        self._scope.__enter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Hang up, wait for a while until everybody knows, and let errors out as they are."""
+        await self._say_goodbye(480)
+        remaining = error
+        try:
+            if self._scope.__exit__(kind, error, trace):
+                remaining = None
+        except BaseException as rest:  # it is raised below
+            # What a group is without our own cancellation.
+            remaining = rest
+        if remaining is not None and self._is_echo(remaining):
+            remaining = None
+        failures = [
+            one
+            for one in (self._failure, None if self._told else self.rejection)
+            if one is not None and one is not remaining
+        ]
+        if remaining is None:
+            if not failures:
+                return True
+            if len(failures) == 1:
+                raise_bare(failures[0])
+        elif not failures or (self._failure is None and isinstance(remaining, trio.Cancelled)):
+            if remaining is error:
+                return False
+            raise_bare(remaining)
+        else:
+            failures.insert(0, remaining)
+        raise BaseExceptionGroup("a call and its tasks", failures)
+
+    def _is_echo(self, error: BaseException) -> bool:
+        """Whether *error* only says that the other side has hung up, which the block knows."""
+        return (
+            isinstance(error, CallEnded)
+            and self.ended is not None
+            and self.rejection is None
+            and self.ended.by is Side.REMOTE
+        )
+
+    async def _live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """The task of a call without a block: see `UserAgent.start_call`."""
+        try:
+            async with self:
+                task_status.started()
+                await trio.sleep_forever()
+        except (CallRejected, CallEnded, RequestTimedOut, TransportFailed, NoRoute) as error:
+            if error is not self.rejection:
+                raise
+
+    async def aclose(self) -> None:
+        """End a call from `UserAgent.start_call`, as leaving its block would."""
+        self.hang_up()
+        await self._say_goodbye(480)

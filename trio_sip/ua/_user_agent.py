@@ -1,0 +1,343 @@
+"""A user agent: somebody with an address, on a stack."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+
+import trio
+
+from trio_sip.message import NameAddr, Params, Response, Uri
+from trio_sip.registration import Contact, RegistrationPace, RegistrationSettings
+from trio_sip.services import OptionsService
+from trio_sip.session import SessionSettings
+from trio_sip.stack import (
+    Credentials,
+    OutgoingRequest,
+    Service,
+    Stack,
+    StackSettings,
+    Tokens,
+    open_stack,
+)
+from trio_sip.transport import Listen, Network
+
+from ._account import Account, AnswersFor, as_loose_route, create_account, parse_address
+from ._bindings import fetch_bindings, remove_bindings
+from ._call_agent import CallingAgent
+from ._call_service import Calls
+from ._presence import AnswersOptions
+from ._registration import Registration, open_registration
+from ._requests import checked
+from ._texts import MessageHandler, TakesTexts
+
+__all__ = ["UserAgent", "open_user_agent"]
+
+Route = NameAddr | Uri | str
+
+
+class UserAgent(CallingAgent):
+    """Somebody with an address, who sends requests in its name and takes those to it.
+
+    Made by `open_user_agent`.
+    """
+
+    def __init__(
+        self, stack: Stack, account: Account, *, call_settings: SessionSettings, call_limit: int
+    ) -> None:
+        self.stack: Stack = stack
+        """The stack it runs on."""
+
+        self.account = account
+        self.calls = Calls(self, call_settings, limit=call_limit)
+
+        self.service_route: tuple[NameAddr, ...] = ()
+        """The way that its registrar wants requests to take (RFC 3608)."""
+
+    @property
+    def address(self) -> NameAddr:
+        """Who it is."""
+        return self.account.address
+
+    @property
+    def uri(self) -> Uri:
+        """Its address, as a target for others."""
+        return self.account.address.uri
+
+    @property
+    def route(self) -> tuple[NameAddr, ...]:
+        """The Route of its requests outside of dialogs: its proxy, then the way home."""
+        return (*self.account.outbound_proxy, *self.service_route)
+
+    # -- requests outside of dialogs
+
+    def open_request(
+        self,
+        method: str,
+        target: Uri | str,
+        body: bytes | str | None = None,
+        *,
+        content_type: str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        to: NameAddr | str | None = None,
+        contact_params: Params | None = None,
+        with_contact: bool = True,
+    ) -> AbstractAsyncContextManager[OutgoingRequest]:
+        """`Stack.open_request` in the name of this user: From, Contact, Route and credentials.
+
+        Args:
+          contact_params: parameters of Contact.
+          with_contact: leave it out for methods that have none, MESSAGE for example.
+        """
+        account = self.account
+        uri = account.target(target)
+        route = self.route
+        return self.stack.open_request(
+            method,
+            uri,
+            body,
+            content_type=content_type,
+            headers=[*(("Route", hop) for hop in route), *headers],
+            from_=account.from_(),
+            to=to,
+            contact=account.contact(route[0].uri if route else uri, contact_params)
+            if with_contact
+            else None,
+            credentials=account.authenticator,
+        )
+
+    async def send_request(
+        self,
+        method: str,
+        target: Uri | str,
+        body: bytes | str | None = None,
+        *,
+        content_type: str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+    ) -> Response:
+        """Send a request and wait for its success.
+
+        Returns:
+          The 2xx.
+
+        Raises:
+          RequestRejected: the final response was another; it is the error's ``response``.
+          AuthenticationRejected: a 401 or 407 that our credentials do not answer.
+          RequestTimedOut, TransportFailed, NoRoute: nobody answered.
+          LocalProtocolError: such a request cannot be made.
+
+        Cancellation: the transaction ends quietly.
+        """
+        async with self.open_request(
+            method,
+            target,
+            body,
+            content_type=content_type,
+            headers=headers,
+            # RFC 3428 section 4: "MUST NOT contain a Contact".
+            with_contact=method != "MESSAGE",
+        ) as outgoing:
+            return checked(await outgoing.final())
+
+    async def message(
+        self, target: Uri | str, text: str | bytes, *, content_type: str = "text/plain"
+    ) -> Response:
+        """Send a text: MESSAGE, RFC 3428.  Returns and raises as `send_request`.
+
+        A 202 says that it was stored for later.
+        """
+        return await self.send_request("MESSAGE", target, text, content_type=content_type)
+
+    async def options(self, target: Uri | str) -> Response:
+        """Ask what *target* can do: RFC 3261 section 11.  Returns and raises as `send_request`.
+
+        Whoever only wants to know whether somebody is there takes a `RequestRejected` for a yes,
+        too.
+        """
+        return await self.send_request("OPTIONS", target)
+
+    # -- where it can be reached
+
+    def register(
+        self,
+        expires: int = 3600,
+        *,
+        registrar: Uri | str | None = None,
+        instance: str | None = None,
+        q: float | None = None,
+        contacts: Iterable[NameAddr | str] = (),
+        headers: Iterable[tuple[str, object]] = (),
+        settings: RegistrationSettings | None = None,
+        pace: RegistrationPace | None = None,
+        grace: float = 4.0,
+    ) -> AbstractAsyncContextManager[Registration]:
+        """Be registered for as long as the block runs: ``async with alice.register(): …``
+
+        Entering waits for the first 200.  Inside, the registration is refreshed before it runs
+        out, tried again when the registrar has trouble, and made anew when its connection dies:
+        see `Registration`.  Leaving removes it, for *grace* seconds at most.
+
+        Args:
+          expires: seconds to ask for; a registrar may grant less, or insist on more.
+          registrar: the domain of the address if left out.  It is shown the password.
+          instance: ``urn:uuid:…``, by which the registrar knows this machine again (RFC 5626).
+          q: preference among the contacts, 0 to 1.
+          contacts: others than ours, to be registered with it.
+          headers: more of them for the REGISTER.
+          settings: when to refresh and when to try again.
+          pace: shared among many registrations, lets so many REGISTERs a second go.
+
+        Raises:
+          RequestRejected: the first REGISTER was refused, or a later one was, for good: that is
+            raised in the block.
+          AuthenticationRejected: the credentials were refused, in the same way.
+          RequestTimedOut, TransportFailed, NoRoute: the first REGISTER was not answered.
+          RemoteProtocolError: it was answered 200 without our contact in it.
+          LocalProtocolError: something in the arguments cannot be.
+
+        Cancellation: the block is cancelled first; what has been registered, or may have been,
+        is removed.
+        """
+        return open_registration(
+            self,
+            expires,
+            registrar=registrar,
+            instance=instance,
+            q=q,
+            contacts=contacts,
+            headers=headers,
+            settings=settings,
+            pace=pace,
+            grace=grace,
+        )
+
+    async def bindings(self, registrar: Uri | str | None = None) -> tuple[Contact, ...]:
+        """Everybody who is registered under this address: a REGISTER that changes nothing.
+
+        RFC 3261 section 10.2.3.  Raises as `send_request`.
+        """
+        return await fetch_bindings(self, registrar)
+
+    async def remove_bindings(self, registrar: Uri | str | None = None) -> None:
+        """Remove everybody who is registered under this address, whoever did it.
+
+        RFC 3261 section 10.2.2.  Raises as `send_request`.
+        """
+        await remove_bindings(self, registrar)
+
+    # -- what comes
+
+    def is_addressed_by(self, uri: Uri) -> bool:
+        """Whether a request to *uri* is for this user: see `AnswersFor`."""
+        return self.account.is_addressed_by(uri)
+
+    async def serve_messages(
+        self,
+        handler: MessageHandler,
+        *,
+        body_types: Iterable[str] = ("text/plain",),
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Hand each text that comes to *handler*, until cancelled.
+
+        Args:
+          handler: called with the `trio_sip.stack.IncomingRequest`; 200 is sent when it returns,
+            unless it has answered by itself.
+          body_types: the media types it takes; others are answered 415.
+        """
+        with self.stack.registered(TakesTexts(self, handler, body_types)):
+            task_status.started()
+            await trio.sleep_forever()
+
+
+@asynccontextmanager
+async def open_user_agent(
+    address: NameAddr | Uri | str,
+    *,
+    display_name: str | None = None,
+    password: str | None = None,
+    credentials: Credentials | None = None,
+    outbound_proxy: Route | Sequence[Route] = (),
+    contact_user: str | None = None,
+    user_phone: bool = False,
+    answers_for: AnswersFor | None = None,
+    listen: str | Listen | Sequence[str | Listen] = (),
+    services: Iterable[Service] = (),
+    call_settings: SessionSettings | None = None,
+    call_limit: int = 10_000,
+    stack: Stack | None = None,
+    network: Network | None = None,
+    settings: StackSettings | None = None,
+    strict: bool = False,
+    tokens: Tokens | None = None,
+    grace: float = 4.0,
+) -> AsyncIterator[UserAgent]:
+    """Run a user agent for as long as the block runs.
+
+    Args:
+      address: who it is: ``sip:alice@example.com``, with a display name if it likes.
+      display_name: what others see; instead of the one in *address*.
+      password: answers challenges for the user of *address*.  It is shown to requests that go
+        to the domain of *address* or to the outbound proxy, and to nobody else.
+      credentials: instead of *password*, for who knows more: realms, hashes, other names.
+      outbound_proxy: where every request outside of dialogs goes first; a loose route, or
+        several.
+      contact_user: the user part of Contact; that of *address* if left out.
+      user_phone: say ``;user=phone`` where a user part is a number.
+      answers_for: whose requests it takes: anybody's that come here, if it has its stack for
+        itself, and its own address's alone on a shared one, if left out.
+      listen: as for `trio_sip.stack.open_stack`; a UDP port if left out.
+      services: more of them for its stack.
+      call_settings: what calls ask for and put up with: 100rel, session timers; the defaults, with
+        the timers of *settings*, if left out.
+      call_limit: so many calls that came may be there at once; further ones are answered 486.
+      stack: run on this one, with others; what concerns the sockets is then its business, and
+        is not to be given here.
+      network, settings, strict, tokens, grace: as for `trio_sip.stack.open_stack`.
+
+    Raises:
+      TransportFailed: an address cannot be bound.
+      LocalProtocolError: something in the arguments cannot be.
+
+    Cancellation: the block is cancelled first, over sockets that still work.
+    """
+    proxies = (
+        [outbound_proxy] if isinstance(outbound_proxy, NameAddr | Uri | str) else outbound_proxy
+    )
+    routes = tuple(as_loose_route(proxy) for proxy in proxies)
+    account = create_account(
+        parse_address(address, display_name),
+        password=password,
+        credentials=credentials,
+        outbound_proxy=routes,
+        contact_user=contact_user,
+        user_phone=user_phone,
+        answers_for=answers_for or (AnswersFor.ANYBODY if stack is None else AnswersFor.ITSELF),
+    )
+    listens = [listen] if isinstance(listen, str | Listen) else listen
+    services = tuple(services)
+    if not any(isinstance(service, OptionsService) for service in services):
+        services = (OptionsService(), *services)
+    async with AsyncExitStack() as blocks:
+        running = await blocks.enter_async_context(
+            open_stack(
+                *listens,
+                services=services,
+                network=network,
+                settings=settings,
+                strict=strict,
+                tokens=tokens,
+                grace=grace,
+            )
+            if stack is None
+            else nullcontext(stack)
+        )
+        user_agent = UserAgent(
+            running,
+            account,
+            call_settings=call_settings or SessionSettings(timers=running.settings.timers),
+            call_limit=call_limit,
+        )
+        blocks.enter_context(running.registered(user_agent.calls))
+        blocks.enter_context(running.registered(AnswersOptions(user_agent)))
+        yield user_agent
