@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ._capture import Capture, read_capture
+from ._explain import explain
 from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
+from ._finding import Finding, FindingKind
 from ._host import MemoryHost
 from ._ladder import ladder
 from ._leaks import Leak
@@ -35,6 +37,8 @@ __all__ = [
     "Capture",
     "Cause",
     "Fate",
+    "Finding",
+    "FindingKind",
     "HangsForever",
     "Label",
     "Leak",
@@ -70,6 +74,7 @@ __all__ = [
     "WorldKind",
     "deterministic_scheduling",
     "every",
+    "explain",
     "first",
     "ladder",
     "open_peer_thread",
