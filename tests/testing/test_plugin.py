@@ -428,3 +428,19 @@ def test_the_plugin_costs_next_to_nothing_when_it_is_not_used() -> None:
         line.rpartition("|")[2].strip() for line in ours
     }
     assert sum(int(line.split("|")[0].rpartition(":")[2]) for line in ours) < _IMPORT_LIMIT_US
+
+
+def test_what_may_explain_a_failure_is_said_in_words(run: Run) -> None:
+    result = run(
+        """
+async def test_unacknowledged(make_sip_peer):
+    alice, bob = make_sip_peer("alice", profile="behind a NAT"), make_sip_peer("bob")
+    await alice.request("INVITE", bob.uri)
+    invite = await bob.expect("INVITE")
+    await invite.respond(200)
+    await bob.expect("ACK")
+"""
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*- SIP explained -*", "*no ACK*"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        if name.startswith("__") and name != "__all__":
+        if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # Not ``from . import``, which would ask this very function.
         names = importlib.import_module(f"{__name__}._names")

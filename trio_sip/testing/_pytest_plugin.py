@@ -194,10 +194,12 @@ def pytest_runtest_makereport(
         return
     if report.when == "call" and report.failed:
         item.stash[_FAILED] = True
-    from ._test_report import drawing, messages, write_files
+    from ._test_report import drawing, findings, messages, write_files
 
     if report.failed and scene.wires():
         report.sections.append(("SIP ladder", drawing(scene)))
+        if found := findings(scene):
+            report.sections.append(("SIP explained", found))
     if item.config.getoption("--sip-trace") and (report.failed or report.when == "call"):
         report.sections.append(("SIP trace", messages(scene)))
     if report.when == "call" and scene.wires():

@@ -9,13 +9,14 @@ from typing import Protocol
 
 from trio_sip.transport import Address
 
+from ._explain import explain
 from ._ladder import ladder
 from ._pcapng import write_pcapng
 from ._svg import svg_ladder
 from ._trace import trace
 from ._wire import Wire
 
-__all__ = ["Conversation", "drawing", "messages", "write_files"]
+__all__ = ["Conversation", "drawing", "findings", "messages", "write_files"]
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.\-]+")
 _LONGEST_NAME = 150
@@ -40,6 +41,11 @@ def drawing(said: Conversation) -> str:
     """The conversation drawn, retransmissions folded, and the seed to see it again."""
     picture = ladder(said.wires(), said.names(), fold=True, notes=said.notes())
     return f"{picture}again with --sip-seed={said.seed}\n" if picture else ""
+
+
+def findings(said: Conversation) -> str:
+    """What may explain it, in words; empty if nothing is remarkable."""
+    return "\n".join(str(one) for one in explain(said.wires(), said.names()))
 
 
 def messages(said: Conversation) -> str:
