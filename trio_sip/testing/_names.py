@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from ._capture import Capture, read_capture
+from ._check_gate import check_authenticator, check_identifier
+from ._check_location import check_location_store
+from ._check_network import check_network
 from ._explain import explain
 from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
 from ._finding import Finding, FindingKind
@@ -72,6 +75,10 @@ __all__ = [
     "UnexpectedMessage",
     "Wire",
     "WorldKind",
+    "check_authenticator",
+    "check_identifier",
+    "check_location_store",
+    "check_network",
     "deterministic_scheduling",
     "every",
     "explain",
