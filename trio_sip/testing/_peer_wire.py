@@ -30,7 +30,7 @@ from ._wire import Fate, Wire
 __all__ = ["PeerWire"]
 
 _TRIES = 10
-_Answer = tuple[PeerRequest, Response | None, list[tuple[bytes, PeerPath]]]
+_Answer = tuple[PeerRequest, Response | None, list[tuple[bytes, PeerPath, Rude]]]
 
 
 class _Owner(Protocol):
@@ -193,8 +193,8 @@ class PeerWire:
         if not self.retransmits:
             return
         if isinstance(original, PeerRequest):
-            for data, path in self._answers[id(original)][2][-1:]:
-                self._soon(self.transmit, data, path)
+            for data, path, rude in self._answers[id(original)][2][-1:]:
+                self._soon(functools.partial(self.transmit, data, path, rude=rude))
         elif isinstance(original, PeerResponse):
             ack = self._acks.get(_response_key(original.message))
             if ack is not None:
@@ -231,9 +231,9 @@ class PeerWire:
                 key = _invite_of(request.message)
                 if response.status >= 300:
                     self._refused.add(key)
-        known[2].append((self.profile.spell(data), path))
+        known[2].append((data, path, rude))
         if key is not None and path.transport == "UDP" and not lost:
-            self._repeat(("response", *key), data, path, capped=True)
+            self._repeat(("response", *key), data, path, capped=True, rude=rude)
         await self.transmit(data, path, rude=rude, lost=lost)
 
     async def transmit_request(

@@ -180,8 +180,11 @@ class Scene:
 
     def _failure(self) -> ScriptFailed | None:
         error = self.error
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        if isinstance(error, BaseExceptionGroup):
+            failures = error.subgroup(ScriptFailed)
+            while isinstance(failures, BaseExceptionGroup):
+                failures = failures.exceptions[0]
+            error = failures
         return error if isinstance(error, ScriptFailed) else None
 
 
