@@ -32,7 +32,9 @@ LANGUAGES = frozenset({"python", "output", "toml", "console", "text", "ini"})
 """What a block may say it is.  The last three are shown only."""
 
 PYTEST_PAGES = [
-    page for page in PAGES if re.search(r"^(async )?def test_", page.read_text("utf-8"), re.MULTILINE)
+    page
+    for page in PAGES
+    if re.search(r"^(async )?def test_", page.read_text("utf-8"), re.MULTILINE)
 ]
 """Those whose programs are tests."""
 

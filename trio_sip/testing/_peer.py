@@ -77,9 +77,10 @@ class SipPeer(PeerScript):
         super().__init__(network, name, spoken, random.Random(f"{seed} {name}"))  # noqa: S311
         self.patience = patience
         self.retransmits = retransmits
-        self.address = self.bind(host, port, transports)
-        self.voice = PeerVoice(name, self.address, spoken, tokens or Tokens.sequential(name))
-        self.digest = PeerDigest()
+        self.address: Address = self.bind(host, port, transports)
+        tokens = tokens or Tokens.sequential(name)
+        self.voice: PeerVoice = PeerVoice(name, self.address, spoken, tokens)
+        self.digest: PeerDigest = PeerDigest()
 
     @classmethod
     @asynccontextmanager

@@ -38,11 +38,11 @@ class SentRequest:
         attempt: AuthenticationAttempt | None = None,
     ) -> None:
         self.peer = peer
-        self.request = request
+        self.request: Request = request
         """As it was sent last: another one after a challenge was answered."""
 
         self.path = path
-        self.time = trio.current_time()
+        self.time: float = trio.current_time()
         self._attempt = attempt
 
     def owns(self, message: PeerMessage) -> bool:

@@ -38,7 +38,7 @@ class PeerMessage:
         self.wire = wire
         """Its record, the octets among them."""
 
-        self.time = wire.time - peer.began
+        self.time: float = wire.time - peer.began
         """When it came first: in virtual seconds, or in seconds since the peer began."""
 
         self.copies: list[float] = []

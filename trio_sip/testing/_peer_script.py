@@ -130,7 +130,7 @@ class PeerScript(PeerWire):
 
     def lose(self, what: Wanted, /, *, count: int = 1, **fields: object) -> None:
         """Lose the next *count* such messages before they arrive.  `loss` is for the dice."""
-        self.losing += [MessagePattern(what, **fields)] * count
+        self.losing.extend([MessagePattern(what, **fields)] * count)
 
     async def take(
         self,

@@ -51,17 +51,17 @@ class PeerWire:
         self.wires: list[Wire] = []
         """Everything it has sent and received, as it saw it."""
 
-        self.loss = 0.0
+        self.loss: float = 0.0
         """The share of datagrams that are lost, each way, by its own dice."""
 
         self.rude: list[str | Misbehaviour] = list(profile.rude)
         """What it does to everything it sends, until you change it."""
 
         self.automatic: dict[str, int] = {}
-        self.began = 0.0
+        self.began: float = 0.0
         self.losing: list[MessagePattern] = []
-        self.inbox = Inbox(name)
-        self.sockets = PeerSockets(network, self._receive)
+        self.inbox: Inbox = Inbox(name)
+        self.sockets: PeerSockets = PeerSockets(network, self._receive)
         self._network = network
         self._dice = dice
         self._repeats = Repeats()

@@ -181,10 +181,9 @@ class Scene:
     def _failure(self) -> ScriptFailed | None:
         error = self.error
         if isinstance(error, BaseExceptionGroup):
-            failures = error.subgroup(ScriptFailed)
-            while isinstance(failures, BaseExceptionGroup):
-                failures = failures.exceptions[0]
-            error = failures
+            error = error.subgroup(ScriptFailed)
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
         return error if isinstance(error, ScriptFailed) else None
 
 
