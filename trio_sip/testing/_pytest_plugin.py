@@ -282,13 +282,14 @@ def sip_peer(_sip_scene: Scene) -> SipPeer:
     return _sip_scene.make_peer("peer")
 
 
-def _trio_fixture(function: Callable[..., Any]) -> Any:
+def _forced_trio_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
     # What pytest_trio.trio_fixture does, which must not be imported here.
     function._force_trio_fixture = True  # type: ignore[attr-defined]  # pytest-trio's own mark
-    return pytest.fixture(function)
+    return function
 
 
-@_trio_fixture
+@pytest.fixture
+@_forced_trio_fixture
 async def sip_stack(_sip_scene: Scene) -> AsyncIterator[Stack]:
     """A strict stack without services, listening on UDP and TCP of its host ``stack``."""
     from ._test_stack import open_test_stack
@@ -297,7 +298,8 @@ async def sip_stack(_sip_scene: Scene) -> AsyncIterator[Stack]:
         yield stack
 
 
-@_trio_fixture
+@pytest.fixture
+@_forced_trio_fixture
 async def sip_registrar(_sip_scene: Scene) -> AsyncIterator[TestRegistrar]:
     """A registrar, open to all until it is given users."""
     from ._test_registrar import open_test_registrar
