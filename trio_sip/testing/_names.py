@@ -26,6 +26,10 @@ from ._peer_thread import PeerThread, ThreadCall, ThreadMessage, open_peer_threa
 from ._profiles import PROFILES, PeerProfile
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
+from ._sipp_port import ScenarioPort
+from ._sipp_run import ScenarioResult, read_sipp_rows, run_sipp_scenario
+from ._sipp_scenario import Scenario, Step, StepKind, Unsupported, load_sipp_scenario
+from ._sipp_xml import ScenarioError
 from ._streams import MemoryConnection, StreamReset
 from ._svg import svg_ladder
 from ._test_registrar import TestRegistrar
@@ -64,15 +68,22 @@ __all__ = [
     "PeerResponse",
     "PeerThread",
     "Place",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioPort",
+    "ScenarioResult",
     "ScriptFailed",
     "SentRequest",
     "SipPeer",
     "SipWorld",
+    "Step",
+    "StepKind",
     "StreamReset",
     "TestRegistrar",
     "ThreadCall",
     "ThreadMessage",
     "UnexpectedMessage",
+    "Unsupported",
     "Wire",
     "WorldKind",
     "check_authenticator",
@@ -84,8 +95,11 @@ __all__ = [
     "explain",
     "first",
     "ladder",
+    "load_sipp_scenario",
     "open_peer_thread",
     "read_capture",
+    "read_sipp_rows",
+    "run_sipp_scenario",
     "svg_ladder",
     "trace",
     "write_pcapng",

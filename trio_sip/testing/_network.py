@@ -130,6 +130,17 @@ class MemoryNetwork:
         """Let another name, perhaps a domain, resolve to a host."""
         self._aliases[name.lower()] = host
 
+    def add_records(self, name: str, *records: NaptrRecord | SrvRecord) -> None:
+        """Let the domain name system of this network know more about *name*."""
+        self._records.setdefault(name.lower(), []).extend(records)
+
+    def records_of(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
+        """What it knows."""
+        found = self._records.get(query.name.lower(), ())
+        if query.kind is QueryKind.NAPTR:
+            return [one for one in found if isinstance(one, NaptrRecord)]
+        return [one for one in found if isinstance(one, SrvRecord)]
+
     def nat(
         self,
         *names: str,
@@ -168,17 +179,6 @@ class MemoryNetwork:
             box.inside[private] = host
         self._boxes[public] = box
         return box
-
-    def add_records(self, name: str, *records: NaptrRecord | SrvRecord) -> None:
-        """Let the domain name system of this network know more about *name*."""
-        self._records.setdefault(name.lower(), []).extend(records)
-
-    def records_of(self, query: Query) -> Sequence[NaptrRecord | SrvRecord]:
-        """What it knows."""
-        found = self._records.get(query.name.lower(), ())
-        if query.kind is QueryKind.NAPTR:
-            return [one for one in found if isinstance(one, NaptrRecord)]
-        return [one for one in found if isinstance(one, SrvRecord)]
 
     def addresses_of(self, name: str, asking: MemoryHost | None = None) -> tuple[str, ...]:
         """What a name resolves to; an address to itself, and an unknown name to nothing.

@@ -250,6 +250,11 @@ class UserAgent(CallingAgent):
             await trio.sleep_forever()
 
 
+def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
+    several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
+    return tuple(as_loose_route(proxy) for proxy in several)
+
+
 @asynccontextmanager
 async def open_user_agent(
     address: NameAddr | Uri | str,
@@ -301,15 +306,11 @@ async def open_user_agent(
 
     Cancellation: the block is cancelled first, over sockets that still work.
     """
-    proxies = (
-        [outbound_proxy] if isinstance(outbound_proxy, NameAddr | Uri | str) else outbound_proxy
-    )
-    routes = tuple(as_loose_route(proxy) for proxy in proxies)
     account = create_account(
         parse_address(address, display_name),
         password=password,
         credentials=credentials,
-        outbound_proxy=routes,
+        outbound_proxy=_loose_routes(outbound_proxy),
         contact_user=contact_user,
         user_phone=user_phone,
         answers_for=answers_for or (AnswersFor.ANYBODY if stack is None else AnswersFor.ITSELF),
