@@ -58,10 +58,6 @@ class Tokens:
         data = text.encode("utf-8", "surrogateescape")
         return hashlib.blake2b(data, key=self._key, digest_size=_BYTES).hexdigest()
 
-    def secret(self, purpose: str) -> bytes:
-        """32 bytes, always the same for the same *purpose*, and as hard to guess as the tokens."""
-        return hashlib.blake2b(purpose.encode(), key=self._key, digest_size=32).digest()
-
     def stateless_tag(self, request: Request) -> str:
         """The tag for an answer without state: each copy of *request* gets the same one."""
         headers = request.headers
