@@ -79,14 +79,38 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("_sip_world_kind", list(worlds), indirect=True, ids=list(worlds))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let our tests run on the clock of their world."""
+    items[:] = [_not_asyncio(item) if _is_ours(item) else item for item in items]
     if not config.pluginmanager.hasplugin("trio"):
         return
     for item in items:
-        if "_sip_scene" in getattr(item, "fixturenames", ()) and _is_async(item):
+        if _is_ours(item):
             run = functools.partial(_run, item)
             item.add_marker(pytest.mark.trio(run=run), append=False)
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    return "_sip_scene" in getattr(item, "fixturenames", ()) and _is_async(item)
+
+
+def _not_asyncio(item: pytest.Item) -> pytest.Item:
+    """*item* as an ordinary function; in its ``auto`` mode, pytest-asyncio takes every coroutine."""
+    if not (isinstance(item, pytest.Function) and type(item).__module__.startswith("pytest_asyn")):
+        return item
+    assert item.parent is not None
+    plain: pytest.Item = pytest.Function.from_parent(
+        item.parent,
+        name=item.name,
+        callspec=getattr(item, "callspec", None),
+        callobj=item.obj,
+        fixtureinfo=item._fixtureinfo,
+        keywords=item.keywords,
+        originalname=item.originalname,
+    )
+    plain.own_markers = [one for one in item.own_markers if one.name != "asyncio"]
+    return plain
 
 
 def _is_async(item: pytest.Item) -> bool:
@@ -142,7 +166,7 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
     if request.config.pluginmanager.hasplugin("trio"):
         return None
     item = request.node
-    if "_sip_scene" not in getattr(item, "fixturenames", ()) or not _is_async(item):
+    if not _is_ours(item):
         return None
     function = fixturedef.func
     kwargs = {name: request.getfixturevalue(name) for name in fixturedef.argnames}
