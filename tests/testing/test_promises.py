@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from trio_sip import CallRejected, IncomingCall, Tokens, UserAgent, open_user_agent
+from trio_sip import CallRejected, IncomingCall, Tokens, Uri, UserAgent, open_user_agent
 from trio_sip.testing import MemoryNetwork, SipPeer, first
 
 OFFER = "\r\n".join(
@@ -20,7 +20,7 @@ class Softphone:
         self._agent = agent
         self.display = ""
 
-    async def dial(self, target: str) -> None:
+    async def dial(self, target: Uri | str) -> None:
         try:
             async with self._agent.call(target, OFFER) as call:
                 await call.answered()
