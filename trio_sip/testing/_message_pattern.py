@@ -164,6 +164,8 @@ def _agree(wanted: Any, found: Any) -> bool:
         return (found is None) == (wanted is None)
     if found is None:
         return False
+    if isinstance(wanted, range):
+        return found in wanted
     if isinstance(wanted, re.Pattern):
         return wanted.search(_text(found)) is not None
     if isinstance(wanted, Callable) and not isinstance(wanted, type):  # type: ignore[arg-type]  # an ABC

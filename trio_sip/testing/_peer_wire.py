@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import trio
 import trio.testing
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+from trio_sip.dialog import DialogId
 from trio_sip.message import ROUTE, Request, Response, Uri, create_ack, parse_message_untrusted
 from trio_sip.transport import Address, Network
 
@@ -19,7 +20,7 @@ from ._inbox import Inbox
 from ._ladder import ladder
 from ._message_pattern import MessagePattern
 from ._misbehaviours import Misbehaviour, Outgoing, Rude, misbehave
-from ._peer_call import SentRequest
+from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._peer_repeats import Repeats
 from ._peer_sockets import PeerPath, PeerSockets
@@ -31,10 +32,6 @@ __all__ = ["PeerWire"]
 
 _TRIES = 10
 _Answer = tuple[PeerRequest, Response | None, list[tuple[bytes, PeerPath, Rude]]]
-
-
-class _Owner(Protocol):
-    def owns(self, message: PeerMessage) -> bool: ...
 
 
 class PeerWire:
@@ -72,7 +69,7 @@ class PeerWire:
         self._answers: dict[int, _Answer] = {}
         self._acks: dict[tuple[str, int, str | None], tuple[bytes, PeerPath]] = {}
         self._refused: set[tuple[str, int]] = set()
-        self._owners: list[_Owner] = []
+        self._calls: dict[DialogId, PeerCall] = {}
         self._local: set[str | Address] = set()
 
     # -- its life
@@ -118,9 +115,9 @@ class PeerWire:
         """Close its TCP connections, in the middle of whatever."""
         self.sockets.close_streams()
 
-    def own(self, owner: _Owner) -> None:
-        """Let *owner* have the messages that it knows as its own."""
-        self._owners.append(owner)
+    def own(self, call: PeerCall) -> None:
+        """Let a call have the messages of its dialog."""
+        self._calls[call.dialog.id] = call
 
     def ladder(self) -> str:
         """What it has sent and received, drawn."""
@@ -175,8 +172,17 @@ class PeerWire:
             came = PeerResponse(self, message, path, wire)  # type: ignore[arg-type]  # as above
             self._answered(came)
             self._seen[data, path.remote] = came
-        came.is_owned = any(owner.owns(came) for owner in self._owners)
+        came.is_owned = self._is_owned(came)
         self.inbox.put(came)
+
+    def _is_owned(self, came: PeerMessage) -> bool:
+        if isinstance(came, PeerResponse):
+            return came.request is not None
+        try:
+            named = DialogId.of_request(came.message)  # type: ignore[arg-type]  # a request
+            return named is not None and named in self._calls
+        except (KeyError, RemoteProtocolError):
+            return False
 
     def _answered(self, response: PeerResponse) -> None:
         try:
@@ -243,7 +249,6 @@ class PeerWire:
         await self._running.wait()
         request = sent.request
         self._sent.update(dict.fromkeys(_keys(request), sent))
-        self._owners.append(sent)
         data = bytes(request)
         if request.method != "ACK" and sent.path.transport == "UDP":
             self._repeat(
