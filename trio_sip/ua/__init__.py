@@ -1,7 +1,8 @@
 """The user agent: somebody with an address, as blocks and one-liners.
 
-`open_user_agent` runs one, on a stack of its own or on yours.  A `Registration` lasts as long as
-the block that `UserAgent.register` opens.
+`open_user_agent` runs one, on a stack of its own or on yours.  A `Registration` or a
+`Subscription` lasts as long as the block that `UserAgent.register` or `UserAgent.subscribe`
+opens.
 """
 
 from ._account import Account, AnswersFor
@@ -15,6 +16,9 @@ from ._call_sdp import Sdp
 from ._call_service import CallHandler, Calls
 from ._call_supplement import CallSupplement
 from ._registration import Registration
+from ._subscription import Subscription
+from ._subscription_driver import Notification
+from ._subscription_incoming import IncomingSubscription
 from ._user_agent import UserAgent, open_user_agent
 
 __all__ = [
@@ -28,12 +32,15 @@ __all__ = [
     "Change",
     "Fork",
     "IncomingCall",
+    "IncomingSubscription",
     "Info",
+    "Notification",
     "OutgoingCall",
     "Progress",
     "Registration",
     "RequestHandler",
     "Sdp",
+    "Subscription",
     "UserAgent",
     "open_user_agent",
 ]

@@ -142,7 +142,9 @@ class CallingAgent:
 
         Cancellation: all calls are ended, and their goodbyes said, before it returns.
         """
-        await self.calls.serve(handler, grace, task_status)
+        async with self.calls.serving(handler, grace):
+            task_status.started()
+            await trio.sleep_forever()
 
     async def drain(self) -> None:
         """Refuse new calls with 503 from now on, and wait until those that came have ended.

@@ -47,7 +47,7 @@ class IncomingCall(Call):
     When the handler returns, the call is ended; when the call ends, the handler is cancelled.
     """
 
-    __slots__ = ("_acknowledged", "_offer", "request")
+    __slots__ = ("_offer", "request")
 
     request: IncomingRequest
     """The INVITE."""
@@ -56,7 +56,6 @@ class IncomingCall(Call):
         super().__init__(calls, grace)
         self.request = request
         self._leg = leg
-        self._acknowledged: Acknowledged | None = None
         self._offer: SessionDescription | None = None
 
     # -- who calls, and what for
@@ -166,11 +165,12 @@ class IncomingCall(Call):
         if body:
             self._local = self._wanted = body
         self._leg.perform()
-        while self._acknowledged is None:
+        offered = self._remote
+        while True:
             self._check_alive("answer")
+            if session.state is SessionState.CONFIRMED:
+                return None if self._remote is offered else self.remote_sdp
             await self._change()
-        self._check_alive("answer")
-        return parsed(self._acknowledged.description)
 
     async def reject(
         self, status: int = 486, reason: str | None = None, *, headers: Headers = ()
@@ -224,12 +224,14 @@ class IncomingCall(Call):
             with self._scope:
                 await handler(self)
         except Exception as error:
-            status = self._status_for(error)
+            if type(error) is not CallEnded:
+                status = self._status_for(error)
         except BaseException:
             status = 503
             raise
         finally:
-            await self._say_goodbye(status)
+            if self.ended is None or self._tasks is not None or not self._leg.terminated:
+                await self._say_goodbye(status)
         failure = self._failure
         if isinstance(failure, Exception):
             self.stack.handler_failed(f"a task of {self!r}", failure)
@@ -264,9 +266,9 @@ class IncomingCall(Call):
     def _acknowledged_by_them(self, event: Acknowledged) -> None:
         if event.description is not None:
             self._remote = event.description
-        if self._acknowledged is None:
-            self._acknowledged = event
-            self._notify()
+        # The INVITE lives as long as the call; what has been read in it need not.
+        self.request.message.headers.unread()
+        self._notify()
 
     def _incoming_ended(self, event: Ended) -> None:
         self._session_ended(event)
