@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -59,6 +60,9 @@ async def test_a_script_goes_message_by_message(alice: SipPeer, bob: SipPeer) ->
     busy = await alice.expect(486, retry_after="30")
     await busy.ack()
     await bob.expect("ACK")
+    options = await alice.request("OPTIONS", bob.uri)
+    await (await bob.expect("OPTIONS")).respond(200)
+    await options.expect(200, allow=re.compile("UPDATE"))
 
     assert sent.request is busy.request
     assert "Busy Here" == busy.message.reason
@@ -250,6 +254,28 @@ async def test_calls_survive_a_peer_with_bad_luck(alice: SipPeer, bob: SipPeer) 
         await ours.bye()
 
 
+async def test_requests_other_than_invite_are_repeated_every_four_seconds(
+    alice: SipPeer, bob: SipPeer
+) -> None:
+    await alice.request("MESSAGE", bob.uri)
+    message = await bob.expect("MESSAGE")
+    await message.expect_retransmissions(0.5, 1.5, 3.5, 7.5, 11.5, 15.5)
+    await message.respond(200)
+    await alice.expect(200)
+
+
+async def test_an_ack_that_was_lost_is_sent_again_with_the_next_2xx(
+    alice: SipPeer, bob: SipPeer, sip_network: MemoryNetwork
+) -> None:
+    sip_network.drop(first(2, method="ACK"))
+    ours, theirs = await calling(alice, bob)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(theirs.expect_bye)
+        await ours.bye()
+
+    assert 3 == [wire.label.text for wire in sip_network.wires].count("ACK")
+
+
 # -- calls
 
 
@@ -267,6 +293,35 @@ async def test_a_call_takes_a_few_lines(
     assert [
         "INVITE", "180 (INVITE)", "200 (INVITE)", "ACK", "INFO", "200 (INFO)", "BYE", "200 (BYE)",
     ] == [wire.label.text for wire in sip_network.wires]  # fmt: skip
+
+
+async def test_the_messages_of_a_call_are_not_in_the_way_of_other_scripts(
+    alice: SipPeer, bob: SipPeer
+) -> None:
+    ours, theirs = await calling(alice, bob)
+    info = await ours.send("INFO")
+    message = await alice.request("MESSAGE", bob.uri)
+    await (await bob.expect("MESSAGE")).respond(200)
+    await (await theirs.expect("INFO")).respond(200)
+    await message.expect(200)
+    await info.expect(200)
+
+
+async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
+    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+) -> None:
+    ours, theirs = await calling(alice, bob)
+    moved = make_sip_peer("moved")
+    update = await ours.send("UPDATE", headers=[("Subject", "x")])
+    update.request.headers.set("Contact", str(moved.contact))
+    again = await alice.send(alice.again(update.request))
+    await (await theirs.expect("UPDATE", subject="x")).respond(200)
+    await (await theirs.expect("UPDATE", contact__user="moved")).respond(200)
+    await update.expect(200)
+    await again.expect(200)
+
+    assert again.request.cseq.number == theirs.dialog.remote_sequence
+    assert moved.uri == theirs.dialog.remote_target
 
 
 async def test_several_calls_and_peers_go_on_at_once(make_sip_peer: Make) -> None:

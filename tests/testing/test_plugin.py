@@ -180,6 +180,8 @@ async def test_hangs(sip_peer, nursery):
 def test_what_a_test_leaves_open_fails_it_and_names_the_line(run: Run) -> None:
     result = run(
         """
+from trio_sip.dialog import Dialog, DialogId
+from trio_sip.message import NameAddr
 from trio_sip.transport import Address
 
 async def test_work(sip_stack):
@@ -187,6 +189,12 @@ async def test_work(sip_stack):
 
 async def test_socket(sip_network):
     sip_network.host("x").bind_datagrams(Address("192.0.2.1", 9))
+
+async def test_dialog(sip_stack):
+    alice, bob = NameAddr("sip:alice@example.com"), NameAddr("sip:bob@example.com")
+    id = DialogId("c", "a", "b")
+    dialog = Dialog(id=id, local=alice, remote=bob, remote_target=bob.uri)
+    sip_stack.add_dialog(dialog, None)
 
 async def test_registration(sip_registrar, sip_peer):
     sent = await sip_peer.request("REGISTER", sip_registrar.uri, headers=[("Expires", "600")])
@@ -199,13 +207,14 @@ async def test_forgiven(sip_registrar, sip_peer):
 """
     )
 
-    result.assert_outcomes(failed=3, passed=1)
+    result.assert_outcomes(failed=4, passed=1)
     result.stdout.fnmatch_lines(
         [
             "Leak: the test has left open:",
-            "  stack: 1 work, opened at test_it.py:7 in test_work",
+            "  stack: 1 work, opened at test_it.py:9 in test_work",
             "Leak: the test has left sockets open:",
-            "  x: UDP socket 192.0.2.1:9, opened at test_it.py:10 in test_socket",
+            "  x: UDP socket 192.0.2.1:9, opened at test_it.py:12 in test_socket",
+            "  stack: 1 dialog, opened at test_it.py:18 in test_dialog",
             "  registrar: sip:192.0.2.* is still registered at sip:peer@192.0.2.*",
         ]
     )
@@ -444,3 +453,30 @@ async def test_unacknowledged(make_sip_peer):
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*- SIP explained -*", "*no ACK*"])
+
+
+def test_the_same_seed_gives_the_same_trace_in_every_run(run: Run) -> None:
+    result = run(
+        """
+traces = []
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.sip(seed=3, loss=0.2, jitter=0.01)
+async def test_crowd(make_sip_peer, sip_network, nursery, number):
+    bob = make_sip_peer("bob")
+    bob.answer_automatically("OPTIONS")
+
+    async def ask(peer):
+        for _ in range(3):
+            sent = await peer.request("OPTIONS", bob.uri)
+            await sent.expect(200)
+
+    async with trio.open_nursery() as crowd:
+        for name in "abcdefgh":
+            crowd.start_soon(ask, make_sip_peer(name))
+    traces.append([(w.time, w.source, w.data, w.fate) for w in sip_network.wires])
+    assert traces[0] == traces[-1]
+"""
+    )
+
+    result.assert_outcomes(passed=5)
