@@ -332,7 +332,8 @@ def create_answer(
     if session_id is None:
         session_id = _derived_id(host, answers)
     lines = _session_lines(host, session_id, version, username, "-")
-    return SessionDescription((*lines, *times), answers)
+    # Every line is one that was made here or has been read: there is nothing to check again.
+    return _of(tuple(shared((*lines, *times))), answers)
 
 
 def _session_lines(
