@@ -18,6 +18,7 @@ from trio_sip.testing import (
     MemoryNetwork,
     ScenarioError,
     ScenarioResult,
+    explain,
     load_sipp_scenario,
     read_sipp_rows,
     run_sipp_scenario,
@@ -72,6 +73,7 @@ async def play(
     seed: int = 1,
     rows: Sequence[Sequence[str]] = (),
     keys: Mapping[str, str] | None = None,
+    transport: str = "udp",
 ) -> tuple[ScenarioResult, ScenarioResult | None]:
     """Both sides on one network; the server's result, if it came to an end."""
     results: list[ScenarioResult] = []
@@ -84,6 +86,7 @@ async def play(
                 local=SERVER,
                 calls=calls,
                 keys=keys,
+                transport=transport,
                 task_status=task_status,
             )
         )
@@ -102,6 +105,7 @@ async def play(
                 calls=calls,
                 rows=rows,
                 keys=keys,
+                transport=transport,
             )
             await trio.sleep(100)
             nursery.cancel_scope.cancel()
@@ -390,3 +394,53 @@ async def test_a_wrong_password_is_not_proved(autojump_clock: MockClock) -> None
     called, _ = await play(*files, rows=[row], keys=KEYS)
 
     assert 1 == called.exit_status
+
+
+async def test_calls_over_one_tcp_connection(autojump_clock: MockClock) -> None:
+    result, served = await play(CALL, SERVE, transport="tcp", calls=5, loss=0.2)
+
+    assert served is not None
+    assert ([], 5, 0) == (result.failures, result.successful, result.retransmissions)
+    assert ([], 5, 0) == (served.failures, served.successful, served.retransmissions)
+    assert {"TCP"} == {wire.transport for wire in result.wires}
+    assert 1 == len({wire.source for wire in result.wires if wire.source.host == CLIENT.host})
+
+
+async def test_what_has_gone_wrong_leaves_bare(autojump_clock: MockClock) -> None:
+    async with MemoryNetwork.open() as network:
+        host = network.host("client")
+        for transport, error in (("udp", OSError), ("tcp", ConnectionRefusedError)):
+            with pytest.raises(error):
+                await run_sipp_scenario(
+                    load_sipp_scenario(CALL),
+                    Address(host.addresses[0], 9),
+                    network=host,
+                    local=Address("203.0.113.1", 5060),
+                    transport=transport,
+                )
+
+
+@pytest.mark.parametrize(
+    ("answers", "goodbye"),
+    [
+        (answer("180 Ringing") + answer("199 Early"), ["CANCEL"]),
+        (answer("200 OK", "Contact: <sip:bob@192.0.2.1>"), ["ACK", "BYE"]),
+        (answer("486 Busy"), ["ACK"]),
+    ],
+)
+async def test_a_call_that_fails_is_ended(
+    answers: str, goodbye: list[str], autojump_clock: MockClock
+) -> None:
+    client = scenario(
+        send("INVITE sip:bob@[remote_ip]", "Contact: <sip:a@[local_ip]>"),
+        "<recv response='180' optional='true'/><recv response='603'/>",
+    )
+    server = scenario("<recv request='INVITE'/>", answers, "<pause milliseconds='9000'/>")
+    result, _ = await play(client, server)
+    sent = [wire.label.text for wire in result.wires if wire.source.host == CLIENT.host]
+
+    assert 1 == len(result.failures)
+    assert ["INVITE", *goodbye] == sent
+    assert {"answered-elsewhere", "wrong-tags", "branch-reused", "cseq-order"}.isdisjoint(
+        finding.rule for finding in explain(result.wires)
+    )
