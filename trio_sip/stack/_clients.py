@@ -115,7 +115,7 @@ class Clients:
 
     def close(self) -> None:
         """The stack is gone: nothing will come any more, for nobody."""
-        for outgoing in self._waiting:
+        for outgoing in tuple(self._waiting):
             outgoing.receive_closing()
         self._waiting.clear()
 
