@@ -117,6 +117,9 @@ from .stack import (
     open_stack,
 )
 
+# Who is told what about whom.
+from .subscription import NotifierPolicy, TerminationReason
+
 # How long SIP waits.
 from .transaction import TimerSettings
 
@@ -124,7 +127,17 @@ from .transaction import TimerSettings
 from .transport import Address, Flow, Listen, TransportLimits
 
 # Somebody with an address, and the calls that are made and come.
-from .ua import Call, IncomingCall, OutgoingCall, Registration, UserAgent, open_user_agent
+from .ua import (
+    Call,
+    IncomingCall,
+    IncomingSubscription,
+    Notification,
+    OutgoingCall,
+    Registration,
+    Subscription,
+    UserAgent,
+    open_user_agent,
+)
 
 # What runs one after the other.
 from .work import Work, current_work
@@ -168,6 +181,7 @@ __all__ = [
     "IdentifyByUser",
     "IncomingCall",
     "IncomingRequest",
+    "IncomingSubscription",
     "Limits",
     "Listen",
     "LocalProtocolError",
@@ -178,6 +192,8 @@ __all__ = [
     "MessageService",
     "NameAddr",
     "NoRoute",
+    "Notification",
+    "NotifierPolicy",
     "OptionsService",
     "OutboundAuthenticator",
     "OutboundCredential",
@@ -209,7 +225,9 @@ __all__ = [
     "StackSettings",
     "StackSnapshot",
     "StackStatistics",
+    "Subscription",
     "Supplement",
+    "TerminationReason",
     "TimerSettings",
     "Tokens",
     "TransportFailed",

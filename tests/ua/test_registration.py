@@ -441,6 +441,18 @@ async def test_a_cancelled_block_still_says_goodbye(autojump_clock: MockClock) -
         assert [] == await bound(location)
 
 
+async def test_a_block_that_is_cancelled_before_it_begins_sends_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with MemoryNetwork.open() as network, open_alice(network) as alice:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with alice.register(registrar="sip:192.0.2.99"):
+                raise AssertionError("not registered")
+
+        assert [] == network.wires
+
+
 async def test_leaving_during_a_refresh_leaves_nothing_registered(
     autojump_clock: MockClock,
 ) -> None:

@@ -3,7 +3,7 @@
 from ._authenticate import Authenticator, CheckAuthResult
 from ._authorize import Credentials
 from ._contact import LocalContact
-from ._dialogs import DialogEntry, Usage
+from ._dialogs import DialogEntry, ExpectsDialog, Usage
 from ._endpoint import (
     ANONYMOUS,
     ARTIFICIAL,
@@ -41,6 +41,7 @@ __all__ = [
     "Endpoint",
     "EndpointIdentifier",
     "EndpointKind",
+    "ExpectsDialog",
     "IncomingRequest",
     "LocalContact",
     "OutgoingRequest",

@@ -7,16 +7,16 @@ from typing import Protocol
 
 import attrs
 
-from trio_sip._errors import LocalProtocolError
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.dialog import Dialog, DialogId
 from trio_sip.message import Request
-from trio_sip.work import Work
+from trio_sip.work import Work, Works
 
-from ._endpoint import Endpoint
+from ._endpoint import ANONYMOUS, Endpoint
 from ._incoming import IncomingRequest
 from ._service import Service, ServicePriority
 
-__all__ = ["DialogEntry", "Dialogs", "Usage"]
+__all__ = ["DialogEntry", "Dialogs", "ExpectsDialog", "Usage"]
 
 
 class Usage(Protocol):
@@ -26,6 +26,17 @@ class Usage(Protocol):
         """A request within the dialog, in its work.  Answer it, or defer it.
 
         It may be an async function, or a plain one if it never waits.
+        """
+
+
+class ExpectsDialog(Protocol):
+    """Who has sent a SUBSCRIBE or REFER, to which the far end's NOTIFY makes the dialog."""
+
+    def begin_dialog(self, dialog: Dialog) -> Usage | None:
+        """What lives in a dialog that a NOTIFY begins; ``None`` refuses it with 481.
+
+        The local CSeq number of *dialog* is 0, and to be set to that of the request sent.
+        Nothing here waits.
         """
 
 
@@ -56,6 +67,7 @@ class Dialogs(Service):
 
     def __init__(self) -> None:
         self._entries: dict[DialogId, DialogEntry] = {}
+        self._expected: dict[tuple[str, str], tuple[ExpectsDialog, Works]] = {}
 
     def add(self, entry: DialogEntry) -> None:
         """Requests of this dialog now go to its usage."""
@@ -69,10 +81,43 @@ class Dialogs(Service):
 
     def find(self, request: Request) -> DialogEntry | None:
         """The dialog that a request belongs to."""
-        if not self._entries:
+        if not self._entries and not self._expected:
             return None
         wanted = DialogId.of_request(request)
-        return None if wanted is None else self._entries.get(wanted)
+        if wanted is None:
+            return None
+        found = self._entries.get(wanted)
+        if found is None and request.method == "NOTIFY":
+            return self._begin(wanted, request)
+        return found
+
+    def expect(self, call_id: str, local_tag: str, who: ExpectsDialog, works: Works) -> None:
+        """Let a NOTIFY begin a dialog with this Call-ID and local tag."""
+        self._expected[call_id, local_tag] = who, works
+
+    def forget_expected(self, call_id: str, local_tag: str) -> None:
+        """No more of them."""
+        self._expected.pop((call_id, local_tag), None)
+
+    def _begin(self, wanted: DialogId, request: Request) -> DialogEntry | None:
+        """RFC 6665 section 4.4.1: the NOTIFY, and not the 2xx, makes the dialog."""
+        who, works = self._expected.get((wanted.call_id, wanted.local_tag), (None, None))
+        if who is None or works is None:
+            return None
+        try:
+            dialog = Dialog.as_uas(request, wanted.local_tag)
+        except RemoteProtocolError:
+            return None
+        # The stage that hands it over takes note of the number.
+        dialog.remote_sequence = None
+        usage = who.begin_dialog(dialog)
+        if usage is None:
+            return None
+        entry = DialogEntry(
+            dialog=dialog, usage=usage, work=works.grouped(dialog.id), endpoint=ANONYMOUS
+        )
+        self.add(entry)
+        return entry
 
     def __len__(self) -> int:
         return len(self._entries)

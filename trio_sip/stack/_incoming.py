@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, DigestChallengeData
-from trio_sip.message import CheckedHeaders, Request, Response, Uri, create_response
+from trio_sip.message import CheckedHeaders, NameAddr, Request, Response, Uri, create_response
 from trio_sip.transaction import ServerTransaction
 from trio_sip.transport import Address, Flow
 from trio_sip.work import Work, current_work
 
+from ._contact import LocalContact
 from ._endpoint import ANONYMOUS, Endpoint
 
 if TYPE_CHECKING:
@@ -309,6 +310,11 @@ class IncomingRequest:
         self.respond(487)
         if self.serving is not None:
             self.serving.cancel_running()
+
+    def local_contact(self, contact: LocalContact) -> NameAddr:
+        """*contact* with the address at which its sender can reach us: for our answers."""
+        address = self._parts.transport.reachable_address(self.flow)
+        return contact.at(self.flow.transport, address)
 
     def verify_digest(self, data: DigestChallengeData | Sequence[DigestChallengeData]) -> bool:
         """Whether its Authorization proves one of these secrets: what an authenticator asks.

@@ -15,6 +15,9 @@ from ._call_sdp import Sdp
 from ._call_service import CallHandler, Calls
 from ._call_supplement import CallSupplement
 from ._registration import Registration
+from ._subscription import Subscription
+from ._subscription_driver import Notification
+from ._subscription_incoming import IncomingSubscription
 from ._user_agent import UserAgent, open_user_agent
 
 __all__ = [
@@ -27,12 +30,15 @@ __all__ = [
     "Change",
     "Fork",
     "IncomingCall",
+    "IncomingSubscription",
     "Info",
+    "Notification",
     "OutgoingCall",
     "Progress",
     "Registration",
     "RequestHandler",
     "Sdp",
+    "Subscription",
     "UserAgent",
     "open_user_agent",
 ]

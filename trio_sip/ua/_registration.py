@@ -157,6 +157,8 @@ async def open_registration(
         headers=tuple(headers),
     )
     driver = RegistrationDriver(user_agent, client, request, pace)
+    # Who is cancelled already sends nothing.
+    await trio.lowlevel.checkpoint_if_cancelled()
     with unwrapping_single_errors(), user_agent.stack.registered(driver):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(driver.keep, name=driver.name)

@@ -87,7 +87,8 @@ class RegistrationDriver(Service):
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    client.send_register(trio.current_time())
+                    if client.state is not RegistrationState.TERMINATED:
+                        client.send_register(trio.current_time())
                     self._perform(nursery)
                     while client.state is not RegistrationState.TERMINATED:
                         with trio.CancelScope(deadline=client.next_deadline()) as self._alarm:

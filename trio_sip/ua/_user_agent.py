@@ -29,6 +29,8 @@ from ._call_service import Calls
 from ._presence import AnswersOptions
 from ._registration import Registration, open_registration
 from ._requests import checked
+from ._subscription_agent import SubscribingAgent
+from ._subscription_service import TakesSubscriptions
 from ._texts import MessageHandler, TakesTexts
 
 __all__ = ["UserAgent", "open_user_agent"]
@@ -36,7 +38,7 @@ __all__ = ["UserAgent", "open_user_agent"]
 Route = NameAddr | Uri | str
 
 
-class UserAgent(CallingAgent):
+class UserAgent(CallingAgent, SubscribingAgent):
     """Somebody with an address, who sends requests in its name and takes those to it.
 
     Made by `open_user_agent`.
@@ -51,6 +53,7 @@ class UserAgent(CallingAgent):
         self.account = account
         self.calls = Calls(self, call_settings, limit=call_limit)
 
+        self.subscriptions: TakesSubscriptions = TakesSubscriptions(self)
         self.service_route: tuple[NameAddr, ...] = ()
         """The way that its registrar wants requests to take (RFC 3608)."""
 
