@@ -36,7 +36,7 @@ from trio_sip.transport import Flow
 
 from ._call import Call
 from ._call_changes import Answer
-from ._call_core import BY_US, Headers, raise_bare
+from ._call_core import Headers, raise_bare
 from ._call_leg import Leg
 from ._call_redirect import Redirections
 from ._call_sdp import SDP, Sdp, as_body, parsed
@@ -354,8 +354,7 @@ class OutgoingCall(Call):
         # First those who wait are woken, so that they raise what happened, and then the rest of
         # the block is interrupted.
         self._session_ended(event)
-        if event.by is Side.REMOTE or event.how not in BY_US:
-            self._scope.cancel()
+        self._interrupt()
 
     _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
         **Call._tells,
