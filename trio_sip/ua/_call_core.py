@@ -189,13 +189,8 @@ class CallCore:
             self._changed = trio.Event()
         await self._changed.wait()
 
-    async def _read(self, inbox: deque[ItemT]) -> AsyncIterator[ItemT]:
-        while True:
-            while inbox:
-                yield inbox.popleft()
-            if self.ended is not None:
-                return
-            await self._change()
+    def _read(self, inbox: deque[ItemT]) -> AsyncIterator[ItemT]:
+        return _Reader(self, inbox)
 
     # -- typed states
 
@@ -282,6 +277,24 @@ class CallCore:
             with trio.move_on_after(self.grace, shield=True):
                 while not self._leg.terminated:
                     await self._change()
+
+
+class _Reader(AsyncIterator[ItemT]):
+    """What comes into an inbox of a call, until the call ends; nothing has to be closed."""
+
+    __slots__ = ("_call", "_inbox")
+
+    def __init__(self, call: CallCore, inbox: deque[ItemT]) -> None:
+        self._call = call
+        self._inbox = inbox
+
+    async def __anext__(self) -> ItemT:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._inbox:
+            if self._call.ended is not None:
+                raise StopAsyncIteration
+            await self._call._change()
+        return self._inbox.popleft()
 
 
 async def wait_for_any(calls: Iterable[CallCore]) -> None:

@@ -174,11 +174,12 @@ class IncomingCall(Call):
         if body:
             self._local = self._wanted = body
         self._leg.perform()
+        if session.state is not SessionState.ACCEPTING:
+            self._replace()
         while self._acknowledged is None:
             self._check_alive("answer")
-            if session.state is not SessionState.ACCEPTING:
-                self._replace()
             await self._change()
+        self._replace()
         self._check_alive("answer")
         return parsed(self._acknowledged.description)
 

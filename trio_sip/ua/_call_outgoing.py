@@ -412,12 +412,12 @@ class OutgoingCall(Call):
         raise BaseExceptionGroup("a call and its tasks", failures)
 
     def _is_echo(self, error: BaseException) -> bool:
-        """Whether *error* only says that the other side has hung up, which the block knows."""
+        """Whether *error* only says what the block knows: that they have hung up, for example."""
         return (
             isinstance(error, CallEnded)
             and self.ended is not None
             and self.rejection is None
-            and self.ended.by is Side.REMOTE
+            and (self.ended.by is Side.REMOTE or self.replaced_by is not None)
         )
 
     async def _live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

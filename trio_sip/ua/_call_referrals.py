@@ -29,7 +29,7 @@ __all__ = ["CallReferrals"]
 class CallReferrals(CallChanges):
     """The part of a call that sends the other side elsewhere, and is sent elsewhere by it."""
 
-    __slots__ = ("_referrals", "replaced_by")
+    __slots__ = ("_referrals", "_referred", "replaced_by")
 
     replaced_by: Call | None
     """The call that has taken the place of this one (RFC 3891), which ended it."""
@@ -38,6 +38,7 @@ class CallReferrals(CallChanges):
         super().__init__(calls, grace)
         self.replaced_by = None
         self._referrals: deque[IncomingReferral] | None = None
+        self._referred: list[IncomingReferral] | None = None
 
     # -- sending them elsewhere
 
@@ -146,7 +147,7 @@ class CallReferrals(CallChanges):
         """``async for referral in call.referrals()``: where the other side wants us to go.
 
         From now on, each REFER within the call waits for your word, instead of going to the
-        handler of `UserAgent.serve_referrals`.  What runs in the call's block or handler ends
+        handler of `UserAgent.serve_referrals`: ask for them before you answer the call.  What runs in the call's block or handler ends
         with the call, so a call that is to outlive this one has to live elsewhere.
         """
         if self._referrals is None:
@@ -161,11 +162,15 @@ class CallReferrals(CallChanges):
     def receive_referral(self, referral: IncomingReferral) -> None:
         """From `TakesReferrals`, if somebody reads them."""
         assert self._referrals is not None, "asked before"
+        if self._referred is None:
+            self._referred = []
+        self._referred.append(referral)
         self._referrals.append(referral)
         self._notify()
 
     def _session_ended(self, event: Ended) -> None:
-        waiting, self._referrals = self._referrals, None
         super()._session_ended(event)
-        for referral in waiting or ():
-            referral.finish(603)
+        for referral in self._referred or ():
+            if not referral.request.is_answered:
+                referral.reject()
+        self._referred = None
