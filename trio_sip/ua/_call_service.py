@@ -140,9 +140,12 @@ class Calls(Service):
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Make a call of an INVITE to this user, and start its handler."""
-        if request.method != "INVITE" or not self._user_agent.is_addressed_by(request.uri):
+        if request.method != "INVITE":
             return False
         server = self._server
+        takes = None if server is None else server.takes
+        if not (takes or self._user_agent.is_addressed_by)(request.uri):
+            return False
         if self._draining:
             retry_after = self.stack.settings.retry_after
             request.respond(503, headers=[("Retry-After", retry_after)])
@@ -236,6 +239,7 @@ class Calls(Service):
     async def serve(
         self,
         handler: CallHandler,
+        takes: Callable[[Uri], bool] | None,
         grace: float,
         task_status: trio.TaskStatus[None],
     ) -> None:
@@ -244,7 +248,7 @@ class Calls(Service):
             raise LocalProtocolError("the calls to this user are being served already")
         with unwrapping_single_errors():
             async with trio.open_nursery() as nursery:
-                self._server = _Server(self.stack, nursery, handler, grace)
+                self._server = _Server(self.stack, nursery, handler, takes, grace)
                 try:
                     task_status.started()
                     await trio.sleep_forever()
@@ -262,16 +266,22 @@ class Calls(Service):
 class _Server:
     """What runs handlers, for as long as calls are served."""
 
-    __slots__ = ("_changed", "_handler", "_nursery", "_stack", "calls", "grace")
+    __slots__ = ("_changed", "_handler", "_nursery", "_stack", "calls", "grace", "takes")
 
     def __init__(
-        self, stack: Stack, nursery: trio.Nursery, handler: CallHandler, grace: float
+        self,
+        stack: Stack,
+        nursery: trio.Nursery,
+        handler: CallHandler,
+        takes: Callable[[Uri], bool] | None,
+        grace: float,
     ) -> None:
         self._stack = stack
         self._nursery = nursery
         self._handler = handler
         self._changed: trio.Event | None = None
         self.grace = grace
+        self.takes = takes
         self.calls = 0
         """How many there are now."""
 
