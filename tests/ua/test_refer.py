@@ -284,6 +284,20 @@ async def test_a_handler_that_fails_is_told_as_a_500(autojump_clock: MockClock) 
     assert 2 == scene.bob.stack.statistics().handler_errors
 
 
+async def test_a_handler_that_thinks_for_too_long_answers_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    async def think(referral: IncomingReferral) -> None:
+        await trio.sleep(40)
+
+    async with three(referred=think) as scene, scene.alice.call(BOB, OFFER) as call:
+        await call.answered()
+        with pytest.raises(RequestTimedOut):
+            await call.transfer(CAROL)
+        # RFC 3261 section 12.2.1.2: a call in which nobody answers is over.
+        await trio.sleep_forever()
+
+
 async def test_what_is_no_call_is_for_the_handler_to_do(autojump_clock: MockClock) -> None:
     async def do(referral: IncomingReferral) -> None:
         assert "BYE" == referral.method
@@ -395,6 +409,51 @@ async def test_outside_of_dialogs_a_notify_may_be_faster_too(autojump_clock: Moc
         nursery.start_soon(play)
         async with alice.refer(BOB, CAROL) as referral:
             assert ReferProgress(486, "Busy") == await referral.outcome()
+
+
+async def test_a_202_makes_the_dialog_that_notifies_come_in(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            refer = await bob.request()
+            bob.answer(refer, 202)
+            await trio.sleep(1)
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
+            assert 200 == (await bob.response()).status
+            leaving = await bob.request()
+            assert ["SUBSCRIBE", "0"] == [leaving.method, leaving.headers.get("Expires")]
+            assert leaving.contact is not None
+            assert refer.cseq.number + 1 == leaving.cseq.number
+            bob.answer(leaving, 200, ("Expires", "0"))
+            bob.notify(refer, "refer", "terminated;reason=timeout", "100 Trying")
+            assert 200 == (await bob.response()).status
+
+        nursery.start_soon(play)
+        async with alice.refer(BOB, CAROL) as referral:
+            assert "refer" in repr(referral).lower()
+            assert referral.last is None
+            assert 100 == (await referral.receive()).status
+            assert [1] == dialogs(alice)
+        assert [0] == dialogs(alice)
+        assert referral.ended is not None
+        assert "timeout" == referral.ended.reason
+
+
+async def test_a_202_may_have_a_contact_that_cannot_be_read(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            refer = await bob.request()
+            bob.answer(refer, 202, ("Contact", "<nobody"))
+            bob.notify(invite, "refer", "terminated;reason=noresource", "200 OK")
+            assert 200 == (await bob.response()).status
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with alice.call(BOB, OFFER) as call:
+            await call.answered()
+            assert DONE == await call.transfer(CAROL)
 
 
 async def test_a_promise_that_is_not_kept_is_a_timeout(autojump_clock: MockClock) -> None:

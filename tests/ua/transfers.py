@@ -89,9 +89,9 @@ class Bob(Peer):
         self, request: Request, status: int, *headers: tuple[str, str], body: bytes = b""
     ) -> None:
         response = create_response(request, status, to_tag="b")
-        response.headers.add("Contact", "<sip:bob@192.0.2.2>")
+        response.headers.set("Contact", "<sip:bob@192.0.2.2>")
         for name, value in headers:
-            response.headers.add(name, value)
+            response.headers.set(name, value)
         if body:
             response.add_body(body, "application/sdp")
         self.send(bytes(response))

@@ -170,7 +170,7 @@ class CallReferrals(CallChanges):
 
     def _session_ended(self, event: Ended) -> None:
         super()._session_ended(event)
-        for referral in self._referred or ():
+        referred, self._referred = self._referred, None
+        for referral in referred or ():
             if not referral.request.is_answered:
-                referral.reject()
-        self._referred = None
+                referral.finish(603)

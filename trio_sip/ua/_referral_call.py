@@ -35,6 +35,7 @@ class ReferredCall(OutgoingCall):
         offer: Sdp | None,
         *,
         headers: Headers,
+        redirections: int,
         grace: float,
     ) -> None:
         super().__init__(
@@ -45,7 +46,7 @@ class ReferredCall(OutgoingCall):
             from_=None,
             to=None,
             credentials=None,
-            redirections=0,
+            redirections=redirections,
             grace=grace,
         )
         self.referral = referral

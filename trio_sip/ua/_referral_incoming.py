@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.dialog import Dialog, DialogId
 from trio_sip.message import REFER_TO, REFERRED_BY, NameAddr, Replaces, Uri
-from trio_sip.stack import IncomingRequest
+from trio_sip.stack import AnswerState, IncomingRequest
 from trio_sip.subscription import refuses_subscription
 
 from ._dialog_usages import UsedDialog
@@ -106,7 +106,12 @@ class IncomingReferral:
     # -- what to do about it
 
     def call(
-        self, offer: Sdp | None = None, *, headers: Headers = (), grace: float = 4.0
+        self,
+        offer: Sdp | None = None,
+        *,
+        headers: Headers = (),
+        redirections: int = 0,
+        grace: float = 4.0,
     ) -> ReferredCall:
         """Go there: ``async with referral.call(offer) as call: …``, as `UserAgent.call`.
 
@@ -127,14 +132,22 @@ class IncomingReferral:
         if self.referred_by is not None:
             said.append(("Referred-By", self.referred_by))
         return ReferredCall(
-            self, self._user_agent.calls, offer, headers=[*said, *headers], grace=grace
+            self,
+            self._user_agent.calls,
+            offer,
+            headers=[*said, *headers],
+            redirections=redirections,
+            grace=grace,
         )
 
     def accept(self) -> None:
         """Promise to do it: 202, and the first NOTIFY; unless they want none (RFC 4488).
 
+        Whoever has to ask somebody first had better say this at once, because nobody waits for
+        an answer for more than 32 seconds, and ``notify(603)`` later, if need be.
+
         Raises:
-          LocalProtocolError: it has been answered already.
+          LocalProtocolError: it has been answered already, or nobody waits for that any more.
         """
         request = self.request
         user_agent = self._user_agent
@@ -184,7 +197,7 @@ class IncomingReferral:
 
     def finish(self, status: int) -> None:
         """Whoever had it has gone: what has not been said is said with *status*."""
-        if not self.request.is_answered:
+        if self.request.state in (AnswerState.UNANSWERED, AnswerState.DEFERRED):
             self.request.respond(status)
         elif self._notifier is not None:
             self._notifier.tell(status, None)

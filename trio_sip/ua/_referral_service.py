@@ -48,7 +48,7 @@ class TakesReferrals(Service):
         try:
             referral = IncomingReferral(self._user_agent, request, call)
         except RemoteProtocolError as error:
-            request.respond(400, f"Bad Refer-To: {error}"[:60])
+            request.respond(400, f"Bad REFER: {error}"[:60])
             return
         request.defer()
         if call is not None and wanted:
