@@ -119,8 +119,10 @@ async def test_each_side_hears_the_other_and_a_change_goes_through(
         await trio.sleep(1)
         answer = await call.hold()
 
-        assert [(4000, Direction.SENDONLY)] == heard
         assert (5002, Direction.RECVONLY) == said(answer.sdp)
+
+    assert [(4000, Direction.SENDONLY)] == heard
+    assert Side.LOCAL is call.ended_by
 
 
 async def test_a_change_may_come_from_either_side_and_be_refused(
@@ -168,8 +170,9 @@ async def test_changes_that_meet_in_the_switch_do_not_wait_for_each_other(
             await trio.sleep(0.98)
             await call.hold()
         await trio.sleep(5)
-        assert [True] == held
 
+    assert [True] == held
+    assert Side.LOCAL is call.ended_by
     assert "491 (INVITE)" in labels(scene.network)
 
 

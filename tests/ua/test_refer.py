@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import pytest
 import trio
 from trio.testing import MockClock
@@ -18,10 +16,10 @@ from trio_sip._errors import (
 from trio_sip.message import Request, Response
 from trio_sip.session import Side
 from trio_sip.subscription import ReferProgress, SubscriberState
-from trio_sip.ua import IncomingCall, IncomingReferral, Referral
+from trio_sip.ua import Call, IncomingCall, IncomingReferral, Referral
 
 from .calls import BOB, OFFER, labels
-from .transfers import CAROL, alice_and_bob_by_hand, dialogs, go, golden, three
+from .transfers import CAROL, alice_and_bob_by_hand, dialogs, go, golden, talking, three
 
 RINGING = ReferProgress(180, "Ringing")
 DONE = ReferProgress(200, "OK")
@@ -35,8 +33,7 @@ async def test_a_blind_transfer_is_followed_until_the_new_call_is_answered(
 ) -> None:
     heard = []
     async with three() as scene:
-        async with scene.alice.call(BOB, OFFER) as call:
-            await call.answered()
+        async with talking(scene.alice) as call:
             async with call.refer(CAROL) as referral:
                 heard = [progress async for progress in referral]
             assert call.ended is None
@@ -54,8 +51,7 @@ async def test_who_is_sent_says_by_whom(autojump_clock: MockClock) -> None:
         seen.append(call.request.message)
         await call.reject(486)
 
-    async with three(carol=look) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(carol=look) as scene, talking(scene.alice) as call:
         outcome = await call.transfer(CAROL)
 
     assert ReferProgress(486, "Busy Here") == outcome
@@ -116,8 +112,7 @@ async def test_a_dialog_lives_until_its_last_usage_has_left_it(autojump_clock: M
 
 
 async def test_leaving_early_unsubscribes_and_stops_nothing(autojump_clock: MockClock) -> None:
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three() as scene, talking(scene.alice) as call:
         async with call.refer(CAROL) as referral:
             await referral.receive()
         assert SubscriberState.TERMINATED is referral.state
@@ -126,32 +121,34 @@ async def test_leaving_early_unsubscribes_and_stops_nothing(autojump_clock: Mock
         # Bob talks to Carol all the same.
         assert [2, 1] == dialogs(scene.bob, scene.carol)
 
+    assert Side.LOCAL is call.ended_by
     assert 1 == labels(scene.network).count("SUBSCRIBE")
     assert "200 (SUBSCRIBE)" in labels(scene.network)
 
 
 async def test_nobody_is_told_anything_who_does_not_want_to_be(autojump_clock: MockClock) -> None:
     """RFC 4488."""
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three() as scene, talking(scene.alice) as call:
         async with call.refer(CAROL, follow=False) as referral:
             assert await referral.outcome() is None
             assert ["false"] == referral.response.headers.get_all("Refer-Sub")
         await trio.sleep(3)
         assert 2 == dialogs(scene.bob)[0]
 
+    assert Side.LOCAL is call.ended_by
     assert "NOTIFY" not in labels(scene.network)
 
 
 async def test_a_refusal_is_raised_and_the_call_goes_on(autojump_clock: MockClock) -> None:
-    async with three(referred=None) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(referred=None) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="603"):
             await call.transfer(CAROL)
         await trio.sleep(1)
 
         assert call.ended is None
         assert [1, 1] == dialogs(scene.alice, scene.bob)
+
+    assert Side.LOCAL is call.ended_by
 
 
 async def test_several_referrals_of_one_dialog_are_told_apart(autojump_clock: MockClock) -> None:
@@ -162,8 +159,7 @@ async def test_several_referrals_of_one_dialog_are_told_apart(autojump_clock: Mo
 
     outcomes = {}
 
-    async with three(referred=by_target) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(referred=by_target) as scene, talking(scene.alice) as call:
 
         async def send(target: str) -> None:
             async with call.refer(target) as referral:
@@ -214,17 +210,22 @@ async def test_a_call_may_read_the_referrals_itself(autojump_clock: MockClock) -
             await call.transfer(CAROL)
         async with trio.open_nursery() as nursery:
             for _ in range(2):
-                nursery.start_soon(_refused_with, call, 603)
+                nursery.start_soon(_transferred_in_vain, call)
             await trio.sleep(1)
             call_of_bob = seen[0].within
             assert call_of_bob is not None
             call_of_bob.hang_up()
             await trio.sleep(1)
 
+    assert Side.REMOTE is call.ended_by
+    # One that was read and not answered, and one that nobody has read.
+    assert 2 == len(seen)
+    assert 2 == labels(scene.network).count("603 (REFER)")
 
-async def _refused_with(call: object, status: int) -> None:
-    with pytest.raises((RequestRejected, CallEnded)):
-        await cast("IncomingCall", call).transfer(CAROL)
+
+async def _transferred_in_vain(call: Call) -> None:
+    with pytest.raises(CallEnded):
+        await call.transfer(CAROL)
 
 
 @pytest.mark.parametrize(
@@ -237,16 +238,14 @@ async def _refused_with(call: object, status: int) -> None:
 )
 async def test_where_to_has_to_be_clear(refer_to: str | None, autojump_clock: MockClock) -> None:
     headers = [] if refer_to is None else [("Refer-To", refer_to)]
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three() as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="400"):
             await call.send_request("REFER", headers=headers)
 
 
 async def test_explicit_subscriptions_are_not_understood(autojump_clock: MockClock) -> None:
     """RFC 7614 is off: who insists on it gets 420."""
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three() as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="420"):
             async with call.refer(CAROL, headers=[("Require", "explicitsub")]):
                 raise AssertionError
@@ -260,8 +259,7 @@ async def test_a_handler_that_does_not_answer_refuses(autojump_clock: MockClock)
         with pytest.raises(LocalProtocolError, match="no refusal"):
             referral.reject(200)
 
-    async with three(referred=nothing) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(referred=nothing) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="603"):
             await call.transfer(CAROL)
 
@@ -274,9 +272,8 @@ async def test_a_handler_that_fails_is_told_as_a_500(autojump_clock: MockClock) 
 
     async with (
         three(referred=fail, strict=False) as scene,
-        scene.alice.call(BOB, OFFER) as call,
+        talking(scene.alice) as call,
     ):
-        await call.answered()
         assert ReferProgress(500, "Server Internal Error") == await call.transfer(CAROL)
         with pytest.raises(RequestRejected, match="500"):
             await call.transfer("sip:dave@192.0.2.3")
@@ -306,8 +303,7 @@ async def test_what_is_no_call_is_for_the_handler_to_do(autojump_clock: MockCloc
             referral.call()
         referral.reject(405)
 
-    async with three(referred=do) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(referred=do) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="405"):
             await call.transfer(f"<{CAROL};method=BYE>")
 
@@ -318,8 +314,7 @@ async def test_a_call_that_is_given_up_or_cannot_be_made_is_told(autojump_clock:
             async with referral.call(OFFER) as call:
                 await call.answered()
 
-    async with three(referred=give_up) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(referred=give_up) as scene, talking(scene.alice) as call:
         assert ReferProgress(487, "Request Terminated") == await call.transfer(CAROL)
         outcome = await call.transfer("sip:carol@nowhere.invalid")
         assert outcome is not None
@@ -384,8 +379,7 @@ async def test_a_notify_may_be_faster_than_the_202(autojump_clock: MockClock) ->
             bob.answer(await bob.request(), 200)
 
         nursery.start_soon(play)
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
+        async with talking(alice) as call:
             assert ReferProgress(200, "Fine") == await call.transfer(CAROL)
 
 
@@ -451,8 +445,7 @@ async def test_a_202_may_have_a_contact_that_cannot_be_read(autojump_clock: Mock
             bob.answer(await bob.request(), 200)
 
         nursery.start_soon(play)
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
+        async with talking(alice) as call:
             assert DONE == await call.transfer(CAROL)
 
 
@@ -465,8 +458,7 @@ async def test_a_promise_that_is_not_kept_is_a_timeout(autojump_clock: MockClock
             bob.answer(await bob.request(), 200)
 
         nursery.start_soon(play)
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
+        async with talking(alice) as call:
             began = trio.current_time()
             with pytest.raises(RequestTimedOut, match="NOTIFY"):
                 await call.transfer(CAROL)
@@ -491,8 +483,7 @@ async def test_what_cannot_be_read_tells_nothing(autojump_clock: MockClock) -> N
             bob.answer(await bob.request(), 200)
 
         nursery.start_soon(play)
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
+        async with talking(alice) as call:
             assert await call.transfer(CAROL) is None
 
 
@@ -519,8 +510,7 @@ async def test_a_challenge_moves_the_number_that_notifies_name(autojump_clock: M
             bob.answer(await bob.request(), 200)
 
         nursery.start_soon(play)
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
+        async with talking(alice) as call:
             assert DONE == await call.transfer(CAROL)
 
 

@@ -13,7 +13,7 @@ from trio_sip.session import Side
 from trio_sip.ua import Call, IncomingCall, OutgoingCall
 
 from .calls import BOB, OFFER, answer_and_wait, labels
-from .transfers import CAROL, Three, dialogs, golden, three
+from .transfers import CAROL, Three, dialogs, golden, talking, three
 
 
 def dialog_of(call: Call) -> DialogId:
@@ -74,17 +74,15 @@ async def test_a_call_that_is_refused_takes_no_place(autojump_clock: MockClock) 
             await call.answer(OFFER)
             await trio.sleep_forever()
 
-    async with three(bob=talk) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(bob=talk) as scene, talking(scene.alice) as call:
         assert 403 == await _status_of(scene, taking_the_place_of(call))
         await trio.sleep(1)
 
-        assert call.ended is None
+    assert Side.LOCAL is call.ended_by
 
 
 async def test_no_such_call_is_a_481(autojump_clock: MockClock) -> None:
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three() as scene, talking(scene.alice) as call:
         known = dialog_of(call)
         wrong = [
             Replaces("another", known.remote_tag, known.local_tag),
@@ -97,10 +95,13 @@ async def test_no_such_call_is_a_481(autojump_clock: MockClock) -> None:
 
 
 async def test_what_is_answered_is_not_early(autojump_clock: MockClock) -> None:
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    statuses: list[int] = []
+    async with three() as scene, talking(scene.alice) as call:
+        statuses.append(await _status_of(scene, taking_the_place_of(call, early_only=True)))
 
-        assert 486 == await _status_of(scene, taking_the_place_of(call, early_only=True))
+    # Whoever is replaced does not come as far as an assertion within the block of the call.
+    assert [486] == statuses
+    assert Side.LOCAL is call.ended_by
 
 
 @pytest.mark.parametrize(
@@ -132,16 +133,19 @@ async def test_what_rings_here_cannot_be_taken_over(autojump_clock: MockClock) -
         await call.ring()
         await trio.sleep(3)
 
+    statuses: list[int] = []
     async with three(bob=ring) as scene:
         with pytest.raises(CallRejected, match="480"):
-            await _call_while_somebody_tries(scene)
+            await _call_while_somebody_tries(scene, statuses)
+
+    assert [481] == statuses
 
 
-async def _call_while_somebody_tries(scene: Three) -> None:
+async def _call_while_somebody_tries(scene: Three, statuses: list[int]) -> None:
     async with scene.alice.call(BOB, OFFER) as call:
         await trio.sleep(1)
         (early,) = call.session.dialogs
-        assert 481 == await _status_of(scene, [("Replaces", early.id.replaced_by())])
+        statuses.append(await _status_of(scene, [("Replaces", early.id.replaced_by())]))
         await call.answered()
 
 
@@ -191,21 +195,21 @@ async def test_what_has_ended_is_declined(autojump_clock: MockClock) -> None:
 
 async def test_no_call_of_somebody_else_can_be_taken_over(autojump_clock: MockClock) -> None:
     """Carol is called, and says that she wants Bob's call."""
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three() as scene, talking(scene.alice) as call:
         with pytest.raises(CallRejected, match="481"):
             async with scene.alice.call(CAROL, OFFER, headers=taking_the_place_of(call)) as other:
                 await other.answered()
 
+    assert Side.LOCAL is call.ended_by
+
 
 async def test_only_what_begins_a_call_can_replace_one(autojump_clock: MockClock) -> None:
-    async with three() as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three() as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="400"):
             await call.reinvite(OFFER, headers=taking_the_place_of(call))
         await trio.sleep(1)
 
-        assert call.ended is None
+    assert Side.LOCAL is call.ended_by
 
 
 async def test_the_dialog_of_a_referral_is_no_call(autojump_clock: MockClock) -> None:
@@ -232,6 +236,7 @@ async def test_who_replaces_is_known_before_the_call_is_answered_in_full(
 
     async with three(bob=talk) as scene, scene.alice.call(BOB, OFFER) as call:
         await call.answered()
-        assert 200 == await _status_of(scene, taking_the_place_of(call))
+        await _status_of(scene, taking_the_place_of(call))
 
     assert [True] == states
+    assert Side.REMOTE is call.ended_by

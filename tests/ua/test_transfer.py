@@ -15,7 +15,7 @@ from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import IncomingCall, IncomingReferral
 
 from .calls import BOB, HOUR, OFFER, answer_and_wait
-from .transfers import CAROL, golden, three
+from .transfers import CAROL, golden, talking, three
 
 SEEDS = range(30)
 FEW = range(30, 40)
@@ -63,15 +63,13 @@ async def test_an_attended_transfer_that_fails_leaves_both_calls(autojump_clock:
 
     async with (
         three(carol=be_called, strict=False) as scene,
-        scene.alice.call(BOB, OFFER) as to_bob,
+        talking(scene.alice) as to_bob,
+        talking(scene.alice, CAROL) as to_carol,
     ):
-        await to_bob.answered()
-        async with scene.alice.call(CAROL, OFFER) as to_carol:
-            await to_carol.answered()
-            assert ReferProgress(403, "Forbidden") == await to_bob.transfer_to(to_carol)
-            await trio.sleep(1)
+        assert ReferProgress(403, "Forbidden") == await to_bob.transfer_to(to_carol)
+        await trio.sleep(1)
 
-            assert [None, None] == [to_bob.ended, to_carol.ended]
+        assert [None, None] == [to_bob.ended, to_carol.ended]
 
 
 async def test_a_transfer_between_calls_of_ours_is_seen_as_one(autojump_clock: MockClock) -> None:

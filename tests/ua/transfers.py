@@ -11,9 +11,10 @@ import trio
 
 from tests.stack.scene import Peer
 from trio_sip.message import Request, create_response
+from trio_sip.session import Side
 from trio_sip.testing import MemoryNetwork
 from trio_sip.transport import Address
-from trio_sip.ua import CallHandler, IncomingReferral, ReferralHandler, UserAgent
+from trio_sip.ua import CallHandler, IncomingReferral, OutgoingCall, ReferralHandler, UserAgent
 
 from .calls import BOB, HOUR, OFFER, agent, answer_and_wait, nothing_is_left
 
@@ -75,6 +76,18 @@ async def three(
                 await trio.sleep(_WAIT)
             nothing_is_left(*agents)
             nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def talking(user_agent: UserAgent, target: str = BOB) -> AsyncIterator[OutgoingCall]:
+    """A call that has been answered, and that is ended by leaving the block and by nothing else.
+
+    When the far end ends a call its block is left quietly, whatever was still to be asserted.
+    """
+    async with user_agent.call(target, OFFER) as call:
+        await call.answered()
+        yield call
+    assert Side.LOCAL is call.ended_by
 
 
 class Bob(Peer):
