@@ -8,6 +8,7 @@ from collections import Counter
 import trio
 from trio.testing import MockClock
 
+from trio_sip.message import NameAddr
 from trio_sip.services import OptionsService
 from trio_sip.stack import Stack, StackSettings, open_stack
 from trio_sip.testing import MemoryNetwork
@@ -66,7 +67,9 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
         ) as bob,
     ):
         # The first ones fill caches, and make runners that are kept.
-        await ask_many(alice, "sip:192.0.2.2", 1200)
+        for number in range(2048):
+            assert NameAddr.parse(f"<sip:{number}@192.0.2.9>").uri.user == str(number)
+        await ask_many(alice, "sip:192.0.2.2", 200)
         await ask_many(alice, "sip:192.0.2.2;transport=tcp", 100)
         async with alice.create_work() as work:
             work.push(trio.lowlevel.checkpoint)

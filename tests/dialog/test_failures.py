@@ -35,7 +35,8 @@ def test_only_408_and_481_end_a_session() -> None:
     assert {408, 481} == ending
 
 
-@pytest.mark.parametrize("method", ["SUBSCRIBE", "NOTIFY"])
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "NOTIFY", "REFER"])
 def test_a_subscription_ends_alone(method: str) -> None:
     assert not ends_session(481, method)
+    assert not ends_session(408, method)
     assert Ends.USAGE is what_ends(481, method)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import random
 import shutil
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Outcome, Serving
+from tests.cli.program import Outcome, Serving, run_program
 
 PATIENCE = 30.0
 """Seconds for one program; none needs more than three on an idle machine."""
@@ -21,7 +25,15 @@ BOTH = ("--listen", "udp://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0")
 IN_ORDER = Outcome(0, "", "")
 """How a server is expected to end."""
 
-_PACKAGES = {"sipp": "sip-tester", "sipsak": "sipsak", "baresip": "baresip-core"}
+_PACKAGES = {
+    "sipp": "sip-tester",
+    "sipsak": "sipsak",
+    "baresip": "baresip-core",
+    "linphonec": "linphone-cli",
+}
+
+# Not the dice of the tests, which fall alike in each of them.
+_dice = random.SystemRandom()
 
 SANE = {**os.environ, "LC_ALL": "C"}
 """An environment in which programs say what they say to everybody."""
@@ -38,10 +50,37 @@ def find_peer(name: str) -> str:
     return path
 
 
+def free_port() -> str:
+    """A port that is free now, for UDP and TCP, as is the next, which baresip wants for TLS.
+
+    Most programs cannot be asked for any and then say which: they would begin at 5060, where
+    others are heard.  It is below those that the system gives to whoever asks for any, so that
+    nobody is given it before the program has it.
+    """
+    while True:
+        port = _dice.randrange(12_000, 32_000, 2)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
+            for number in (port, port + 1):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    one = sockets.enter_context(socket.socket(type=kind))
+                    one.bind(("127.0.0.1", number))
+            return str(port)
+
+
 def address_of(serving: Serving, transport: str) -> str:
     """``host:port`` of a server's socket."""
     scheme = f"{transport}://"
     return next(one for one in serving.listening if one.startswith(scheme)).removeprefix(scheme)
+
+
+def bindings(user: str, address: str) -> list[str]:
+    """Where somebody is now: what is left when a contact is removed that was never there."""
+    outcome = run_program(
+        "register", f"sip:{user}@{address}", "--user", f"{user}:secret",
+        "--contact", "sip:nobody@192.0.2.1", "--remove", "--json",
+    )  # fmt: skip
+    assert (0, "") == (outcome.status, outcome.errors)
+    return [one["contact"] for one in json.loads(outcome.output)["bindings"]]
 
 
 def run_peer(arguments: Sequence[str], folder: Path) -> Outcome:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +11,12 @@ from pathlib import Path
 
 import attrs
 
-from .peers import PATIENCE, SANE, find_peer
+from .peers import PATIENCE, SANE, find_peer, free_port
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+
+BUILT_IN = frozenset({"uac", "uas", "regexp", "branchc", "branchs"})
+"""The scenarios of calls that SIPp brings along."""
 
 # Retransmissions are counted, so nothing may be lost in a socket's buffer; and a program that
 # was forgotten ends by itself, as a failure.
@@ -89,29 +91,18 @@ class Sipp:
             time.sleep(0.02)
 
 
-def _free_port() -> str:
-    """A port that is free now, for UDP and TCP.
-
-    SIPp cannot be asked for any; left to itself it begins at 5060, where others are heard.
-    """
-    while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                second.bind(first.getsockname())
-                return str(first.getsockname()[1])
-
-
 @contextlib.contextmanager
 def open_sipp(folder: Path, scenario: str, *arguments: str) -> Iterator[Sipp]:
-    """SIPp with a scenario of ours, in a new folder for whatever it writes."""
+    """SIPp with a scenario of ours or its own, in a new folder for whatever it writes."""
     program = find_peer("sipp")
     folder.mkdir()
-    path = SCENARIOS / f"{scenario}.xml"
+    chosen = ["-sn", scenario]
+    if scenario not in BUILT_IN:
+        chosen = ["-sf", str(SCENARIOS / f"{scenario}.xml")]
     with (
         (folder / "screen.txt").open("wb") as screen,
         subprocess.Popen(
-            [program, *arguments, *_ALWAYS, "-sf", str(path)],
+            [program, *arguments, *_ALWAYS, *chosen],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=screen,
@@ -130,7 +121,7 @@ def open_answering(
     folder: Path, scenario: str, *arguments: str, transport: str = "udp", calls: int = 1
 ) -> Iterator[tuple[Sipp, str]]:
     """SIPp that waits for calls, and the ``host:port`` at which it does."""
-    port = _free_port()
+    port = free_port()
     mode = {"udp": "u1", "tcp": "t1"}[transport]
     where = ("-t", mode, "-p", port, "-bind_local", "-m", str(calls))
     with open_sipp(folder, scenario, *where, *arguments) as sipp:
@@ -150,7 +141,7 @@ def open_calling(
     """
     table = folder.with_suffix(".csv")
     table.write_text("\n".join(["SEQUENTIAL", *rows, ""]))
-    pace = ("-p", _free_port(), "-m", str(len(rows)), "-r", "500")
+    pace = ("-p", free_port(), "-m", str(len(rows)), "-r", "500")
     with open_sipp(folder, scenario, address, "-inf", str(table), *pace, *arguments) as sipp:
         yield sipp
 

@@ -332,3 +332,17 @@ def from_phone(tag: str, method: str) -> Request:
         cseq=1,
         contact=f"<sip:{tag}@192.0.2.9>",
     )
+
+
+def test_the_answer_to_a_prack_belongs_to_its_own_phone() -> None:
+    """The phones number their requests alike."""
+    caller = Caller()
+    for tag in ("x", "y"):
+        caller.hear(tag, 183, 1.0, ANSWER, rseq=7)
+    pracks = [one.request for one in caller.take(SendRequest) if one.request.method == "PRACK"]
+    caller.session.receive_response(create_response(pracks[1], 481), 1.5)
+
+    assert [2, 2] == [prack.cseq.number for prack in pracks]
+    assert ["x"] == [dialog.id.remote_tag for dialog in caller.session.dialogs]
+    caller.session.receive_failure(pracks[0], 408, 33.0)
+    assert () == caller.session.dialogs

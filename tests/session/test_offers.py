@@ -328,6 +328,44 @@ def test_a_reinvite_may_be_cancelled() -> None:
     assert pair.bob.session.may_offer()
 
 
+def test_a_reinvite_is_cancelled_only_after_a_provisional_response() -> None:
+    pair = Pair()
+    pair.connect()
+    session = pair.alice.session
+    exchange = session.send_reinvite(pair.now, body=OFFER)
+    pair.flush()
+    session.withdraw(exchange, pair.now)
+    session.withdraw(exchange, pair.now)
+    pair.run(0.15)
+    early = exchange.state, pair.times("a CANCEL")
+    pair.run(0.2)
+
+    assert (ExchangeState.CANCELLING, []) == early
+    # Bob's transaction says 100 after 200 ms.
+    assert [0.42] == pair.times("a CANCEL")
+    assert 487 == pair.alice.last(ExchangeEnded).status
+    assert ExchangeState.DONE is exchange.state
+
+
+def test_a_reinvite_that_is_answered_is_not_cancelled() -> None:
+    pair = Pair()
+    pair.connect()
+    session = pair.alice.session
+    exchange = session.send_reinvite(pair.now, body=OFFER)
+    pair.flush()
+    pair.run(0.1)
+    pair.answer(pair.bob, asked(pair.bob), body=ANSWER)
+    session.withdraw(exchange, pair.now)
+    pair.run(0.1)
+    session.withdraw(exchange, pair.now)
+    info = session.send_request("INFO", pair.now)
+    session.withdraw(info, pair.now)
+    pair.flush()
+
+    assert [] == pair.times("a CANCEL")
+    assert 200 == pair.alice.last(ExchangeEnded).status
+
+
 def test_an_update_in_a_call_is_answered_by_the_user() -> None:
     pair = Pair()
     pair.connect()
@@ -469,3 +507,32 @@ def test_a_bye_while_the_answer_of_a_reinvite_is_owed_acknowledges_its_2xx() -> 
 
     assert ["a 200 BYE", "a ACK", "b BYE"] == sorted(pair.flow())
     pair.finish()
+
+
+def test_an_update_of_a_callee_waits_until_it_is_heard() -> None:
+    pair = Pair(lose=["a PRACK"])
+    pair.ring(183, body=ANSWER)
+    pair.run(0.05)
+    session = pair.bob.session
+    exchange = session.send_update(pair.now, body=OFFER)
+    pair.flush()
+    waiting = session.may_offer(), session.delayed
+    pair.run(1)
+
+    assert (False, (exchange,)) == waiting
+    assert 0.62 == pair.times("b UPDATE")[0]
+
+
+def test_an_update_of_a_callee_without_reliable_responses_waits_for_the_ack() -> None:
+    pair = Pair(lose=["a ACK"])
+    pair.ring()
+    pair.respond(200, body=ANSWER)
+    session = pair.bob.session
+    session.send_update(pair.now, body=OFFER)
+    session.send_update(pair.now)
+    pair.flush()
+    waiting = len(session.delayed)
+    pair.run(1)
+
+    assert 2 == waiting
+    assert 0.62 == pair.times("b UPDATE")[0]

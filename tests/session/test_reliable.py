@@ -289,3 +289,30 @@ def test_a_reinvite_whose_prack_never_comes_is_refused_and_the_call_goes_on() ->
         pair.alice.last(ExchangeEnded).status,
     )
     assert [] == pair.bob.tell(Ended)
+
+
+def test_a_prack_without_the_answer_ends_the_offer() -> None:
+    pair = Pair(body=b"")
+    pair.ring(183, body=OFFER)
+    pair.run(0.1)
+    dialog = pair.alice.session.dialogs[0]
+    rseq = pair.alice.last(Progressed).response.headers[RSEQ]
+    pair.alice._send(
+        dialog.create_request("PRACK", headers=[("RAck", f"{rseq} 1 INVITE")]), pair.now
+    )
+    pair.flush()
+    pair.run(0.1)
+
+    assert [None] == roles(pair.bob)
+    assert pair.bob.session.owed_by() is None
+
+
+def test_the_prack_of_a_ring_does_not_end_their_offer() -> None:
+    pair = Pair()
+    pair.ring(180, reliable=True)
+    pair.run(0.1)
+
+    assert Side.LOCAL is pair.bob.session.owed_by()
+    pair.respond(200, body=ANSWER)
+    pair.run(0.1)
+    assert SessionState.CONFIRMED is pair.bob.session.state

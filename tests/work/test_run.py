@@ -301,3 +301,57 @@ async def test_what_is_not_an_exception_always_passes(error: type[BaseException]
         works.grouped("k")
 
     assert [] == errors.failures
+
+
+async def test_what_takes_no_time_runs_at_once_in_an_idle_work_and_in_its_turn_otherwise() -> None:
+    order: list[str] = []
+
+    async def wait() -> None:
+        order.append("begins")
+        await trio.lowlevel.checkpoint()
+        order.append("ends")
+
+    async with open_works() as works, works.create() as work:
+        idle = [work.is_idle]
+        work.run_or_push(order.append, "at once")
+        work.push(wait)
+        idle.append(work.is_idle)
+        work.run_or_push(order.append, "in its turn")
+        order.append("pushed")
+        await work.run(lambda: None)
+
+    assert [True, False] == idle
+    assert ["at once", "pushed", "begins", "ends", "in its turn"] == order
+
+
+async def test_the_error_of_what_runs_at_once_goes_to_the_error_rule() -> None:
+    errors = NotingErrors()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async with open_works(errors) as works, works.create() as work:
+        work.run_or_push(fail)
+        work.run_or_push(lambda: None)
+
+    assert [ZeroDivisionError] == [type(error) for _, error in errors.failures]
+
+
+async def test_the_task_that_runs_can_be_cancelled_and_those_behind_it_go_on() -> None:
+    order: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            order.append("cancelled")
+
+    async with open_works() as works, works.create() as work:
+        work.cancel_running()
+        work.push(wait)
+        work.push(order.append, "next")
+        await trio.testing.wait_all_tasks_blocked()
+        work.cancel_running()
+        await work.run(lambda: None)
+
+    assert ["cancelled", "next"] == order

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import attrs
 
-from . import digest, memory, parse, peers, serve, throughput
+from . import calls, digest, memory, parse, peers, serve, throughput
 from ._figure import Figure, Floor, of_floor
 from ._table import print_figures
 
 # In the order in which they are measured; those that take minutes are last.
 _QUICK = ("parse", "digest", "loader", "options", "register")
-_LONG = ("flat", "pause", "memory", "peers")
+_LONG = ("flat", "pause", "memory", "calls", "newcall", "held")
+_OTHERS = ("peers", "callpeers")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,12 +28,12 @@ def _parser() -> argparse.ArgumentParser:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"what to measure: {', '.join(_QUICK + _LONG)}; without any, all but peers",
+        help="what to measure: X",
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure, about")
-    parser.add_argument("--long", type=float, default=48.0, help="seconds of flat's long run")
+    parser.add_argument("--long", type=float, default=48.0, help="seconds of the long runs")
     parser.add_argument("--kept", type=int, default=500_000, help="transactions of pause")
-    parser.add_argument("--settle", type=float, default=40.0, help="seconds memory waits, twice")
+    parser.add_argument("--settle", type=float, default=40.0, help="seconds memory and held wait")
     parser.add_argument("--peers", action="store_true", help="install and measure other stacks")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     return parser
@@ -62,7 +63,11 @@ def _plan(
         "flat": lambda: throughput.measure_flat(echo(), seconds, arguments.long),
         "pause": lambda: throughput.measure_pause(arguments.kept),
         "memory": lambda: memory.measure_memory(arguments.settle),
+        "calls": lambda: calls.measure_calls(echo(), seconds, arguments.long),
+        "newcall": lambda: calls.measure_new_calls(echo(), seconds),
+        "held": lambda: calls.measure_held(arguments.settle),
         "peers": lambda: peers.measure_peers(seconds),
+        "callpeers": lambda: calls.measure_call_peers(echo(), seconds),
     }
 
 
@@ -84,9 +89,9 @@ def main() -> None:
     plan = _plan(arguments, figures)
     if unknown := sorted(set(arguments.parts) - set(plan)):
         parser.error(f"no such part: {', '.join(unknown)}")
-    parts = arguments.parts or [part for part in plan if part != "peers"]
-    if arguments.peers and "peers" not in parts:
-        parts.append("peers")
+    parts = arguments.parts or [part for part in plan if part not in _OTHERS]
+    if arguments.peers:
+        parts += [part for part in _OTHERS if part not in parts]
     for part in parts:
         print(f"measuring {part} …", file=sys.stderr, flush=True)
         # Not +=, which would look at the list before the floor is in it.

@@ -97,16 +97,19 @@ class Loader:
                 request = take(data[begin : begin + _KEY], None)
                 if request is None or data[:8] != b"SIP/2.0 ":
                     self._unexpected += 1
-                elif data[8] == _SUCCESS:
-                    self._done += 1
-                    self._latencies.append(now - request.started)
-                    self._send(self._scenario.start(), now)
+                elif data[8] == _SUCCESS and request.ends:
+                    self._finish(request, now)
                 else:
                     self._go_on(request, data, now)
             if now >= sweep_at:
                 sweep_at = now + 0.05
                 self._resend(now, last)
         self._last = last
+
+    def _finish(self, request: Outstanding, now: float) -> None:
+        self._done += 1
+        self._latencies.append(now - request.started)
+        self._send(self._scenario.start(), now)
 
     def _send(self, request: Outstanding, now: float, started: float | None = None) -> None:
         request.started = now if started is None else started
@@ -118,11 +121,20 @@ class Loader:
     def _go_on(self, request: Outstanding, response: bytes, now: float) -> None:
         if response[8:9] == b"1":
             self._pending[request.key] = request
+            if not request.ends:
+                # An INVITE is not sent again once it is known to have arrived.
+                request.resend_at = now + _LONGEST_WAIT
             return
         follow = self._scenario.follow(request, response)
         if follow is not None:
-            self._send(follow, now, request.started)
-            return
+            if follow.ahead:
+                self._sock.send(follow.ahead)
+            if follow.message:
+                self._send(follow, now, request.started)
+                return
+            if response[8] == _SUCCESS:
+                self._finish(request, now)
+                return
         self._failures += 1
         self._refusals[response[8:11].decode("ascii", "replace")] += 1
         self._send(self._scenario.start(), now)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ._credentials import Credentials
 
-__all__ = ["Options", "Outstanding", "Register", "Scenario"]
+__all__ = ["Options", "Outstanding", "Register", "Scenario", "filled", "new_keys"]
 
 _OPTIONS = """\
 OPTIONS sip:{host}:{port} SIP/2.0
@@ -52,13 +52,22 @@ class Outstanding:
     """A request that waits for its answer."""
 
     # Plain slots: one is made for each message sent.
-    __slots__ = ("dialog", "interval", "key", "message", "resend_at", "started", "user")
+    __slots__ = (
+        "ahead", "dialog", "ends", "interval", "key", "message", "resend_at", "started", "user",
+    )  # fmt: skip
 
-    def __init__(self, key: bytes, message: bytes, user: bytes = b"", dialog: bytes = b"") -> None:
+    def __init__(
+        self, key: bytes, message: bytes, user: bytes = b"", dialog: bytes = b"", *,
+        ends: bool = True, ahead: bytes = b"",
+    ) -> None:  # fmt: skip
         self.key = key
         self.message = message
         self.user = user
         self.dialog = dialog
+        # Whether a 2xx is the end of the exchange.
+        self.ends = ends
+        # What is sent before it, and is not answered: an ACK.
+        self.ahead = ahead
         # The loader's: when the exchange began, and when to send the request again.
         self.started = 0.0
         self.interval = 0.0
@@ -72,15 +81,19 @@ class Scenario(Protocol):
         """The first request of the next exchange."""
 
     def follow(self, request: Outstanding, response: bytes) -> Outstanding | None:
-        """The request that this refusal asks for; None when the exchange has failed."""
+        """What this final response asks for; None when the exchange has failed.
+
+        With an empty message nothing more is to be answered, and the exchange ends as the
+        response says.
+        """
 
 
 class Options:
     """OPTIONS to the server itself, which it answers at once."""
 
     def __init__(self, local: tuple[str, int], remote: tuple[str, int]) -> None:
-        self._pieces = _filled(_OPTIONS, local, remote).split(b"\0")
-        self._next_key = _keys().__next__
+        self._pieces = filled(_OPTIONS, local, remote).split(b"\0")
+        self._next_key = new_keys().__next__
 
     def start(self) -> Outstanding:
         key = self._next_key()
@@ -94,9 +107,9 @@ class Register:
     """REGISTER, 401, REGISTER with credentials, 200: one user after the other, round and round."""
 
     def __init__(self, local: tuple[str, int], remote: tuple[str, int], users: int) -> None:
-        self._template = _filled(_REGISTER, local, remote)
+        self._template = filled(_REGISTER, local, remote)
         self._credentials = Credentials("REGISTER", f"sip:{remote[0]}:{remote[1]}")
-        self._next_key = _keys().__next__
+        self._next_key = new_keys().__next__
         self._users = users
         self._started = 0
 
@@ -118,13 +131,14 @@ class Register:
         return Outstanding(key, message, user, dialog)
 
 
-def _keys() -> Iterator[bytes]:
-    # No two runs against the same server have a key in common.
+def new_keys() -> Iterator[bytes]:
+    """Sixteen bytes each; no two runs against the same server have one in common."""
     prefix = os.urandom(3).hex().encode()
     return (b"%b%010d" % (prefix, number) for number in count())
 
 
-def _filled(template: str, local: tuple[str, int], remote: tuple[str, int]) -> bytes:
+def filled(template: str, local: tuple[str, int], remote: tuple[str, int]) -> bytes:
+    """A template in which *key* is left open, as a zero byte."""
     text = template.format(
         host=remote[0],
         port=remote[1],

@@ -1,6 +1,7 @@
 """A responder that thinks as little as possible: to try the loader, and to measure its cost.
 
-It answers OPTIONS with 200, REGISTER without credentials with 401 and with any at all with 200.
+It answers OPTIONS with 200, REGISTER without credentials with 401 and with any at all with 200,
+INVITE with 180 and 200, and BYE with 200.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ _CHALLENGE = (
     b'WWW-Authenticate: Digest realm="bench", nonce="%016x", algorithm=MD5, '
     b'qop="auth", opaque="0123456789abcdef"\r\n'
 )
-_ECHOED = (b"\r\nVia:", b"\r\nFrom:", b"\r\nTo:", b"\r\nCall-ID:", b"\r\nCSeq:")
+# To is the last: a tag may follow.
+_ECHOED = (b"\r\nVia:", b"\r\nFrom:", b"\r\nCall-ID:", b"\r\nCSeq:", b"\r\nTo:")
 
 
 def serve_canned(sock: socket.socket) -> list[bytes]:
@@ -24,7 +26,12 @@ def serve_canned(sock: socket.socket) -> list[bytes]:
         data, sender = sock.recvfrom(4096)
         if not data:
             return proven
+        if data[:4] == b"ACK ":
+            continue
         status, extra = b"SIP/2.0 200 OK", b"\r\n"
+        if data[:6] == b"INVITE":
+            extra = b";tag=callee\r\nContact: <sip:bob@127.0.0.1>\r\n"
+            sock.sendto(_answer(data, b"SIP/2.0 180 Ringing", extra), sender)
         if data[:8] == b"REGISTER":
             if b"\r\nAuthorization:" in data:
                 proven.append(data)

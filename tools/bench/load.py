@@ -13,6 +13,7 @@ import os
 
 import attrs
 
+from ._calls import Calls
 from ._loader import Loader, open_socket
 from ._plan import LoadReport, Plan
 from ._scenarios import Options, Register, Scenario
@@ -34,6 +35,9 @@ def _run(arguments: argparse.Namespace, plan: Plan) -> LoadReport:
         scenario: Scenario
         if arguments.mode == "options":
             scenario = Options(sock.getsockname(), remote)
+        elif arguments.mode in ("calls", "held"):
+            keep = arguments.mode == "held"
+            scenario = Calls(sock.getsockname(), remote, keep=keep)
         else:
             scenario = Register(sock.getsockname(), remote, arguments.users)
         return Loader(sock, scenario, plan, _say_mark).run()
@@ -42,7 +46,7 @@ def _run(arguments: argparse.Namespace, plan: Plan) -> LoadReport:
 def main() -> None:
     """Run as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.load", description=__doc__)
-    parser.add_argument("mode", choices=["echo", "options", "register"])
+    parser.add_argument("mode", choices=["echo", "options", "register", "calls", "held"])
     parser.add_argument("server", metavar="HOST:PORT")
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--core", type=int, help="run on this core only")

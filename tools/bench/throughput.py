@@ -112,7 +112,7 @@ def measure_pause(kept: int = _KEPT) -> list[Figure]:
 def measure_loader(floor: Floor, seconds: float) -> list[Figure]:
     """What the loader itself costs, against a responder that does next to nothing."""
     figures = []
-    for mode in ("options", "register"):
+    for mode in ("options", "register", "calls"):
         with open_server(python("tools.bench.canned")) as server:
             run = load(server, mode, seconds=seconds)
         cost = run.report["loader_cpu"] / max(run.report["done"], 1) * 1e6

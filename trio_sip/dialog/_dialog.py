@@ -132,7 +132,7 @@ class Dialog:
             local=request.to.with_tag(local_tag),
             remote=request.from_,
             remote_target=_target(request),
-            route_set=tuple(request.headers[RECORD_ROUTE]),
+            route_set=_routes(request),
             remote_sequence=request.cseq.number,
             state=state,
             secure=_is_secure(request),
@@ -151,7 +151,7 @@ class Dialog:
             remote=response.to,
             remote_target=_contact(response) or request.uri,
             # "taken from the response, reversed": we stand at the other end of the same road.
-            route_set=tuple(reversed(response.headers[RECORD_ROUTE])),
+            route_set=_routes(response)[::-1],
             local_sequence=request.cseq.number,
             state=DialogState.EARLY if response.is_provisional else DialogState.CONFIRMED,
             secure=_is_secure(request),
@@ -274,13 +274,20 @@ class Dialog:
             self._refresh_target(response, response.cseq.method)
             if self.state is DialogState.EARLY and response.cseq.method == "INVITE":
                 # RFC 3261 section 13.2.2.4: the route set is computed anew from the 2xx.
-                self.route_set = tuple(reversed(response.headers[RECORD_ROUTE]))
+                self.route_set = _routes(response)[::-1]
                 self.state = DialogState.CONFIRMED
 
     def _refresh_target(self, message: Message, method: str) -> None:
         contact = message.contact if method in _TARGET_REFRESH else None
         if contact is not None:
             self.remote_target = contact.uri
+
+
+def _routes(message: Message) -> tuple[NameAddr, ...]:
+    # Most messages have none, and looking is cheaper than reading.
+    if "Record-Route" not in message.headers:
+        return ()
+    return tuple(message.headers[RECORD_ROUTE])
 
 
 def _target(request: Request) -> Uri:

@@ -44,7 +44,7 @@ _OF_THE_METHOD = frozenset({405, 489, 501})
 _MAKES_A_USAGE = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY"})
 
 _SESSION_ENDING = frozenset({408, 481})
-_OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
+_OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 def what_ends(status: int, method: str) -> Ends:
@@ -65,7 +65,7 @@ def ends_session(status: int, method: str) -> bool:
     """Whether a *status* in answer to a *method* request ends the INVITE session of its dialog.
 
     408 and 481 do (RFC 3261 section 12.2.1.2), unless they answer a request of a subscription in
-    the same dialog, which is all that they end then.  RFC 5057 would end a session more often,
+    the same dialog, the one that REFER makes included, which is all that they end then.  RFC 5057 would end a session more often,
     but says of itself that it is no standard: calls that survive a 404 to a re-INVITE are usual.
     """
     return status in _SESSION_ENDING and method not in _OF_SUBSCRIPTIONS

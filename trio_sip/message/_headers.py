@@ -248,6 +248,12 @@ class Headers:
         copied._indexed()
         return copied
 
+    def unread(self) -> None:
+        """Forget what was read, which takes more room than the text; it is read again if asked."""
+        self._first = None
+        self._repeated = NONE_REPEATED
+        self._typed = {}
+
     @property
     def is_sealed(self) -> bool:
         """Whether changes are refused."""

@@ -178,12 +178,6 @@ class Message(MessageBody):
         head = text.encode("utf-8", "surrogateescape")
         return head + self._body if self._body else head
 
-    def _length_is_there(self) -> bool:
-        # Headers that add one look whether there is one, which makes their index; those that a
-        # response was made with have neither.
-        first = self.headers._first
-        return first is not None and "content-length" in first
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented

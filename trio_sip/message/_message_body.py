@@ -34,7 +34,7 @@ class MessageBody:
     def body(self, body: bytes) -> None:
         self._check_open()
         self._body = body
-        if "Content-Length" in self.headers or self._start is not None:
+        if self._start is not None or self._length_is_there():
             self.headers.set("Content-Length", len(body))
 
     @property
@@ -121,6 +121,12 @@ class MessageBody:
     def _is_multipart(self) -> bool:
         content_type = self.headers.get(CONTENT_TYPE)
         return content_type is not None and content_type.type.lower() == "multipart"
+
+    def _length_is_there(self) -> bool:
+        # Headers that add one look whether there is one, which makes their index; those that a
+        # response was made with have neither.
+        first = self.headers._first
+        return first is not None and "content-length" in first
 
     def _check_open(self) -> None:
         if self.headers.is_sealed:

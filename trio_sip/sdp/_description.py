@@ -30,6 +30,7 @@ __all__ = ["SessionDescription", "create_answer"]
 
 # Some stacks keep session ids and versions as signed numbers.
 _MAX_ID = 2**63 - 1
+_OPEN = str(Connection(OPEN_HOST))
 _PLAIN_PROFILES = ("RTP/AVP", "RTP/AVPF")
 
 
@@ -236,17 +237,12 @@ class SessionDescription:
           LocalProtocolError: empty, or with a blank in it.
         """
         connection = Connection(host)
-        lines = list(self.lines)
-        if self.origin.address == OPEN_HOST:
-            origin = self.origin
-            made = Origin(host, origin.session_id, origin.version, origin.username)
-            lines = [f"o={made}" if line.startswith("o=") else line for line in lines]
-        if self.connection is not None and self.connection.host == OPEN_HOST:
-            lines = [f"c={connection}" if line.startswith("c=") else line for line in lines]
-        media = [_with_host(one, connection) for one in self.media]
-        if tuple(lines) == self.lines and tuple(media) == self.media:
+        place = str(connection)
+        lines = tuple([_placed(line, place) for line in self.lines])
+        media = tuple([_with_host(one, connection) for one in self.media])
+        if lines == self.lines and media == self.media:
             return self
-        return _of(tuple(lines), tuple(media))
+        return _of(lines, media)
 
     def with_media(self, index: int, media: Media) -> SessionDescription:
         """The same with another section in place of the one at *index*.
@@ -336,7 +332,8 @@ def create_answer(
     if session_id is None:
         session_id = _derived_id(host, answers)
     lines = _session_lines(host, session_id, version, username, "-")
-    return SessionDescription((*lines, *times), answers)
+    # Every line is one that was made here or has been read: there is nothing to check again.
+    return _of(tuple(shared((*lines, *times))), answers)
 
 
 def _session_lines(
@@ -368,6 +365,13 @@ def _spelled(description: SessionDescription, text: str) -> SessionDescription:
 
 def _without_origin(description: SessionDescription) -> list[str]:
     return [line for line in description.lines if not line.startswith("o=")]
+
+
+def _placed(line: str, place: str) -> str:
+    """An o= or c= line that is open, with its place filled in; any other line as it is."""
+    if line.endswith(_OPEN) and line[:2] in ("o=", "c="):
+        return line[: -len(_OPEN)] + place
+    return line
 
 
 def _with_host(media: Media, connection: Connection) -> Media:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import DialogState
-from trio_sip.message import Request, Response
+from trio_sip.message import RAck, Request, Response
 
 from ._core import Given, Pairs
 from ._effects import (
     Acknowledged,
+    Description,
     How,
     ModifyReceived,
     PrackReceived,
@@ -22,9 +23,17 @@ from ._effects import (
 from ._glare import DoLane, OnLane, overlap_pause
 from ._hearing import Hearing
 from ._leg import Leg
-from ._offer_answer import Agreement, Key, OnDescription, description_in
-from ._reliable import Provisionals, rack_of, requires, supports
-from ._settings import Reliable
+from ._offer_answer import (
+    Agreement,
+    Found,
+    Key,
+    OnDescription,
+    description_in,
+    is_description,
+    is_offer,
+    key_of,
+)
+from ._reliable import Heard, Provisionals, chosen_reliability, rack_of, requires
 from ._tables import On
 from ._two_hundred import TWO_HUNDRED, OnRepeat, Repetition
 
@@ -34,13 +43,23 @@ __all__ = ["Answering"]
 class Answering(Hearing):
     """The part that answers."""
 
-    _pending: list[Request]
+    _pending: tuple[Request, ...]
     """Requests of theirs that wait for the user."""
-    _held: tuple[Request, Response] | None
+    _held: tuple[Request, Response, Found | None] | None
     """A 2xx that waits for a PRACK."""
     _provisionals: Provisionals | None
     _rung: int | None
     """The status of the last provisional response to the first INVITE, 100 aside."""
+
+    def _update_may_go(self) -> bool:
+        """Whether the other end knows the dialog.
+
+        RFC 3311 section 5.1: a callee has to wait for the PRACK of a reliable provisional
+        response.  Without any, it waits for the ACK.
+        """
+        provisionals = self._provisionals
+        heard = provisionals is not None and provisionals.is_heard
+        return super()._update_may_go() or (heard and self._main.allows(On.SEND_REQUEST))
 
     # -- what comes
 
@@ -92,9 +111,12 @@ class Answering(Hearing):
 
     def _receive_ack(self, leg: Leg, request: Request, now: float) -> None:
         number = request.cseq.number
-        repetition = self._repetitions.pop(number, None)
+        repetition = next(
+            (one for one in self._repetitions if one.request.cseq.number == number), None
+        )
         if repetition is None:
             return
+        self._repetitions = tuple(one for one in self._repetitions if one is not repetition)
         repetition.running.take(OnRepeat.HEARD, now)
         key: Key = "INVITE", number
         description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
@@ -126,7 +148,7 @@ class Answering(Hearing):
         if self._refuse_modify(request, refusal):
             return
         self._lane.take(OnLane.RECV, now)
-        self._pending.append(request)
+        self._pending += (request,)
         key: Key = "INVITE", request.cseq.number
         description = None
         if offered:
@@ -143,7 +165,7 @@ class Answering(Hearing):
         if offered:
             key: Key = "UPDATE", request.cseq.number
             description = leg.offer.receive(OnDescription.RECV_OFFER, key, request)
-            self._pending.append(request)
+            self._pending += (request,)
             self._effects.append(ModifyReceived(request, description))
             return
         # It refreshes the session or moves the target, and nobody has to think about it.
@@ -169,23 +191,32 @@ class Answering(Hearing):
         if rack is None:
             self._respond(request, 400, reason="Bad RAck header")
             return
-        if provisionals is None or not provisionals.receive_prack(rack, now):
+        heard = None if provisionals is None else provisionals.receive_prack(rack, now)
+        if heard is None:
             # RFC 3262 section 3: "If the PRACK does not match … the UAS MUST respond … 481".
             self._refuse_unknown(request)
             return
-        key: Key = "INVITE", rack.cseq
-        description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
-        if description is None:
-            leg.offer.take(OnDescription.LAPSE, ("", 0))
-            own: Key = "PRACK", request.cseq.number
-            if leg.offer.state is Agreement.QUIET:
-                description = leg.offer.receive(OnDescription.RECV_OFFER, own, request)
-            if description is not None:
-                self._pending.append(request)
-        if request not in self._pending:
+        description = self._description_in_prack(leg, request, rack, heard)
+        if is_offer(description):
+            self._pending += (request,)
+        else:
             self._respond(request, 200)
         self._effects.append(PrackReceived(request, description))
         self._after_prack(now)
+
+    def _description_in_prack(
+        self, leg: Leg, request: Request, rack: RAck, heard: Heard
+    ) -> Description | None:
+        """The answer to our offer in the response that was heard, or an offer of theirs."""
+        key: Key = "INVITE", rack.cseq
+        if leg.offer.owed_by is Side.REMOTE and leg.offer.carrier == key:
+            description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, request)
+            if heard is Heard.DESCRIBED:
+                leg.offer.take(OnDescription.LAPSE, key)
+            return description
+        if leg.offer.state is not Agreement.QUIET:
+            return None
+        return leg.offer.receive(OnDescription.RECV_OFFER, key_of(request), request)
 
     def _after_prack(self, now: float) -> None:
         """What waited for a PRACK may go: the next provisional response, or the 2xx."""
@@ -238,52 +269,66 @@ class Answering(Hearing):
         leg = self._leg_of(request)
         if leg is None or not any(one is request for one in self._pending):
             raise LocalProtocolError(f"{request.method} waits for no answer")
+        headers = tuple(headers)
         response = self._create_response(
             request,
             status,
             reason=reason,
-            headers=tuple(headers),
+            headers=headers,
             body=body,
             content_type=content_type,
         )
+        found = None
+        if body:
+            plain = not headers and is_description(content_type)
+            found = (body, content_type) if plain else description_in(response)
         if request.method != "INVITE":
-            self._answer(leg, request, response, now)
+            self._answer(leg, request, response, found, now)
         elif status >= 300:
             self._refuse_invite(leg, request, response, now)
         elif status >= 200:
-            self._accept_invite(leg, request, response, now)
+            self._accept_invite(leg, request, response, found, now)
         else:
-            self._progress_invite(leg, request, response, reliable, now)
+            self._progress_invite(leg, request, response, found, reliable, now)
         self._advance(now)
         return response
 
-    def _answer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+    def _answer(
+        self, leg: Leg, request: Request, response: Response, found: Found | None, now: float
+    ) -> None:
         if response.is_provisional:
             raise LocalProtocolError(f"no provisional response to {request.method}")
         key: Key = request.method, request.cseq.number
-        if response.is_success and description_in(response) is None:
+        if response.is_success and found is None:
             raise LocalProtocolError("the answer to their offer is missing")
         self._settle_pending(request)
         if response.is_success:
-            leg.send(OnDescription.SEND_IN_RESPONSE, key, response)
+            leg.send(OnDescription.SEND_IN_RESPONSE, key, found)
             if request.method == "UPDATE":
                 self._add_timer(leg, request, response, now)
         leg.offer.take(OnDescription.LAPSE, key)
         self._effects.append(SendResponse(request, response))
 
     def _progress_invite(
-        self, leg: Leg, request: Request, response: Response, reliable: bool | None, now: float
+        self,
+        leg: Leg,
+        request: Request,
+        response: Response,
+        found: Found | None,
+        reliable: bool | None,
+        now: float,
     ) -> None:
-        described = description_in(response) is not None
-        reliably = self._is_to_be_reliable(request, response, described, reliable)
+        described = found is not None
+        reliably = response.status > 100 and chosen_reliability(
+            self.settings.reliable, request, described, reliable
+        )
         on = OnDescription.SEND_IN_RESPONSE if reliably else OnDescription.SEND_PREVIEW
         if described and not leg.offer.allows(on):
             raise LocalProtocolError("a session description has no place in this response")
         if request is self.invite:
             self._take(On.SEND_1XX, Given(), now)
             self._rung = response.status if response.status > 100 else self._rung
-        if described:
-            leg.send(on, ("INVITE", request.cseq.number), response)
+        leg.send(on, ("INVITE", request.cseq.number), found)
         if not reliably:
             self._effects.append(SendResponse(request, response))
             return
@@ -295,28 +340,15 @@ class Answering(Hearing):
         if self._provisionals.send(request, response, described, now) is not None:
             self._effects.append(SendResponse(request, response))
 
-    def _is_to_be_reliable(
-        self, request: Request, response: Response, described: bool, wanted: bool | None
-    ) -> bool:
-        if response.status == 100:
-            return False
-        # RFC 3262 section 3: "MUST NOT … unless the request included … 100rel".
-        supported = supports(request, "100rel") and self.settings.reliable is not Reliable.NEVER
-        required = requires(request, "100rel") or self.settings.reliable is Reliable.REQUIRED
-        if wanted and not supported:
-            raise LocalProtocolError("the other end does not support 100rel")
-        if wanted is False and required and supported:
-            raise LocalProtocolError("100rel is required")
-        return supported and (wanted or (wanted is None and (required or described)))
-
-    def _accept_invite(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+    def _accept_invite(
+        self, leg: Leg, request: Request, response: Response, found: Found | None, now: float
+    ) -> None:
         key: Key = "INVITE", request.cseq.number
-        described = description_in(response) is not None
         owing = leg.offer.state is Agreement.OWING and leg.offer.carrier == key
-        if owing and not described:
+        if owing and found is None:
             raise LocalProtocolError("the answer to their offer is missing")
         self._settle_pending(request)
-        self._held = request, response
+        self._held = request, response, found
         waits = self._provisionals is not None and self._provisionals.holds_back(request)
         if request is self.invite:
             self._take(On.SEND_2XX_EARLY if waits else On.SEND_2XX, Given(), now)
@@ -326,20 +358,19 @@ class Answering(Hearing):
     def _release(self, now: float) -> None:
         """Send the 2xx, and repeat it until the ACK comes."""
         assert self._held is not None, "it was given"
-        (request, response), self._held = self._held, None
+        (request, response, found), self._held = self._held, None
         leg = self._leg_of(request)
         assert leg is not None, "the dialog of a call that is being answered"
         key: Key = "INVITE", request.cseq.number
         leg.dialog.state = DialogState.CONFIRMED
-        if not leg.send(OnDescription.SEND_IN_RESPONSE, key, response):
+        if not leg.send(OnDescription.SEND_IN_RESPONSE, key, found):
             leg.offer.take(OnDescription.LAPSE, key)
         if self._provisionals is not None:
             self._provisionals.receive_final(now)
         self._lane.take(OnLane.SEND_2XX, now)
         self._add_timer(leg, request, response, now)
-        self._repetitions[key[1]] = Repetition(
-            TWO_HUNDRED, request, response, self.settings.timers, now
-        )
+        repetition = Repetition(TWO_HUNDRED, request, response, self.settings.timers, now)
+        self._repetitions = (*self._repetitions, repetition)
         self._effects.append(SendResponse(request, response))
 
     def _refuse_invite(self, leg: Leg, request: Request, response: Response, now: float) -> None:
@@ -355,7 +386,7 @@ class Answering(Hearing):
             self._effects.append(SendResponse(request, response))
 
     def _settle_pending(self, request: Request) -> None:
-        self._pending = [one for one in self._pending if one is not request]
+        self._pending = tuple(one for one in self._pending if one is not request)
 
     def _refuse_pending(self, request: Request, status: int, now: float) -> None:
         """Answer a request that the user need not answer any more."""
@@ -370,18 +401,9 @@ class Answering(Hearing):
 
     def _abandon_pending(self, now: float) -> None:
         """RFC 3261 section 15.1.2: "MUST still respond to any pending requests", by 487."""
-        for request in tuple(self._pending):
+        for request in self._pending:
             if request is not self.invite:
                 self._refuse_pending(request, 487, now)
         if self._held is not None and self._held[0] is not self.invite:
-            (request, _), self._held = self._held, None
+            (request, _, _), self._held = self._held, None
             self._refuse_pending(request, 487, now)
-
-    # -- session timer
-
-    def _add_timer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
-        if self._is_confirmed(leg) and self.ended is None:
-            pairs, changed = self._timer.answer(request, now)
-            for name, value in pairs:
-                response.headers.add(name, value)
-            self._agree(changed)

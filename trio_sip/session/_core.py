@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import Any, ClassVar
 
 import attrs
 
@@ -12,6 +14,8 @@ from trio_sip.dialog import Dialog, DialogState
 from trio_sip.message import (
     ALLOW,
     REASON,
+    CheckedHeaders,
+    Headers,
     Message,
     Reason,
     Request,
@@ -34,6 +38,7 @@ from ._effects import (
     Terminated,
     UsageEnded,
 )
+from ._exchange import Exchange
 from ._glare import LANE, PAUSE, Dice, DoLane, DoPause, Lane, OnLane, OnPause, Pause
 from ._leg import Leg
 from ._machine import Machine, Running
@@ -42,7 +47,7 @@ from ._settings import SessionSettings
 from ._tables import Do, On, SessionState
 from ._two_hundred import ACK_KEPT, DoKept, Kept, OnKept, Repetition
 
-__all__ = ["Core", "Given"]
+__all__ = ["Actions", "Core", "Given", "reasons_of"]
 
 TERMINATED = SessionState.TERMINATED
 
@@ -68,8 +73,15 @@ class Given:
     content_type: str | None = None
 
 
+# Any: the methods are those of the class that has the table.
+Actions = Mapping[Do, Callable[[Any, Given, float], None]]
+
+
 class Core:
     """The state of a session, and the actions that both ends share."""
+
+    _actions: ClassVar[Actions] = {}
+    """What performs each action of the main table."""
 
     def __init__(
         self,
@@ -82,24 +94,26 @@ class Core:
         settings: SessionSettings,
         dice: Dice,
     ) -> None:
-        self.invite = invite
-        self.settings = settings
+        self.invite: Request = invite
+        """The INVITE that began it; a caller's is the one that was sent last."""
+        self.settings: SessionSettings = settings
         self.ended: Ended | None = None
+        """How it ended, once it has."""
         self._dice = dice
         self._contact = contact
-        long = 64 * settings.timers.t1
-        durations = dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), long)
-        durations[On.EXTEND] = 60.0
-        self._main = Running(machine, durations, now)
-        self._lane: Running[Lane, OnLane, DoLane] = Running(LANE, {}, now, state=lane)
+        self._main = Running(machine, _durations(settings.timers.t1), now)
+        self._lane: Running[Lane, OnLane, DoLane] = Running(LANE, _TIMELESS, now, state=lane)
         self._pause: Running[Pause, OnPause, DoPause] | None = None
-        self._timer = SessionTimer(settings, now)
+        self._timer = SessionTimer(settings)
         self._kept: Running[Kept, OnKept, DoKept] | None = None
         self._legs: dict[str, Leg] = {}
         self._leg: Leg | None = None
-        self._acks: dict[tuple[int, str], SendAck] = {}
-        self._repetitions: dict[int, Repetition] = {}
+        # These are mostly empty, and an empty tuple is shared by all sessions that are held.
+        self._acks: tuple[SendAck, ...] = ()
+        self._repetitions: tuple[Repetition, ...] = ()
         self._peer_allow: Message | None = None
+        self._exchanges: tuple[Exchange, ...] = ()
+        self._queue: tuple[Exchange, ...] = ()
         self._effects: list[Effect] = []
 
     # -- what anybody may ask
@@ -143,17 +157,20 @@ class Core:
         self, actions: tuple[Do, ...], given: Given, before: SessionState, now: float
     ) -> None:
         for do in actions:
-            self._do(do, given, now)
+            self._actions[do](self, given, now)
         if self._main.state is TERMINATED and before is not TERMINATED:
             self._finish(now)
 
-    def _do(self, do: Do, given: Given, now: float) -> None:
-        raise NotImplementedError
+    def _conclude(self, ended: Ended) -> None:
+        self.ended = ended
+
+    def _replace_invite(self, again: Request) -> None:
+        self.invite = again
 
     def _finish(self, now: float) -> None:
         """The main table has come to its end."""
         self._timer.stop(now)
-        self._repetitions.clear()
+        self._repetitions = self._queue = ()
         for tag in tuple(self._legs):
             self._drop(tag)
         self._effects.append(Terminated())
@@ -162,7 +179,7 @@ class Core:
 
     def _forget_copies(self) -> None:
         """No copy of a 2xx comes any more, and no other fork of the INVITE."""
-        self._acks.clear()
+        self._acks = ()
         for tag, leg in tuple(self._legs.items()):
             if leg is not self._leg:
                 self._drop(tag)
@@ -211,30 +228,32 @@ class Core:
         # The headers of a response that was just made have no index yet, and get none by being
         # added to: what is there already is asked of what was given.
         named = {name.lower() for name, _ in headers} if headers else _NOTHING
-        add = response.headers.add
         for name, value in headers:
             response.add_header(name, value)
         if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            self._introduce(add, named, final=status >= 200)
+            self._introduce(response.headers, named, final=status >= 200)
         if body:
             if content_type is not None and "content-type" not in named:
-                add("Content-Type", content_type)
+                response.headers.add("Content-Type", content_type)
             response.body = body
         return response
 
     def _local_tag(self, request: Request) -> str | None:
         return request.to.tag
 
-    def _introduce(
-        self, add: Callable[[str, object], None], named: AbstractSet[str], *, final: bool = True
-    ) -> None:
+    def _introduce(self, headers: Headers, named: AbstractSet[str], *, final: bool = True) -> None:
         """Say where we are and what we understand, unless it is *named* already."""
-        if self._contact is not None and "contact" not in named:
-            add("Contact", self._contact)
+        contact, settings = self._contact, self.settings
+        if named is _NOTHING and contact is not None:
+            supported = settings.supported_text if final else ""
+            headers.add_checked(_introduction(contact, settings.allow_text, supported))
+            return
+        if contact is not None and "contact" not in named:
+            headers.add("Contact", contact)
         if "allow" not in named:
-            add("Allow", self.settings.allow_text)
+            headers.add("Allow", settings.allow_text)
         if final and "supported" not in named:
-            add("Supported", self.settings.supported_text)
+            headers.add("Supported", settings.supported_text)
 
     def _respond(
         self, request: Request, status: int, headers: Pairs = (), reason: str | None = None
@@ -253,20 +272,22 @@ class Core:
             headers = (*headers, ("Content-Type", given.content_type))
         ack = leg.dialog.create_ack(invite, headers=headers, body=given.body)
         effect = SendAck(ack, leg.dialog)
-        self._acks[ack.cseq.number, leg.dialog.id.remote_tag] = effect
+        self._acks = (*self._acks, effect)
         self._effects.append(effect)
         if self._kept is None:
-            durations = {OnKept.FORGET: 64 * self.settings.timers.t1}
-            self._kept = Running(ACK_KEPT, durations, now)
+            self._kept = Running(ACK_KEPT, _kept_durations(self.settings.timers.t1), now)
         else:
             self._kept.take(OnKept.RECV_2XX, now)
 
     def _repeat_ack(self, response: Response) -> bool:
         """Answer a copy of a 2xx with the ACK again; false if there is none."""
-        effect = self._acks.get((response.cseq.number, response.to.tag or ""))
-        if effect is not None:
-            self._effects.append(effect)
-        return effect is not None
+        key = response.cseq.number, response.to.tag
+        for effect in self._acks:
+            ack = effect.request
+            if key == (ack.cseq.number, ack.to.tag):
+                self._effects.append(effect)
+                return True
+        return False
 
     # -- what the other end says about itself
 
@@ -283,6 +304,27 @@ class Core:
     def _note(self, message: Message) -> None:
         if "Allow" in message.headers:
             self._peer_allow = message
+
+
+_TIMELESS: dict[OnLane, float] = {}
+
+
+@functools.lru_cache(maxsize=16)
+def _durations(t1: float) -> Mapping[On, float]:
+    waits = dict.fromkeys((On.CANCEL_WAIT, On.ACK_WAIT, On.BYE_WAIT), 64 * t1)
+    return {**waits, On.EXTEND: 60.0}
+
+
+@functools.lru_cache(maxsize=16)
+def _kept_durations(t1: float) -> Mapping[OnKept, float]:
+    return {OnKept.FORGET: 64 * t1}
+
+
+@functools.lru_cache(maxsize=256)
+def _introduction(contact: str, allow: str, supported: str) -> CheckedHeaders:
+    """What nearly every response of ours says; there are few of them, and many responses."""
+    pairs = (("Contact", contact), ("Allow", allow), ("Supported", supported))
+    return CheckedHeaders(pair for pair in pairs if pair[1])
 
 
 def reasons_of(message: Message | None) -> tuple[Reason, ...]:

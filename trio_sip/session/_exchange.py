@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from trio_sip.dialog import Dialog
-from trio_sip.message import Request
+from trio_sip.message import Message, Request
 
 __all__ = ["Exchange", "ExchangeState", "Purpose"]
 
@@ -19,6 +19,12 @@ class ExchangeState(enum.Enum):
     DELAYED = "delayed"
     """It cannot go now, and will as soon as it can."""
     SENT = "sent"
+    PROCEEDING = "proceeding"
+    """A provisional response came."""
+    CANCELLING = "cancelling"
+    """Nobody wants it any more, but only a provisional response allows the CANCEL."""
+    CANCELLED = "cancelled"
+    """The CANCEL was sent; it is still to be answered."""
     WAITING = "waiting"
     """It met one of theirs (491), or came too early (500), and goes again by itself."""
     DONE = "done"
@@ -76,7 +82,15 @@ class Exchange:
         self.state = ExchangeState.SENT
         return self.request
 
-    def matches(self, method: str, number: int) -> bool:
-        """Whether a response with this CSeq answers it, as it was sent last."""
-        request = self.request
-        return request is not None and request.method == method and request.cseq.number == number
+    def matches(self, message: Message) -> bool:
+        """Whether *message* is its request as it was sent last, or a response to that.
+
+        The tag is needed as well: each early dialog of a fork numbers its requests by itself.
+        """
+        request, cseq = self.request, message.cseq
+        return (
+            request is not None
+            and self.method == cseq.method
+            and request.cseq.number == cseq.number
+            and self.dialog.id.remote_tag == (message.to.tag or "")
+        )

@@ -42,7 +42,7 @@ class Hearing(Sending):
         description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key_of(response), response)
         owed = self.settings.pracks is Pracks.BY_USER or is_offer(description)
         if owed:
-            self._pracks_owed.append((response, leg))
+            self._pracks_owed += ((response, leg),)
         else:
             self._send_prack(response, leg, self._exchange("PRACK", leg, purpose=Purpose.PRACK))
         return Progressed(response, leg.dialog, description, owed, exchange)
@@ -51,7 +51,7 @@ class Hearing(Sending):
         self, exchange: Exchange, status: int, response: Response | None, now: float
     ) -> None:
         """A final response, or none at all, to something that was sent."""
-        self._exchanges.remove(exchange)
+        self._exchanges = tuple(one for one in self._exchanges if one is not exchange)
         leg = self._find_leg(exchange.dialog)
         if exchange.purpose is Purpose.GOODBYE:
             exchange.state = ExchangeState.DONE
@@ -70,10 +70,10 @@ class Hearing(Sending):
         exchange.state = ExchangeState.DONE
         description = self._settle(exchange, leg, status, response, now)
         self._tell(exchange, status, response, description)
-        if status >= 300 and exchange.method in MODIFYING:
-            self._refresh_otherwise(exchange, now)
         if ends_session(status, exchange.method):
             self._dialog_failed(leg, status, response, now)
+        elif status >= 300 and exchange.method in MODIFYING:
+            self._refresh_otherwise(exchange, now)
         self._advance(now)
 
     def _settle(
@@ -137,7 +137,7 @@ class Hearing(Sending):
         leg.offer.take(OnDescription.LAPSE, key_of(exchange.request))
         exchange.attempts += 1
         exchange.state = ExchangeState.WAITING
-        self._queue.appendleft(exchange)
+        self._queue = (exchange, *self._queue)
         if exchange.method == "INVITE":
             self._lane.take(OnLane.RECV_3XX_6XX, now)
         if pause > 0:
@@ -181,6 +181,13 @@ class Hearing(Sending):
     def _agree(self, changed: bool) -> None:
         if changed:
             self._effects.append(Refreshed(self._timer.interval))
+
+    def _add_timer(self, leg: Leg, request: Request, response: Response, now: float) -> None:
+        if self._is_confirmed(leg) and self.ended is None:
+            pairs, changed = self._timer.answer(request, now)
+            for name, value in pairs:
+                response.headers.add(name, value)
+            self._agree(changed)
 
     def _refresh(self, now: float) -> None:
         """RFC 4028 section 7.4: by UPDATE if they know it, else by an INVITE with the same offer."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from trio_sip.dialog import Dialog, DialogState
 from trio_sip.message import NameAddr, Request
 
-from ._core import Given, Pairs
-from ._effects import Acknowledged, How, SendResponse, Side
+from ._core import Actions, Given, Pairs
+from ._effects import Acknowledged, Description, How, SendResponse, Side
 from ._glare import Dice, Lane
 from ._offer_answer import OnDescription
 from ._reliable import requires, supports
@@ -54,10 +56,12 @@ class IncomingSession(InviteSession):
             dice=dice,
         )
         self._leg = leg = self._begin(dialog)
-        self._pending.append(invite)
+        self._pending = (invite,)
         self._note(invite)
         key = "INVITE", invite.cseq.number
-        self.description = leg.offer.receive(OnDescription.RECV_OFFER, key, invite)
+        self.description: Description | None = leg.offer.receive(
+            OnDescription.RECV_OFFER, key, invite
+        )
         """Their offer, if the INVITE has one."""
         if self.description is None:
             leg.offer.take(OnDescription.RECV_NONE, key)
@@ -89,23 +93,7 @@ class IncomingSession(InviteSession):
         unanswered = self._main.allows(On.RECV_CANCEL)
         return How.REJECTED if unanswered else How.BYE
 
-    def _do_own(self, do: Do, given: Given, now: float) -> None:
-        match do:
-            case Do.RESPOND:
-                self._send_given(given, now)
-            case Do.HOLD:
-                # It is held where it was given.
-                pass
-            case Do.EXTEND:
-                self._extend(now)
-            case Do.RELEASE:
-                self._release(now)
-            case Do.REFUSE:
-                self._send_refusal(given, now)
-            case _:
-                assert do is Do.ACKNOWLEDGE
-                assert given.request is not None, "an ACK came"
-                self._effects.append(Acknowledged(given.request, given.description))
+    # -- actions of the main table
 
     def _send_given(self, given: Given, now: float) -> None:
         if given.response is None:
@@ -113,7 +101,17 @@ class IncomingSession(InviteSession):
         else:
             self._effects.append(SendResponse(self.invite, given.response))
 
-    def _extend(self, now: float) -> None:
+    def _hold(self, given: Given, now: float) -> None:
+        """The 2xx is held where it was given."""
+
+    def _send_held(self, given: Given, now: float) -> None:
+        self._release(now)
+
+    def _acknowledge(self, given: Given, now: float) -> None:
+        assert given.request is not None, "an ACK came"
+        self._effects.append(Acknowledged(given.request, given.description))
+
+    def _extend(self, given: Given, now: float) -> None:
         if self._rung is not None:
             self.send_response(self.invite, self._rung, now)
 
@@ -128,3 +126,13 @@ class IncomingSession(InviteSession):
         status = 500 if failed or given.status is None else given.status
         headers = given.headers if given.by is Side.LOCAL else ()
         self._respond(self.invite, status, headers, given.reason)
+
+    _actions: ClassVar[Actions] = {
+        **InviteSession._actions,
+        Do.RESPOND: _send_given,
+        Do.HOLD: _hold,
+        Do.RELEASE: _send_held,
+        Do.REFUSE: _send_refusal,
+        Do.EXTEND: _extend,
+        Do.ACKNOWLEDGE: _acknowledge,
+    }

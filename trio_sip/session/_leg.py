@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from trio_sip.dialog import Dialog
-from trio_sip.message import Message, Response
+from trio_sip.message import Response
 
-from ._offer_answer import Key, OfferAnswer, OnDescription, description_in
+from ._offer_answer import Found, Key, OfferAnswer, OnDescription
 from ._reliable import is_reliable
 
 __all__ = ["Leg"]
@@ -20,14 +20,13 @@ class Leg:
     def __init__(self, dialog: Dialog) -> None:
         self.dialog = dialog
         self.offer = OfferAnswer()
-        self.local: tuple[bytes, str] | None = None
+        self.local: Found | None = None
         """The session description that we gave last: a re-INVITE that only refreshes repeats it."""
         self.reliable: tuple[int, int] | None = None
         """The INVITE and the RSeq of the last reliable provisional response."""
 
-    def send(self, on: OnDescription, key: Key, message: Message) -> bool:
+    def send(self, on: OnDescription, key: Key, found: Found | None) -> bool:
         """Take note of the description in a message of ours; false if there is none."""
-        found = description_in(message)
         if found is None:
             return False
         self.local = found

@@ -20,6 +20,7 @@ __all__ = [
     "OFFER_ANSWER",
     "Agreement",
     "DoDescription",
+    "Found",
     "Key",
     "OfferAnswer",
     "OnDescription",
@@ -30,6 +31,9 @@ __all__ = [
 ]
 
 _SDP = "application/sdp"
+
+Found = tuple[bytes, str]
+"""A session description and its type."""
 
 Key = tuple[str, int]
 """A transaction within the dialog, by method and CSeq number."""
@@ -189,7 +193,7 @@ class OfferAnswer:
 _BEGINNINGS = frozenset({_O.SEND_OFFER, _O.SEND_NONE, _O.RECV_OFFER, _O.RECV_NONE})
 
 
-def description_in(message: Message) -> tuple[bytes, str] | None:
+def description_in(message: Message) -> Found | None:
     """The session description in *message*, and its type; ``None`` if it has none.
 
     RFC 3261 section 13.2.1 has it as the body, or as one part of a multipart body (RFC 5621).

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import CSEQ, CSeq, Request, Response
 
-from ._core import Given
+from ._core import Actions, Given
 from ._effects import Answered, How, Progressed, Rejected, SendCancel, SendRequest, Side
 from ._glare import Dice, Lane, OnLane
 from ._leg import Leg
@@ -54,7 +55,7 @@ class OutgoingSession(InviteSession):
         self._goodbye: Given = Given()
         self._ended_tags: set[str] = set()
         self._number = invite.cseq.number
-        self._introduce(invite.headers.add, {name.lower() for name, _ in invite.headers})
+        self._introduce(invite.headers, {name.lower() for name, _ in invite.headers})
         if settings.reliable is Reliable.REQUIRED:
             invite.headers.add("Require", "100rel")
         self._ask_for_timer(invite)
@@ -147,7 +148,7 @@ class OutgoingSession(InviteSession):
         if request is not self.invite:
             super().replace_request(request, again, now)
             return
-        self.invite = again
+        self._replace_invite(again)
         self._number = again.cseq.number
         if self._leg is None:
             # What rang for the INVITE that was refused rings no more.
@@ -192,25 +193,21 @@ class OutgoingSession(InviteSession):
     def _how_to_leave(self) -> How:
         return How.CANCEL if self._leg is None else How.BYE
 
-    def _do_own(self, do: Do, given: Given, now: float) -> None:
-        match do:
-            case Do.PROGRESS:
-                assert given.progress is not None, "a provisional response came"
-                self._effects.append(given.progress)
-            case Do.ACCEPT:
-                assert given.response is not None, "a 2xx came"
-                assert given.leg is not None, "and made a dialog"
-                self._effects.append(Answered(given.response, given.leg.dialog, given.description))
-            case Do.REJECT:
-                assert given.status is not None, "a final response came, or none"
-                self._effects.append(Rejected(given.status, given.response))
-            case Do.SEND_ACK:
-                self._pay_ack(given, now)
-            case Do.SEND_CANCEL:
-                self._effects.append(SendCancel(self.invite, self._goodbye.headers))
-            case _:
-                assert do is Do.SEND_INVITE
-                self._send_invite_again()
+    def _progress(self, given: Given, now: float) -> None:
+        assert given.progress is not None, "a provisional response came"
+        self._effects.append(given.progress)
+
+    def _accept(self, given: Given, now: float) -> None:
+        assert given.response is not None, "a 2xx came"
+        assert given.leg is not None, "and made a dialog"
+        self._effects.append(Answered(given.response, given.leg.dialog, given.description))
+
+    def _reject(self, given: Given, now: float) -> None:
+        assert given.status is not None, "a final response came, or none"
+        self._effects.append(Rejected(given.status, given.response))
+
+    def _send_cancel(self, given: Given, now: float) -> None:
+        self._effects.append(SendCancel(self.invite, self._goodbye.headers))
 
     def hang_up(
         self,
@@ -229,7 +226,7 @@ class OutgoingSession(InviteSession):
     def _send_bye(self, given: Given, now: float) -> None:
         super()._send_bye(given if given.headers else self._goodbye, now)
 
-    def _send_invite_again(self) -> None:
+    def _send_invite_again(self, given: Given, now: float) -> None:
         """RFC 4028 section 7.3: the same call with a longer session interval."""
         self._drop_early()
         before = self.invite
@@ -239,6 +236,17 @@ class OutgoingSession(InviteSession):
         again.headers.set("CSeq", CSeq(number, "INVITE"))
         for name, value in self._timer.request_headers(first=True):
             again.headers.set(name, value)
-        self.invite = again
+        self._replace_invite(again)
         self._number = number
         self._effects.append(SendRequest(again, None))
+
+    _actions: ClassVar[Actions] = {
+        **InviteSession._actions,
+        Do.PROGRESS: _progress,
+        Do.ACCEPT: _accept,
+        Do.REJECT: _reject,
+        Do.SEND_ACK: lambda self, given, now: self._pay_ack(given, now),
+        Do.SEND_CANCEL: _send_cancel,
+        Do.SEND_INVITE: _send_invite_again,
+        Do.SEND_BYE: _send_bye,
+    }

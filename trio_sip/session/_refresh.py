@@ -104,13 +104,13 @@ REFRESH: Machine[Refresh, OnRefresh, DoRefresh] = Machine(
 class SessionTimer:
     """What was agreed about refreshing, and what to say about it in the next message."""
 
-    __slots__ = ("_durations", "_min_se", "_settings", "interval", "running")
+    __slots__ = ("_min_se", "_settings", "interval", "running")
 
-    def __init__(self, settings: SessionSettings, now: float) -> None:
+    def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
         self._min_se = settings.min_se
-        self._durations: dict[OnRefresh, float] = {}
-        self.running = Running(REFRESH, self._durations, now)
+        self.running: Running[Refresh, OnRefresh, DoRefresh] | None = None
+        """There from when a session timer is first agreed upon."""
         self.interval: SessionInterval | None = None
 
     # -- in requests of ours
@@ -204,7 +204,7 @@ class SessionTimer:
     @property
     def is_refreshing(self) -> bool:
         """Whether a refresh of ours is due, and has not come about yet."""
-        return self.running.state is Refresh.REFRESHING
+        return self.running is not None and self.running.state is Refresh.REFRESHING
 
     def stop(self, now: float) -> None:
         """The session ends."""
@@ -212,7 +212,7 @@ class SessionTimer:
 
     def _agree(self, seconds: int | None, refresher: Side, now: float) -> bool:
         if seconds is None:
-            if self.interval is None:
+            if self.running is None or self.interval is None:
                 return False
             self.interval = None
             self.running.take(OnRefresh.AGREED_OFF, now)
@@ -220,8 +220,12 @@ class SessionTimer:
         self.interval = SessionInterval(
             seconds=seconds, refresher=refresher, expires_at=now + seconds
         )
-        self._durations[OnRefresh.REFRESH] = seconds / 2
-        self._durations[OnRefresh.EXPIRE] = seconds - min(32, seconds / 3)
+        if self.running is None:
+            self.running = Running(REFRESH, {}, now)
+        self.running.durations = {
+            OnRefresh.REFRESH: seconds / 2,
+            OnRefresh.EXPIRE: seconds - min(32, seconds / 3),
+        }
         on = OnRefresh.AGREED_OURS if refresher is Side.LOCAL else OnRefresh.AGREED_THEIRS
         self.running.take(on, now)
         return True

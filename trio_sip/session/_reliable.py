@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 
-from trio_sip._errors import RemoteProtocolError
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.message import RACK, REQUIRE, RSEQ, SUPPORTED, Message, RAck, Request, Response
 from trio_sip.transaction import TimerSettings
 
 from ._glare import Dice
 from ._machine import Machine, Repeat
+from ._settings import Reliable
 from ._two_hundred import DoRepeat, OnRepeat, Repetition, Unacknowledged
 
-__all__ = ["RELIABLE", "Provisionals", "is_reliable", "requires", "supports"]
+__all__ = [
+    "RELIABLE",
+    "Heard",
+    "Provisionals",
+    "chosen_reliability",
+    "is_reliable",
+    "rack_of",
+    "requires",
+    "supports",
+]
 
 _U, _O = Unacknowledged, OnRepeat
 
@@ -38,6 +49,13 @@ _FIRST_NUMBERS = 2**31 - 1
 _Key = tuple[int, int]
 
 
+class Heard(enum.Enum):
+    """What kind of provisional response a PRACK is for."""
+
+    DESCRIBED = "with a session description"
+    PLAIN = "without one"
+
+
 class Provisionals:
     """The reliable provisional responses to INVITEs of theirs: one at a time, in order."""
 
@@ -45,11 +63,16 @@ class Provisionals:
         self._timers = timers
         # "The value of the header field for the first … is chosen uniformly between 1 and
         # 2**31 - 1", and then goes up by one.
-        self._rseq = 1 + dice.randrange(_FIRST_NUMBERS)
-        self._unheard: dict[_Key, bool] = {}
+        self._first = self._rseq = 1 + dice.randrange(_FIRST_NUMBERS)
+        self._unheard: dict[_Key, Heard] = {}
         self._waiting: deque[tuple[Request, Response, bool]] = deque()
         self.repetition: Repetition | None = None
         """The one that is out."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether one was sent, and each that was sent was heard."""
+        return self._rseq > self._first and not self._unheard
 
     def send(
         self, request: Request, response: Response, described: bool, now: float
@@ -65,7 +88,8 @@ class Provisionals:
             self._waiting.append((request, response, described))
             return None
         response.headers.set("RSeq", self._rseq)
-        self._unheard[self._rseq, request.cseq.number] = described
+        kind = Heard.DESCRIBED if described else Heard.PLAIN
+        self._unheard[self._rseq, request.cseq.number] = kind
         self._rseq += 1
         self.repetition = Repetition(RELIABLE, request, response, self._timers, now)
         return response
@@ -73,20 +97,21 @@ class Provisionals:
     def holds_back(self, request: Request) -> bool:
         """Whether a 2xx to *request* has to wait for a PRACK."""
         number = request.cseq.number
-        return any(
-            described for (_, cseq), described in self._unheard.items() if cseq == number
-        ) or any(described for invite, _, described in self._waiting if invite is request)
+        out = any(
+            cseq == number and kind is Heard.DESCRIBED for (_, cseq), kind in self._unheard.items()
+        )
+        return out or any(described for invite, _, described in self._waiting if invite is request)
 
-    def receive_prack(self, rack: RAck, now: float) -> bool:
-        """A PRACK came; false if it is for nothing that was sent."""
-        key = rack.rseq, rack.cseq
-        if rack.method != "INVITE" or self._unheard.pop(key, None) is None:
-            return False
+    def receive_prack(self, rack: RAck, now: float) -> Heard | None:
+        """A PRACK came; ``None`` if it is for nothing that was sent."""
+        if rack.method != "INVITE":
+            return None
+        heard = self._unheard.pop((rack.rseq, rack.cseq), None)
         repetition = self.repetition
         if repetition is not None and repetition.response.headers[RSEQ] == rack.rseq:
             repetition.running.take(OnRepeat.HEARD, now)
             self.repetition = None
-        return True
+        return heard
 
     def next(self, now: float) -> tuple[Request, Response] | None:
         """The next one that waited and may go now."""
@@ -102,6 +127,30 @@ class Provisionals:
         if self.repetition is not None:
             self.repetition.running.take(OnRepeat.FINAL, now)
             self.repetition = None
+
+
+def chosen_reliability(
+    reliable: Reliable, request: Request, described: bool, wanted: bool | None
+) -> bool:
+    """Whether a provisional response to *request* goes reliably.
+
+    Args:
+      described: it carries a session description.
+      wanted: what the user says; ``None`` for nothing.
+
+    Raises:
+      LocalProtocolError: what the user wants cannot be.
+    """
+    required = reliable is Reliable.REQUIRED or requires(request, _EXTENSION)
+    if not (described or required if wanted is None else wanted or required):
+        return False
+    # RFC 3262 section 3: only if the request has 100rel in Supported or Require.
+    supported = reliable is not Reliable.NEVER and supports(request, _EXTENSION)
+    if wanted and not supported:
+        raise LocalProtocolError("the other end does not support 100rel")
+    if wanted is False and supported:
+        raise LocalProtocolError("100rel is required")
+    return supported
 
 
 def rack_of(request: Request) -> RAck | None:

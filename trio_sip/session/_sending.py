@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from trio_sip._errors import LocalProtocolError
@@ -19,7 +18,7 @@ from ._effects import (
 from ._exchange import Exchange, ExchangeState, Purpose
 from ._glare import OnLane
 from ._leg import Leg
-from ._offer_answer import Agreement, OnDescription, key_of
+from ._offer_answer import Agreement, OnDescription, description_in, key_of
 from ._tables import On
 
 __all__ = ["MODIFYING", "Sending"]
@@ -33,17 +32,15 @@ MODIFYING = frozenset({"INVITE", "UPDATE"})
 class Sending(Core):
     """The part that asks."""
 
-    _exchanges: list[Exchange]
-    _queue: deque[Exchange]
     _ack_owed: tuple[Request, Leg] | None
-    _pracks_owed: list[tuple[Response, Leg]]
+    _pracks_owed: tuple[tuple[Response, Leg], ...]
 
     # -- what anybody may ask
 
     @property
     def delayed(self) -> tuple[Exchange, ...]:
         """The requests that cannot go now, in the order in which they will."""
-        return tuple(self._queue)
+        return self._queue
 
     def may_offer(self, dialog: Dialog | None = None) -> bool:
         """Whether an offer could go out at this moment, in an UPDATE or a re-INVITE.
@@ -56,7 +53,7 @@ class Sending(Core):
             return False
         if self._pause is not None:
             return False
-        by_update = self.peer_allows("UPDATE") and self._main.allows(On.SEND_REQUEST)
+        by_update = self.peer_allows("UPDATE") and self._update_may_go()
         return by_update or (self._main.allows(On.SEND_REINVITE) and self._lane.allows(OnLane.SEND))
 
     def owed_by(self, dialog: Dialog | None = None) -> Side | None:
@@ -196,7 +193,7 @@ class Sending(Core):
             raise LocalProtocolError("the PRACK has to carry the answer")
         if body and leg.offer.owed_by is Side.REMOTE:
             raise LocalProtocolError("an offer is waiting for its answer")
-        self._pracks_owed = [item for item in self._pracks_owed if item[0] is not response]
+        self._pracks_owed = tuple(one for one in self._pracks_owed if one[0] is not response)
         exchange = self._exchange("PRACK", leg, headers, body, content_type)
         self._send_prack(response, leg, exchange)
         return exchange
@@ -207,16 +204,19 @@ class Sending(Core):
         One that is answered, or that cannot be cancelled, is left alone.
         """
         if exchange in self._queue:
-            self._queue.remove(exchange)
+            self._queue = tuple(one for one in self._queue if one is not exchange)
             self._withdraw(exchange)
-        elif (
-            exchange in self._exchanges
-            and exchange.method == "INVITE"
-            and exchange.request is not None
-        ):
-            # RFC 3261 section 9.1 wants a provisional response first.  A re-INVITE goes to one
-            # user agent that is there, so the 100 is on its way or the answer is.
-            self._effects.append(SendCancel(exchange.request))
+        elif exchange.method != "INVITE" or exchange not in self._exchanges:
+            return
+        elif exchange.state is ExchangeState.PROCEEDING:
+            self._cancel(exchange)
+        elif exchange.state is ExchangeState.SENT:
+            exchange.state = ExchangeState.CANCELLING
+
+    def _cancel(self, exchange: Exchange) -> None:
+        assert exchange.request is not None, "it was sent"
+        exchange.state = ExchangeState.CANCELLED
+        self._effects.append(SendCancel(exchange.request))
 
     # -- the queue
 
@@ -239,14 +239,15 @@ class Sending(Core):
         )
 
     def _push(self, exchange: Exchange, now: float) -> Exchange:
-        self._queue.append(exchange)
+        self._queue += (exchange,)
         self._advance(now)
         return exchange
 
     def _advance(self, now: float) -> None:
         """Send what may go, as long as it may, in order."""
         while self._queue and self._pause is None and self._may_go(self._queue[0]):
-            exchange = self._queue.popleft()
+            exchange, *rest = self._queue
+            self._queue = tuple(rest)
             leg = self._find_leg(exchange.dialog)
             if leg is None:
                 self._withdraw(exchange)
@@ -264,11 +265,13 @@ class Sending(Core):
                 and leg.offer.allows(OnDescription.SEND_OFFER)
             )
         if exchange.method == "UPDATE":
-            return self._main.allows(On.SEND_REQUEST) and (
-                not exchange.body or leg.offer.allows(OnDescription.SEND_OFFER)
-            )
+            may_offer = not exchange.body or leg.offer.allows(OnDescription.SEND_OFFER)
+            return may_offer and self._update_may_go()
         # The BYE waits for the main table.
         return False
+
+    def _update_may_go(self) -> bool:
+        return self._main.allows(On.SEND_UPDATE)
 
     def _go(self, exchange: Exchange, leg: Leg, now: float) -> Request:
         method = exchange.method
@@ -279,15 +282,13 @@ class Sending(Core):
         request = exchange.create_request(contact, headers)
         if method in MODIFYING:
             named = {name.lower() for name, _ in exchange.headers}
-            self._introduce(request.headers.add, named | {"contact"})
-            if (
-                not leg.send(OnDescription.SEND_OFFER, key_of(request), request)
-                and method == "INVITE"
-            ):
-                leg.offer.take(OnDescription.SEND_NONE, key_of(request))
+            self._introduce(request.headers, named | {"contact"})
+            key, found = key_of(request), description_in(request)
+            if not leg.send(OnDescription.SEND_OFFER, key, found) and method == "INVITE":
+                leg.offer.take(OnDescription.SEND_NONE, key)
         if method == "INVITE":
             self._lane.take(OnLane.SEND, now)
-        self._exchanges.append(exchange)
+        self._exchanges += (exchange,)
         self._effects.append(SendRequest(request, leg.dialog))
         return request
 
@@ -298,11 +299,11 @@ class Sending(Core):
 
     def _abandon_exchanges(self) -> None:
         """The session has ended: nobody waits for anything but its goodbye."""
-        goodbyes = [one for one in self._queue if one.purpose is Purpose.GOODBYE]
+        goodbyes = tuple(one for one in self._queue if one.purpose is Purpose.GOODBYE)
         for exchange in self._queue:
             if exchange.purpose is not Purpose.GOODBYE:
                 self._withdraw(exchange)
-        self._queue = deque(goodbyes)
+        self._queue = goodbyes
         for exchange in self._exchanges:
             if exchange.purpose is Purpose.USER:
                 self._effects.append(ExchangeEnded(exchange, None))
@@ -315,7 +316,7 @@ class Sending(Core):
         assert self._leg is not None, "only an answered call waits with its BYE"
         headers = given.headers
         bye = self._exchange("BYE", self._leg, headers, purpose=Purpose.GOODBYE)
-        self._queue.appendleft(bye)
+        self._queue = (bye, *self._queue)
 
     def _send_bye(self, given: Given, now: float) -> None:
         leg = self._leg
@@ -323,7 +324,7 @@ class Sending(Core):
         if self._ack_owed is not None:
             self._pay_ack(Given(), now)
         if self._queue and self._queue[0].purpose is Purpose.GOODBYE:
-            bye = self._queue.popleft()
+            bye, self._queue = self._queue[0], self._queue[1:]
         else:
             bye = self._exchange("BYE", leg, given.headers, purpose=Purpose.GOODBYE)
         self._go(bye, leg, now)
@@ -353,10 +354,10 @@ class Sending(Core):
         rack = RAck(response.headers[RSEQ], cseq.number, cseq.method)
         request = exchange.create_request(None, [("RAck", rack)])
         if exchange.body:
-            key = key_of(response)
+            key, found = key_of(response), description_in(request)
             if leg.offer.state is Agreement.OWING and leg.offer.carrier == key:
-                leg.send(OnDescription.SEND_IN_RESPONSE, key, request)
+                leg.send(OnDescription.SEND_IN_RESPONSE, key, found)
             else:
-                leg.send(OnDescription.SEND_OFFER, key_of(request), request)
-        self._exchanges.append(exchange)
+                leg.send(OnDescription.SEND_OFFER, key_of(request), found)
+        self._exchanges += (exchange,)
         self._effects.append(SendRequest(request, leg.dialog))

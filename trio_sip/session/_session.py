@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.message import Request, Response
 
 from ._answering import Answering
-from ._core import Given, reasons_of
+from ._core import Actions, Given, reasons_of
 from ._effects import Effect, Ended, How, SessionInterval, Side
-from ._exchange import Exchange
+from ._exchange import Exchange, ExchangeState
 from ._glare import Dice, Lane, OnLane
 from ._machine import Machine, Running
 from ._refresh import DoRefresh
@@ -46,11 +45,9 @@ class InviteSession(Answering):
         dice: Dice,
     ) -> None:
         super().__init__(invite, machine, lane, now, contact=contact, settings=settings, dice=dice)
-        self._exchanges = []
-        self._queue = deque()
         self._ack_owed = None
-        self._pracks_owed = []
-        self._pending = []
+        self._pracks_owed = ()
+        self._pending = ()
         self._held = None
         self._provisionals = None
         self._rung = None
@@ -59,7 +56,7 @@ class InviteSession(Answering):
 
     def next_deadline(self) -> float:
         """When to call `handle_timeout`; `math.inf` when nothing is waited for."""
-        return min(running.deadline for running in self._running())
+        return min([running.deadline for running in self._running()])
 
     def handle_timeout(self, now: float) -> None:
         """Run the timers that are due."""
@@ -80,20 +77,22 @@ class InviteSession(Answering):
     def receive_response(self, response: Response, now: float) -> None:
         """A response came: to a request of ours, or a 2xx that no transaction waits for."""
         cseq = response.cseq
-        exchange = next(
-            (one for one in self._exchanges if one.matches(cseq.method, cseq.number)), None
-        )
+        exchange = next((one for one in self._exchanges if one.matches(response)), None)
         if exchange is None:
             if not (response.is_success and cseq.method == "INVITE" and self._repeat_ack(response)):
                 self._receive_other(response, now)
         elif not response.is_provisional:
             self._receive_final(exchange, response.status, response, now)
-        elif cseq.method == "INVITE" and response.status > 100 and self.ended is None:
+        elif cseq.method == "INVITE" and self.ended is None:
             self._receive_progress(exchange, response)
 
     def _receive_progress(self, exchange: Exchange, response: Response) -> None:
+        if exchange.state is ExchangeState.SENT:
+            exchange.state = ExchangeState.PROCEEDING
+        elif exchange.state is ExchangeState.CANCELLING:
+            self._cancel(exchange)
         leg = self._find_leg(exchange.dialog)
-        if leg is None:
+        if leg is None or response.status == 100:
             return
         self._follow(exchange, leg)
         progress = self._receive_provisional(response, leg, exchange)
@@ -110,9 +109,8 @@ class InviteSession(Answering):
           request: what was not answered.
           status: 408 if it timed out, 503 if its transport failed (RFC 3261 section 8.1.3.1).
         """
-        cseq = request.cseq
         for exchange in self._exchanges:
-            if exchange.matches(cseq.method, cseq.number):
+            if exchange.matches(request):
                 self._receive_final(exchange, status, None, now)
                 return
 
@@ -170,44 +168,40 @@ class InviteSession(Answering):
 
     # -- actions of the main table
 
-    def _do(self, do: Do, given: Given, now: float) -> None:
-        match do:
-            case Do.SEND_BYE:
-                self._send_bye(given, now)
-            case Do.DELAY_BYE:
-                self._delay_bye(given)
-            case Do.ANSWER_BYE:
-                assert given.request is not None, "a BYE came"
-                self._respond(given.request, 200)
-            case Do.END:
-                self._end(given, now)
-            case _:
-                self._do_own(do, given, now)
-
-    def _do_own(self, do: Do, given: Given, now: float) -> None:
-        """Perform an action that only one end has."""
-        raise NotImplementedError
+    def _answer_bye(self, given: Given, now: float) -> None:
+        assert given.request is not None, "a BYE came"
+        self._respond(given.request, 200)
 
     def _end(self, given: Given, now: float) -> None:
         """The session is over for the user."""
         came = given.by is Side.REMOTE
         message = (given.request or given.response) if came else None
         status = None if given.how in (How.BYE, How.EXPIRED, How.NO_ACK) else given.status
-        self.ended = Ended(given.by, given.how, status, reasons_of(message), message)
+        ended = Ended(given.by, given.how, status, reasons_of(message), message)
+        self._conclude(ended)
         self._timer.stop(now)
         if self._ack_owed is not None:
             self._pay_ack(Given(), now)
         self._abandon_pending(now)
         self._abandon_exchanges()
-        self._effects.append(self.ended)
+        self._effects.append(ended)
+
+    _actions: ClassVar[Actions] = {
+        Do.SEND_BYE: lambda self, given, now: self._send_bye(given, now),
+        Do.DELAY_BYE: lambda self, given, now: self._delay_bye(given),
+        Do.ANSWER_BYE: _answer_bye,
+        Do.END: _end,
+    }
 
     # -- timers
 
     def _running(self) -> list[_Anyone]:
         if self._main.state is SessionState.TERMINATED:
             return [self._main] if self._kept is None else [self._main, self._kept]
-        running: list[_Anyone] = [self._main, self._timer.running]
-        running += [repetition.running for repetition in self._repetitions.values()]
+        running: list[_Anyone] = [self._main]
+        if self._timer.running is not None:
+            running.append(self._timer.running)
+        running += [repetition.running for repetition in self._repetitions]
         if self._provisionals is not None and self._provisionals.repetition is not None:
             running.append(self._provisionals.repetition.running)
         if self._pause is not None:
@@ -241,12 +235,10 @@ class InviteSession(Answering):
         if reliable is not None and reliable.running is running:
             self._after_repetition(reliable, DoRepeat.TELL in actions, On.NO_PRACK, now)
             return
-        for number, repetition in self._repetitions.items():
-            if repetition.running is running:
-                if DoRepeat.TELL in actions:
-                    del self._repetitions[number]
-                self._after_repetition(repetition, DoRepeat.TELL in actions, On.NO_ACK, now)
-                return
+        repetition = next(one for one in self._repetitions if one.running is running)
+        if DoRepeat.TELL in actions:
+            self._repetitions = tuple(one for one in self._repetitions if one is not repetition)
+        self._after_repetition(repetition, DoRepeat.TELL in actions, On.NO_ACK, now)
 
     def _after_repetition(self, repetition: Repetition, given_up: bool, on: On, now: float) -> None:
         if not given_up:

@@ -81,6 +81,8 @@ class On(enum.Enum):
     SEND_3XX_6XX = "300-699 from user"
     SEND_ACK = "answer from user"
     SEND_REQUEST = "request from user"
+    SEND_UPDATE = "UPDATE from user"
+    """A callee has another way to it: the PRACK of a provisional response."""
     SEND_REINVITE = "re-INVITE from user"
     HANG_UP = "user gone"
 
@@ -140,6 +142,7 @@ _Steps = dict[tuple[SessionState, On], tuple[SessionState, *tuple[Do, ...]]]
 _ESTABLISHED: _Steps = {
     (CONFIRMED, On.RECV_REQUEST): (CONFIRMED,),
     (CONFIRMED, On.SEND_REQUEST): (CONFIRMED,),
+    (CONFIRMED, On.SEND_UPDATE): (CONFIRMED,),
     (CONFIRMED, On.SEND_REINVITE): (CONFIRMED,),
     (CONFIRMED, On.HANG_UP): (CLOSING, _D.SEND_BYE, _D.END),
     (CONFIRMED, On.RECV_BYE): (TERMINATED, _D.ANSWER_BYE, _D.END),
@@ -190,6 +193,7 @@ CALLER: Machine[SessionState, On, Do] = Machine(
         (PROCEEDING, On.RESENT): (CALLING,),
         (PROCEEDING, On.RECV_REQUEST): (PROCEEDING,),
         (PROCEEDING, On.SEND_REQUEST): (PROCEEDING,),
+        (PROCEEDING, On.SEND_UPDATE): (PROCEEDING,),
         (PROCEEDING, On.HANG_UP): (CANCELLED, _D.SEND_CANCEL, _D.END),
         # A callee must not, but one that does is taken at its word: that early dialog is over.
         (PROCEEDING, On.RECV_BYE): (PROCEEDING, _D.ANSWER_BYE),
@@ -214,11 +218,11 @@ CALLER: Machine[SessionState, On, Do] = Machine(
         (ANSWERED, On.SEND_ACK): (CONFIRMED, _D.SEND_ACK),
         (ANSWERED, On.RECV_REQUEST): (ANSWERED,),
         (ANSWERED, On.SEND_REQUEST): (ANSWERED,),
+        (ANSWERED, On.SEND_UPDATE): (ANSWERED,),
         (ANSWERED, On.HANG_UP): (CLOSING, _D.SEND_ACK, _D.SEND_BYE, _D.END),
         (ANSWERED, On.RECV_BYE): (TERMINATED, _D.ANSWER_BYE, _D.SEND_ACK, _D.END),
         (ANSWERED, On.GONE): (TERMINATED, _D.SEND_ACK, _D.END),
         (ANSWERED, On.UNREACHABLE): (CLOSING, _D.SEND_ACK, _D.SEND_BYE, _D.END),
-        (ANSWERED, On.EXPIRED): (CLOSING, _D.SEND_ACK, _D.SEND_BYE, _D.END),
         (ANSWERED, On.ACK_WAIT): (CLOSING, _D.SEND_ACK, _D.SEND_BYE, _D.END),
         **_ESTABLISHED,
     },
@@ -271,7 +275,6 @@ CALLEE: Machine[SessionState, On, Do] = Machine(
         (ANSWERED, On.RECV_BYE): (MORTAL, _D.ANSWER_BYE, _D.END),
         (ANSWERED, On.GONE): (MORTAL, _D.END),
         (ANSWERED, On.UNREACHABLE): (DEPARTING, _D.DELAY_BYE, _D.END),
-        (ANSWERED, On.EXPIRED): (DEPARTING, _D.DELAY_BYE, _D.END),
         (DEPARTING, On.RECV_ACK): (CLOSING, _D.SEND_BYE),
         (DEPARTING, On.NO_ACK): (CLOSING, _D.SEND_BYE),
         (DEPARTING, On.RECV_BYE): (MORTAL, _D.ANSWER_BYE),

@@ -7,6 +7,8 @@ a fork and the ACK is a request of its own: it is the two users' business, end t
 from __future__ import annotations
 
 import enum
+import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from trio_sip.message import Request, Response
@@ -92,8 +94,12 @@ class Repetition:
     ) -> None:
         self.request = request
         self.response = response
-        durations = {_O.REPEAT: timers.t1, _O.GIVE_UP: 64 * timers.t1}
-        self.running = Running(machine, durations, now, t2=timers.t2)
+        self.running = Running(machine, _durations(timers.t1), now, t2=timers.t2)
+
+
+@functools.lru_cache(maxsize=16)
+def _durations(t1: float) -> Mapping[OnRepeat, float]:
+    return {_O.REPEAT: t1, _O.GIVE_UP: 64 * t1}
 
 
 class Kept(enum.Enum):

@@ -30,10 +30,10 @@ class Reminder:
     def __init__(self, reminders: Reminders, tell: Callable[[], object]) -> None:
         self._reminders = reminders
         self._place: _Place | None = None
-        self.due = math.inf
+        self.due: float = math.inf
         """When it wants to be told, in trio's time; `math.inf` for never.  Read only."""
 
-        self.tell = tell
+        self.tell: Callable[[], object] = tell
 
     def set(self, due: float) -> None:
         """Be told at *due*, and not at any time set before; `math.inf` takes it back."""

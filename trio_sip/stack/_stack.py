@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from trio_sip.work import Work
 from ._authenticate import Authenticator, CheckAuthResult
 from ._authorize import Credentials, authenticator_for
 from ._contact import LocalContact
-from ._dialogs import DialogEntry, ExpectsDialog, Usage
+from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, create_outgoing
@@ -371,23 +371,6 @@ class Stack(UsageSupport):
     def find_dialog(self, dialog_id: DialogId) -> DialogEntry | None:
         """The dialog of that name, and whose it is; ``None`` if there is none."""
         return self._parts.dialogs.get(dialog_id)
-
-    @contextmanager
-    def expecting_dialogs(self, call_id: str, local_tag: str, who: ExpectsDialog) -> Iterator[None]:
-        """Let NOTIFYs begin dialogs, as long as the block runs, for a request of ours.
-
-        A NOTIFY may come before the 2xx to the SUBSCRIBE or REFER, and from several notifiers.
-
-        Args:
-          call_id: that of the request.
-          local_tag: the tag of its From.
-        """
-        dialogs = self._parts.dialogs
-        dialogs.expect(call_id, local_tag, who, self._parts.works)
-        try:
-            yield
-        finally:
-            dialogs.forget_expected(call_id, local_tag)
 
     # -- looking at it
 

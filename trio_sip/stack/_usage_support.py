@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TypeVarTuple
 
 import trio
@@ -13,6 +14,7 @@ from trio_sip.transport import Address, Flow
 from trio_sip.work import Work
 
 from ._authorize import Credentials, authenticator_for
+from ._dialogs import ExpectsDialog
 from ._hop import find_servers, find_servers_nowait
 from ._parts import Parts, StackState
 from ._reminders import Reminder
@@ -126,3 +128,20 @@ class UsageSupport:
     def create_reminder(self, tell: Callable[[], object]) -> Reminder:
         """Something that calls *tell* at a time that is set later; all share one alarm."""
         return self._parts.reminders.create(tell)
+
+    @contextmanager
+    def expecting_dialogs(self, call_id: str, local_tag: str, who: ExpectsDialog) -> Iterator[None]:
+        """Let NOTIFYs begin dialogs, as long as the block runs, for a request of ours.
+
+        A NOTIFY may come before the 2xx to the SUBSCRIBE or REFER, and from several notifiers.
+
+        Args:
+          call_id: that of the request.
+          local_tag: the tag of its From.
+        """
+        dialogs = self._parts.dialogs
+        dialogs.expect(call_id, local_tag, who, self._parts.works)
+        try:
+            yield
+        finally:
+            dialogs.forget_expected(call_id, local_tag)

@@ -4,7 +4,7 @@
 the block that `UserAgent.register` opens.
 """
 
-from ._account import Account
+from ._account import Account, AnswersFor
 from ._call import Call, Change, RequestHandler
 from ._call_changes import Answer
 from ._call_fork import Fork
@@ -27,6 +27,7 @@ from ._user_agent import UserAgent, open_user_agent
 __all__ = [
     "Account",
     "Answer",
+    "AnswersFor",
     "Call",
     "CallHandler",
     "CallSupplement",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
@@ -9,7 +11,18 @@ from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Params, Uri
 from trio_sip.stack import Credentials, LocalContact
 
-__all__ = ["Account", "as_loose_route", "create_account", "parse_address"]
+__all__ = ["Account", "AnswersFor", "as_loose_route", "create_account", "parse_address"]
+
+
+class AnswersFor(enum.Enum):
+    """Which requests outside of dialogs a user agent takes."""
+
+    ANYBODY = "whoever is asked for"
+    """What is sent here is meant for us, whatever its Request-URI says: gateways, switches,
+    telephones behind a switch that calls them by other names."""
+
+    ITSELF = "its own address"
+    """The Request-URI must name its contact or its address: several users share a stack."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +49,9 @@ class Account:
 
     user_phone: bool = False
     """Say ``;user=phone`` where a user part is a number."""
+
+    answers_for: AnswersFor = AnswersFor.ITSELF
+    """Which requests are for us."""
 
     @property
     def domain(self) -> str:
@@ -89,7 +105,9 @@ class Account:
         )
 
     def is_addressed_by(self, uri: Uri) -> bool:
-        """Whether a request to *uri* is for us: it names our contact, or our address."""
+        """Whether a request to *uri* is for us: it names our contact or our address, if it must."""
+        if self.answers_for is AnswersFor.ANYBODY:
+            return True
         if not uri.is_sip:
             return False
         if uri.user == self.contact_user:
@@ -150,6 +168,7 @@ def create_account(
     outbound_proxy: tuple[NameAddr, ...],
     contact_user: str | None,
     user_phone: bool,
+    answers_for: AnswersFor,
 ) -> Account:
     """An account; a password is shown to its domain and its proxies, and to nobody else.
 
@@ -168,6 +187,7 @@ def create_account(
         authenticator=as_authenticator(credentials),
         secret=None if password is None or user is None else PlainSecret(user, password),
         user_phone=user_phone,
+        answers_for=answers_for,
     )
     return account.trusting(address.uri.host, *(hop.uri.host for hop in outbound_proxy))
 

@@ -42,7 +42,7 @@ class Change:
     def __init__(self, call: Call, request: Request, description: Description | None) -> None:
         self._call = call
         self._description = description
-        self.request = request
+        self.request: Request = request
         """The re-INVITE, UPDATE or PRACK that it came in."""
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import trio
 
@@ -123,7 +123,6 @@ class CallingAgent:
         self,
         handler: CallHandler,
         *,
-        takes: Callable[[Uri], bool] | None = None,
         grace: float = 4.0,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -136,8 +135,6 @@ class CallingAgent:
 
         Args:
           handler: called with the `IncomingCall`.
-          takes: whether a call to that Request-URI is taken: a switch takes those to others.  If
-            left out, it is those to this user's address or Contact.
           grace: seconds in which the goodbye may be answered when a handler has ended.
 
         Raises:
@@ -145,7 +142,9 @@ class CallingAgent:
 
         Cancellation: all calls are ended, and their goodbyes said, before it returns.
         """
-        await self.calls.serve(handler, takes, grace, task_status)
+        async with self.calls.serving(handler, grace):
+            task_status.started()
+            await trio.sleep_forever()
 
     async def drain(self) -> None:
         """Refuse new calls with 503 from now on, and wait until those that came have ended.

@@ -24,6 +24,7 @@ from trio_sip.session import (
     DescriptionRole,
     Ended,
     SessionState,
+    Side,
 )
 from trio_sip.stack import Endpoint, IncomingRequest, single_error
 
@@ -46,7 +47,7 @@ class IncomingCall(Call):
     When the handler returns, the call is ended; when the call ends, the handler is cancelled.
     """
 
-    __slots__ = ("_acknowledged", "_offer", "replaces", "request")
+    __slots__ = ("_offer", "replaces", "request")
 
     request: IncomingRequest
     """The INVITE."""
@@ -64,7 +65,6 @@ class IncomingCall(Call):
         self.request = request
         self._leg = leg
         self.replaces = None
-        self._acknowledged: Acknowledged | None = None
         self._offer: SessionDescription | None = None
 
     # -- who calls, and what for
@@ -176,12 +176,13 @@ class IncomingCall(Call):
         self._leg.perform()
         if session.state is not SessionState.ACCEPTING:
             self._replace()
-        while self._acknowledged is None:
+        owed = session.owed_by() is Side.REMOTE
+        while True:
             self._check_alive("answer")
+            if session.state is SessionState.CONFIRMED:
+                self._replace()
+                return self.remote_sdp if owed else None
             await self._change()
-        self._replace()
-        self._check_alive("answer")
-        return parsed(self._acknowledged.description)
 
     def _replace(self) -> None:
         """The 2xx is out: the call that this one replaces is over, by BYE or CANCEL."""
@@ -242,12 +243,14 @@ class IncomingCall(Call):
             with self._scope:
                 await handler(self)
         except Exception as error:
-            status = self._status_for(error)
+            if type(error) is not CallEnded:
+                status = self._status_for(error)
         except BaseException:
             status = 503
             raise
         finally:
-            await self._say_goodbye(status)
+            if self.ended is None or self._tasks is not None or not self._leg.terminated:
+                await self._say_goodbye(status)
         failure = self._failure
         if isinstance(failure, Exception):
             self.stack.handler_failed(f"a task of {self!r}", failure)
@@ -282,9 +285,9 @@ class IncomingCall(Call):
     def _acknowledged_by_them(self, event: Acknowledged) -> None:
         if event.description is not None:
             self._remote = event.description
-        if self._acknowledged is None:
-            self._acknowledged = event
-            self._notify()
+        # The INVITE lives as long as the call; what has been read in it need not.
+        self.request.message.headers.unread()
+        self._notify()
 
     def _incoming_ended(self, event: Ended) -> None:
         self._session_ended(event)

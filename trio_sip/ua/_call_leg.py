@@ -107,13 +107,13 @@ class Leg:
         invite: IncomingRequest | None = None,
         supplements: Supplements = (),
     ) -> None:
-        self.stack = stack
-        self.user = user
-        self.contact = contact
-        self.credentials = credentials
-        self.endpoint = endpoint
-        self.supplements = supplements
-        self.invite = invite
+        self.stack: Stack = stack
+        self.user: LegUser = user
+        self.contact: LocalContact | None = contact
+        self.credentials: Credentials | None = credentials
+        self.endpoint: Endpoint = endpoint
+        self.supplements: Supplements = supplements
+        self.invite: IncomingRequest | None = invite
         """The INVITE that we were called with."""
 
         self.flow: Flow | None = None
@@ -122,10 +122,10 @@ class Leg:
         self.failure: Exception | None = None
         """Why our INVITE was not answered, if it was not refused."""
 
-        self.terminated = False
+        self.terminated: bool = False
         """All goodbyes are said."""
 
-        self.forgotten = False
+        self.forgotten: bool = False
         """Nothing more can come."""
 
         self._now = stack.now
@@ -159,7 +159,8 @@ class Leg:
         due = session.next_deadline()
         reminder = self._reminder
         if reminder is not None:
-            reminder.set(due)
+            if due != reminder.due:
+                reminder.set(due)
         elif due != _INFINITY:
             reminder = self._reminder = self.stack.create_reminder(self._ring)
             reminder.set(due)

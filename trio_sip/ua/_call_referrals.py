@@ -70,7 +70,7 @@ class CallReferrals(CallChanges):
 
         Raises:
           RequestRejected: they would not.
-          RequestTimedOut, TransportFailed: no answer came, which ends the call.
+          RequestTimedOut, TransportFailed: no answer came.
           CallEnded: the call is over, or ended meanwhile.
           LocalProtocolError: there is no dialog yet, or something in the arguments cannot be.
 

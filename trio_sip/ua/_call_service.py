@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -53,15 +54,15 @@ class Calls(Service):
 
     def __init__(self, user_agent: UserAgent, settings: SessionSettings, *, limit: int) -> None:
         self._user_agent = user_agent
-        self.name = f"calls {user_agent.account.name}"
+        self.name: str = f"calls {user_agent.account.name}"
         self.stack: Stack = user_agent.stack
-        self.settings = settings
+        self.settings: SessionSettings = settings
         """What sessions ask for and put up with."""
 
-        self.limit = limit
+        self.limit: int = limit
         """So many calls at once; a further one is answered 486."""
 
-        self.dice = random.Random()  # noqa: S311  # for the back-off after a collision
+        self.dice: random.Random = random.Random()  # noqa: S311  # for the back-off after a collision
         self.handlers: dict[str, RequestHandler] = {}
         """What answers requests within calls that have no handler of their own for the method."""
 
@@ -140,12 +141,9 @@ class Calls(Service):
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Make a call of an INVITE to this user, and start its handler."""
-        if request.method != "INVITE":
+        if request.method != "INVITE" or not self._user_agent.is_addressed_by(request.uri):
             return False
         server = self._server
-        takes = None if server is None else server.takes
-        if not (takes or self._user_agent.is_addressed_by)(request.uri):
-            return False
         if self._draining:
             retry_after = self.stack.settings.retry_after
             request.respond(503, headers=[("Retry-After", retry_after)])
@@ -236,22 +234,16 @@ class Calls(Service):
             self.stack.handler_failed(f"{supplement.on_call.__qualname__}", error)
             return 500
 
-    async def serve(
-        self,
-        handler: CallHandler,
-        takes: Callable[[Uri], bool] | None,
-        grace: float,
-        task_status: trio.TaskStatus[None],
-    ) -> None:
-        """Run *handler* for each call that comes, until cancelled."""
+    @asynccontextmanager
+    async def serving(self, handler: CallHandler, grace: float) -> AsyncIterator[None]:
+        """Run *handler* for each call that comes, as long as the block runs."""
         if self._server is not None:
             raise LocalProtocolError("the calls to this user are being served already")
         with unwrapping_single_errors():
             async with trio.open_nursery() as nursery:
-                self._server = _Server(self.stack, nursery, handler, takes, grace)
+                self._server = _Server(self.stack, nursery, handler, grace)
                 try:
-                    task_status.started()
-                    await trio.sleep_forever()
+                    yield
                 finally:
                     self._server = None
 
@@ -266,22 +258,16 @@ class Calls(Service):
 class _Server:
     """What runs handlers, for as long as calls are served."""
 
-    __slots__ = ("_changed", "_handler", "_nursery", "_stack", "calls", "grace", "takes")
+    __slots__ = ("_changed", "_handler", "_nursery", "_stack", "calls", "grace")
 
     def __init__(
-        self,
-        stack: Stack,
-        nursery: trio.Nursery,
-        handler: CallHandler,
-        takes: Callable[[Uri], bool] | None,
-        grace: float,
+        self, stack: Stack, nursery: trio.Nursery, handler: CallHandler, grace: float
     ) -> None:
         self._stack = stack
         self._nursery = nursery
         self._handler = handler
         self._changed: trio.Event | None = None
         self.grace = grace
-        self.takes = takes
         self.calls = 0
         """How many there are now."""
 

@@ -101,10 +101,7 @@ class _Served:
         try:
             await subscription.run(self._handler, self._grace)
         except* Exception as group:
-            # A bug of one handler ends one subscription; what else becomes of it is up to the
-            # stack, as with every handler.
-            self._user_agent.stack.push_task(None, _raise, single_error(group) or group)
-
-
-def _raise(error: BaseException) -> None:
-    raise error
+            # A bug of one handler ends one subscription.
+            only = single_error(group)
+            error = only if isinstance(only, Exception) else group
+            self._user_agent.stack.handler_failed(repr(subscription), error)

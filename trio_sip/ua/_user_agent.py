@@ -22,7 +22,7 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import Listen, Network
 
-from ._account import Account, as_loose_route, create_account, parse_address
+from ._account import Account, AnswersFor, as_loose_route, create_account, parse_address
 from ._bindings import fetch_bindings, remove_bindings
 from ._call_agent import CallingAgent
 from ._call_redirect import Redirections
@@ -54,8 +54,8 @@ class UserAgent(CallingAgent, ReferringAgent, SubscribingAgent):
         self.stack: Stack = stack
         """The stack it runs on."""
 
-        self.account = account
-        self.calls = Calls(self, call_settings, limit=call_limit)
+        self.account: Account = account
+        self.calls: Calls = Calls(self, call_settings, limit=call_limit)
 
         self.referrals: TakesReferrals = TakesReferrals(self)
         self.notifications: TakesNotifications = TakesNotifications(self)
@@ -249,7 +249,7 @@ class UserAgent(CallingAgent, ReferringAgent, SubscribingAgent):
     # -- what comes
 
     def is_addressed_by(self, uri: Uri) -> bool:
-        """Whether a request to *uri* is for this user: it names our Contact, or our address."""
+        """Whether a request to *uri* is for this user: see `AnswersFor`."""
         return self.account.is_addressed_by(uri)
 
     async def serve_messages(
@@ -294,6 +294,11 @@ class UserAgent(CallingAgent, ReferringAgent, SubscribingAgent):
             await trio.sleep_forever()
 
 
+def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
+    several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
+    return tuple(as_loose_route(proxy) for proxy in several)
+
+
 @asynccontextmanager
 async def open_user_agent(
     address: NameAddr | Uri | str,
@@ -304,6 +309,7 @@ async def open_user_agent(
     outbound_proxy: Route | Sequence[Route] = (),
     contact_user: str | None = None,
     user_phone: bool = False,
+    answers_for: AnswersFor | None = None,
     listen: str | Listen | Sequence[str | Listen] = (),
     services: Iterable[Service] = (),
     call_settings: SessionSettings | None = None,
@@ -327,6 +333,8 @@ async def open_user_agent(
         several.
       contact_user: the user part of Contact; that of *address* if left out.
       user_phone: say ``;user=phone`` where a user part is a number.
+      answers_for: whose requests it takes: anybody's that come here, if it has its stack for
+        itself, and its own address's alone on a shared one, if left out.
       listen: as for `trio_sip.stack.open_stack`; a UDP port if left out.
       services: more of them for its stack.
       call_settings: what calls ask for and put up with: 100rel, session timers; the defaults, with
@@ -342,17 +350,14 @@ async def open_user_agent(
 
     Cancellation: the block is cancelled first, over sockets that still work.
     """
-    proxies = (
-        [outbound_proxy] if isinstance(outbound_proxy, NameAddr | Uri | str) else outbound_proxy
-    )
-    routes = tuple(as_loose_route(proxy) for proxy in proxies)
     account = create_account(
         parse_address(address, display_name),
         password=password,
         credentials=credentials,
-        outbound_proxy=routes,
+        outbound_proxy=_loose_routes(outbound_proxy),
         contact_user=contact_user,
         user_phone=user_phone,
+        answers_for=answers_for or (AnswersFor.ANYBODY if stack is None else AnswersFor.ITSELF),
     )
     listens = [listen] if isinstance(listen, str | Listen) else listen
     services = tuple(services)
