@@ -572,6 +572,40 @@ async def test_a_481_to_a_notify_ends_no_more_than_its_subscription(
     assert 1 == len(seen)
 
 
+async def test_what_is_out_of_date_is_not_told(autojump_clock: MockClock) -> None:
+    """Only one NOTIFY is on its way at a time, and the next one says how things stand then."""
+
+    async def hurry(referral: IncomingReferral) -> None:
+        referral.accept()
+        for status in (180, 183, 200, 486):
+            referral.notify(status)
+
+    fragments: list[bytes] = []
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+        await nursery.start(alice.serve_referrals, hurry)
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
+            assert 202 == (await bob.response()).status
+            bob.ask_within(invite, "SUBSCRIBE", "Event: ;;", "Expires: 100")
+            for _ in range(2):
+                notify = await bob.request()
+                fragments.append(notify.body)
+                bob.answer(notify, 200)
+                if len(fragments) == 1:
+                    assert (await bob.response()).status in (400, 489)
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice):
+            await trio.sleep(5)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+    assert [b"SIP/2.0 100 Trying\r\n", b"SIP/2.0 200 OK\r\n"] == fragments
+
+
 async def test_a_subscription_runs_out_when_nothing_becomes_of_the_referral(
     autojump_clock: MockClock,
 ) -> None:
