@@ -62,7 +62,7 @@ if "DOCS_INTERSPHINX" in os.environ:
 
 # What other projects document.
 FOREIGN = {
-    "attrs", "collections", "contextlib", "contextvars", "datetime", "decimal", "enum",
+    "attrs", "collections", "contextlib", "contextvars", "datetime", "decimal", "enum", "hypothesis",
     "ipaddress", "logging", "math", "os", "re", "trio", "types", "typing",
 }  # fmt: skip
 

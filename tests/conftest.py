@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import entry_points
 
 from hypothesis import settings
 
@@ -10,3 +11,8 @@ from hypothesis import settings
 # belongs to the change that it is seen with; elsewhere new examples are tried in each run.
 settings.register_profile("trio-sip", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("trio-sip")
+
+# An environment in which the package was installed before it had a plugin has no entry point.
+HAS_ENTRY_POINT = any(one.name == "trio_sip" for one in entry_points(group="pytest11"))
+PLUGIN = [] if HAS_ENTRY_POINT else ["trio_sip.testing._pytest_plugin"]
+pytest_plugins = ["pytester", *PLUGIN]

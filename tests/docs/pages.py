@@ -24,12 +24,19 @@ import trio
 
 from trio_sip.cli._config_file import read_config
 
-__all__ = ["LANGUAGES", "PAGES", "ROOT", "blocks_of", "run_page"]
+__all__ = ["LANGUAGES", "PAGES", "PYTEST_PAGES", "ROOT", "blocks_of", "run_page"]
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LANGUAGES = frozenset({"python", "output", "toml", "console", "text", "ini"})
 """What a block may say it is.  The last three are shown only."""
+
+PYTEST_PAGES = [
+    page
+    for page in PAGES
+    if re.search(r"^(async )?def test_", page.read_text("utf-8"), re.MULTILINE)
+]
+"""Those whose programs are tests."""
 
 _BLOCK = re.compile(
     r"^```(?P<language>[^\n]*)\n(?P<shown>.*?)^```$|^<!-- python\n(?P<hidden>.*?)^-->$",

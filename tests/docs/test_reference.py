@@ -136,3 +136,24 @@ def test_every_test_that_a_page_names_is_a_file() -> None:
     }
 
     assert [] == [one for one in sorted(named) if not (ROOT / one).is_file()]
+
+
+def test_the_reference_has_every_fixture_option_and_misbehaviour() -> None:
+    from trio_sip.testing import MISBEHAVIOURS, PROFILES, _pytest_plugin
+
+    text = (REFERENCE / "testing.rst").read_text("utf-8")
+    source = Path(_pytest_plugin.__file__).read_text("utf-8")
+    fixtures = re.findall(r"fixture\n(?:async )?def ([a-z]\w+)", source)
+    options = re.findall(r'"(--sip-\w+)"', source)
+
+    assert len(fixtures) > 7
+    assert len(options) > 4
+    wanted = {*fixtures, *MISBEHAVIOURS, *PROFILES}
+    assert set() == {name for name in wanted if f"``{name}``" not in text}
+    assert set() == {name for name in options if f"``{name}" not in text}
+
+
+def test_the_reference_has_every_strategy() -> None:
+    public = importlib.import_module("trio_sip.testing.strategies").__all__
+
+    assert sorted(public) == sorted(_entries(REFERENCE / "strategies.rst"))

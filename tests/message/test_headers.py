@@ -15,6 +15,8 @@ from trio_sip.message import (
     CheckedHeaders,
     CSeq,
     Headers,
+    Params,
+    Via,
     canonical_name,
     parse_message_untrusted,
 )
@@ -232,3 +234,21 @@ def test_the_topmost_via_is_read_without_the_others() -> None:
         Headers()[TOP_VIA]
     with pytest.raises(RemoteProtocolError, match="Via"):
         parsed("Via: nonsense")[TOP_VIA]
+
+
+def test_the_only_via_is_put_in_front_and_the_rest_is_left_as_it_is() -> None:
+    via = Via("UDP", "192.0.2.1", 5060, Params({"branch": "z9hG4bK1"}))
+    again = Via("TCP", "192.0.2.1", 5060, Params({"branch": "z9hG4bK2"}))
+    headers = Headers([("Subject", "x"), ("v", "SIP/2.0/UDP a"), ("Via", "SIP/2.0/UDP b")])
+
+    headers.put_via(via)
+    assert [("Via", str(via)), ("Subject", "x")] == list(headers)
+    assert [via] == headers[VIA]
+    headers.put_via(again)
+    assert [("Via", str(again)), ("Subject", "x")] == list(headers)
+    assert ([again], str(again), "x") == (headers[VIA], headers["Via"], headers["Subject"])
+    assert [str(again)] == headers.get_all("v")
+
+    headers.seal()
+    with pytest.raises(LocalProtocolError):
+        headers.put_via(via)

@@ -276,3 +276,11 @@ def test_a_body_set_on_a_built_message_goes_with_its_length() -> None:
 
     assert bytes(message).endswith(b"Content-Length: 2\r\n\r\nxy")
     assert bytes(message).count(b"Content-Length") == 1
+
+
+def test_the_rough_size_is_the_size_but_for_a_line_or_two() -> None:
+    for message in (Request("OPTIONS", "sip:bob@example.com"), Response(200)):
+        message.add_header("Subject", "x" * 1000)
+        message.add_body("y" * 500)
+
+        assert 0 <= len(bytes(message)) - message.rough_size() < 40

@@ -408,3 +408,21 @@ async def test_keyboard_interrupt_passes_even_where_bugs_are_contained(
         bob = open_stack(UDP_BOB, services=[Application(interrupt)], network=network.host("bob"))
         with pytest.raises(KeyboardInterrupt):
             await run_until_it_ends(alice, bob)
+
+
+async def test_who_leaves_when_the_stack_closes_disturbs_nobody_else(
+    autojump_clock: MockClock,
+) -> None:
+    class Leaver:
+        closed = 0
+
+        def receive_closing(self) -> None:
+            Leaver.closed += 1
+            clients.end(self)  # type: ignore[arg-type]  # of an owner, only this is asked
+
+    async with scene() as here:
+        clients = here.stack._parts.clients
+        for _ in range(3):
+            clients._waiting.add(Leaver())  # type: ignore[arg-type]  # as above
+
+    assert 3 == Leaver.closed

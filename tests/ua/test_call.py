@@ -861,3 +861,14 @@ async def test_what_is_handled_and_not_answered_is_an_error_and_gets_500(
 
         bob.calls.handlers["REFER"] = take
         assert 299 == (await call.send_request("REFER")).status
+
+
+async def test_a_call_is_made_once(autojump_clock: MockClock) -> None:
+    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+        call = alice.call(BOB, OFFER)
+        async with call:
+            await call.answered()
+        with pytest.raises(LocalProtocolError, match="made once"):
+            await call.start()
+        with pytest.raises(LocalProtocolError, match="URI"):
+            alice.call("nonsense")

@@ -83,6 +83,11 @@ def _has_to_tag(request: Request) -> bool:
     return to.tag is not None or (bool(to._params) and "tag" in to.params)
 
 
+def _line(name: str, value: object) -> str:
+    text = checked_text(str(value), name).strip(" \t")
+    return f"{name}: {text}"
+
+
 def create_request(
     method: str,
     target: Uri | str,
@@ -110,18 +115,22 @@ def create_request(
       RemoteProtocolError: *from_*, *to* or *contact* is text that does not parse.
     """
     request = Request(method, target)
-    add = request.headers.add
-    if via is not None:
-        add("Via", via)
-    for hop in route:
-        add("Route", hop)
-    add("Max-Forwards", max_forwards)
-    add("From", NameAddr.parse(from_))
-    add("To", NameAddr.parse(to))
-    add("Call-ID", call_id)
-    add("CSeq", CSeq(cseq, method))
+    sender, recipient, number = NameAddr.parse(from_), NameAddr.parse(to), CSeq(cseq, method)
+    request.headers = made = Headers._of(
+        [
+            *(() if via is None else (_line("Via", via),)),
+            *(_line("Route", hop) for hop in route),
+            _line("Max-Forwards", max_forwards),
+            _line("From", sender),
+            _line("To", recipient),
+            _line("Call-ID", call_id),
+            _line("CSeq", number),
+        ]
+    )
+    # They need not be read again.
+    made._typed = {"from": sender, "to": recipient, "cseq": number}
     if contact is not None:
-        add("Contact", NameAddr.parse(contact))
+        made._lines.append(_line("Contact", NameAddr.parse(contact)))
     for name, value in headers:
         request.add_header(name, value)
     request.body = body

@@ -9,13 +9,16 @@ first access and kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, overload
 
 from trio_sip._errors import LocalProtocolError
 
 from ._field import Field, ListField
 from ._grammar import checked_text, checked_token
 from ._names import CANONICAL, KEYS, SINGLE, header_key
+
+if TYPE_CHECKING:
+    from ._via import Via
 
 __all__ = ["CheckedHeaders", "Headers"]
 
@@ -237,6 +240,21 @@ class Headers:
         self._lines.insert(places[0] if places else 0, f"{spelled}: {text}")
         self._read_again()
 
+    def put_via(self, via: Via) -> None:
+        """Make *via* the only Via, and the first header: how a request of ours is sent again."""
+        text = str(via)
+        first = self._first
+        if first is None or "via" in first:
+            self._lines = [one for one in self._lines if _key(one.partition(":")[0]) != "via"]
+        self._lines.insert(0, f"Via: {text}")
+        self._typed.pop("via", None)
+        self._typed["via top"] = via
+        if first is not None:
+            # The rest of what was read is still right.
+            first["via"] = text
+            if "via" in self._repeated:
+                del self._repeated["via"]
+
     def remove(self, name: str) -> None:
         """Remove every header called *name*; none is fine too."""
         key = _key(name)
@@ -321,6 +339,9 @@ class _SealedHeaders(Headers):
 
     def insert_first(self, name: str, value: object) -> NoReturn:
         self.add(name, value)
+
+    def put_via(self, via: Via) -> NoReturn:
+        self.add("Via", via)
 
     def remove(self, name: str) -> NoReturn:
         self.add(name, None)

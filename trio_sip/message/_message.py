@@ -163,6 +163,11 @@ class Message(MessageBody):
 
     # -- wire form
 
+    def rough_size(self) -> int:
+        """How many bytes it takes, without making them: exact for ASCII, but for a few."""
+        lines = self.headers._lines
+        return sum(map(len, lines)) + 2 * len(lines) + len(self._body) + len(self._start_line())
+
     def __bytes__(self) -> bytes:
         """The wire form."""
         lines = self.headers._lines

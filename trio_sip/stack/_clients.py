@@ -21,6 +21,8 @@ from ._sending import SentRequest
 
 __all__ = ["Clients"]
 
+_ROOM_FOR_VIA = 100
+
 _logger = logging.getLogger("trio_sip.stack")
 
 
@@ -113,7 +115,7 @@ class Clients:
 
     def close(self) -> None:
         """The stack is gone: nothing will come any more, for nobody."""
-        for outgoing in self._waiting:
+        for outgoing in tuple(self._waiting):
             outgoing.receive_closing()
         self._waiting.clear()
 
@@ -221,7 +223,7 @@ class Clients:
             flow = None
             if servers is not None:
                 transport, remote = servers[0]
-                size = len(bytes(ack)) + 100
+                size = ack.rough_size() + _ROOM_FOR_VIA
                 flow = parts.transport.flow_for_request_nowait(remote, size, transport)
         except NoRoute:
             self.send_failed()
@@ -235,7 +237,7 @@ class Clients:
         parts = self._parts
         try:
             transport, remote = (await find_servers(parts, next_hop))[0]
-            size = len(bytes(ack)) + 100
+            size = ack.rough_size() + _ROOM_FOR_VIA
             flow = await parts.transport.flow_for_request(remote, size, transport)
         except (NoRoute, TransportFailed, trio.ClosedResourceError):
             # The 2xx will be repeated, and then it is tried again.

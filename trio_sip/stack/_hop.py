@@ -45,6 +45,5 @@ def put_via(parts: Parts, request: Request, flow: Flow) -> None:
     sent_by = parts.transport.reachable_address(flow)
     host = f"[{sent_by.host}]" if ":" in sent_by.host else sent_by.host
     params = Params({"rport": None, "branch": parts.tokens.branch()})
-    request.headers.remove("Via")
     # RFC 3581 section 3: always ask to be answered where we are.
-    request.headers.insert_first("Via", Via(flow.transport, host, sent_by.port, params))
+    request.headers.put_via(Via(flow.transport, host, sent_by.port, params))

@@ -213,7 +213,7 @@ class OutgoingRequest(RequestOwner):
             self._candidates = await find_servers(self._parts, self._next_hop)
         if self._attempt is not None:
             authorize(self.request, self._attempt, self._parts.tokens.token())
-        size = len(bytes(self.request)) + _ROOM_FOR_VIA
+        size = self.request.rough_size() + _ROOM_FOR_VIA
         if self._contact is not None:
             size += _ROOM_FOR_CONTACT
         while True:

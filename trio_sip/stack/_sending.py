@@ -171,7 +171,7 @@ class SentRequest(RequestOwner):
         return self._parts.transport.flow_for_request_nowait(remote, self._size(), transport)
 
     def _size(self) -> int:
-        return len(bytes(self.request)) + _ROOM_FOR_VIA
+        return self.request.rough_size() + _ROOM_FOR_VIA
 
     async def _find_way(self) -> None:
         parts = self._parts

@@ -13,9 +13,11 @@ import trio
 from trio_sip._errors import NoRoute
 from trio_sip.transport import Address, NaptrRecord, Query, SrvRecord, Undelivered
 
+from ._calling_line import calling_line
 from ._streams import MemoryConnection, MemoryListener
 
 if TYPE_CHECKING:
+    from ._nat import NatBox
     from ._network import MemoryNetwork
 
 __all__ = ["MemoryDatagramSocket", "MemoryHost"]
@@ -114,21 +116,34 @@ class MemoryHost:
         self.network = network
         self.name = name
         self.addresses = addresses
+        self.box: NatBox | None = None
+        """The NAT box that it is behind."""
+
         self._next_port = _EPHEMERAL
         self._datagrams: dict[Address, MemoryDatagramSocket] = {}
         self._listeners: dict[Address, MemoryListener] = {}
         self.streams: list[MemoryConnection] = []
         """Stream ends that are open on this host."""
+        self._openers: dict[object, str] = {}
 
     @property
     def open_sockets(self) -> int:
         """How many sockets and streams are open: 0 when everything was cleaned up."""
         return len(self._datagrams) + len(self._listeners) + len(self.streams)
 
+    def open_lines(self) -> list[str]:
+        """A line for each of them, with the line of the program that opened it."""
+        return [
+            f"{_KINDS[type(one)]} {one.local}, opened at {line}"
+            for one, line in self._openers.items()
+            if isinstance(one, MemoryDatagramSocket | MemoryListener | MemoryConnection)
+        ]
+
     # -- sockets come and go
 
     def opened(self, one: MemoryDatagramSocket | MemoryListener | MemoryConnection) -> None:
         """Note a socket of this host."""
+        self._openers[one] = calling_line()
         if isinstance(one, MemoryDatagramSocket):
             self._datagrams[one.local] = one
         elif isinstance(one, MemoryListener):
@@ -138,6 +153,7 @@ class MemoryHost:
 
     def closed(self, one: MemoryDatagramSocket | MemoryListener | MemoryConnection) -> None:
         """Forget a socket of this host."""
+        self._openers.pop(one, None)
         if isinstance(one, MemoryDatagramSocket):
             self._datagrams.pop(one.local, None)
         elif isinstance(one, MemoryListener):
@@ -191,11 +207,21 @@ class MemoryHost:
                 return address
         raise _error(errno.ENETUNREACH)
 
+    def _is_inside(self, remote: Address) -> bool:
+        """Whether packets to *remote* stay on this side of its NAT box."""
+        return remote.host in _LOOPBACK or (self.box is not None and remote.host in self.box.inside)
+
+    def translated(self, local: Address, remote: Address, now: float) -> Address:
+        """Where a datagram to *remote* comes from, as others see it."""
+        if self.box is None or self._is_inside(remote):
+            return local
+        return self.box.send(self, local, remote, now)
+
     async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
         """The addresses of a host of this network."""
         await trio.lowlevel.checkpoint()
         port = _DEFAULT_PORT if port is None else port
-        found = self.network.addresses_of(host)
+        found = self.network.addresses_of(host, self)
         if not found:
             raise NoRoute(f"cannot resolve {host!r} for {transport}: no such host")
         return [Address(address, port) for address in found]
@@ -217,9 +243,14 @@ class MemoryHost:
         if listener is None:
             await self.network.cross(server.name, self.name)
             raise _error(errno.ECONNREFUSED)
+        outside, nat = local, None
+        if self.box is not None and not self._is_inside(remote):
+            outside = self.box.open_stream(self, trio.current_time())
+            nat = self.box, outside.port
         near = MemoryConnection(self, local, remote, server.name)
-        far = MemoryConnection(server, remote, local, self.name)
+        far = MemoryConnection(server, remote, outside, self.name)
         near.other, far.other = far, near
+        near.nat = far.nat = nat
         try:
             if not listener.offer(far):
                 far.reset()
@@ -228,3 +259,10 @@ class MemoryHost:
             near.reset()
             raise
         return near
+
+
+_KINDS: dict[type, str] = {
+    MemoryDatagramSocket: "UDP socket",
+    MemoryListener: "TCP listener",
+    MemoryConnection: "TCP connection",
+}

@@ -163,8 +163,10 @@ class OutgoingCall(Call):
 
         Raises:
           NoRoute, TransportFailed: there is no way to the target.
-          LocalProtocolError: such a call cannot be made.
+          LocalProtocolError: such a call cannot be made, or it has been made already.
         """
+        if hasattr(self, "_leg"):
+            raise LocalProtocolError("a call is made once; make another one")
         calls = self._calls
         route = calls.route
         first_hop = route[0].uri if route else self.target
@@ -188,10 +190,9 @@ class OutgoingCall(Call):
             cseq=self._number,
             contact=contact.at(flow.transport, address),
             route=route,
-            headers=self._headers,
+            headers=[*self._headers, ("Content-Type", SDP)] if self._local else self._headers,
+            body=self._local,
         )
-        if self._local:
-            request.add_body(self._local, SDP)
         self._send(request, contact, flow)
 
     def _send(self, invite: Request, contact: LocalContact, flow: Flow | None) -> None:

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import trio
+
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+from trio_sip.message import parse_message_untrusted
+from trio_sip.services import OptionsService
+from trio_sip.stack import Stack
+from trio_sip.testing import (
+    MISBEHAVIOURS,
+    PROFILES,
+    Fate,
+    Misbehaviour,
+    Outgoing,
+    PeerProfile,
+    SipPeer,
+)
+
+Make = Callable[..., SipPeer]
+REQUEST = (
+    b"BYE sip:bob@192.0.2.2 SIP/2.0\r\n"
+    b"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport\r\n"
+    b"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=fff\r\nTo: <sip:c@d>;tag=ttttt\r\n"
+    b"Call-ID: c1\r\nCSeq: 3 BYE\r\nContact: <sip:a@192.0.2.1:5060>\r\nRoute: <sip:p;lr>\r\n"
+    b"Content-Length: 20\r\n\r\n" + 20 * b"x"
+)
+RESPONSE = (
+    b"SIP/2.0 200 OK\r\n"
+    b"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport\r\nRecord-Route: <sip:p;lr>\r\n"
+    b"From: <sip:a@b>;tag=fff\r\nTo: <sip:c@d>;tag=ttttt\r\n"
+    b"Call-ID: c1\r\nCSeq: 3 INVITE\r\nContact: <sip:a@192.0.2.1:5060>\r\n"
+    b"Content-Length: 20\r\n\r\n" + 20 * b"x"
+)
+ACK = REQUEST.replace(b"BYE", b"ACK")
+
+
+def spoiled(name: str, data: bytes) -> bytes:
+    one = MISBEHAVIOURS[name]
+    assert one.fits(data)
+    (outgoing,) = one.alter(Outgoing(data))
+    return outgoing.data
+
+
+@pytest.mark.parametrize("name", MISBEHAVIOURS)
+def test_a_misbehaviour_changes_what_it_fits(name: str) -> None:
+    one = MISBEHAVIOURS[name]
+    data = next(data for data in (REQUEST, RESPONSE, ACK) if one.fits(data))
+
+    assert [Outgoing(data)] != one.alter(Outgoing(data))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("wrong CSeq", REQUEST, b"CSeq: 10 BYE"),
+        ("old CSeq", REQUEST, b"CSeq: 0 BYE"),
+        ("wrong CSeq method", REQUEST, b"CSeq: 3 NOTHING"),
+        ("swapped tags", REQUEST, b"From: <sip:a@b>;tag=ttttt\r\nTo: <sip:c@d>;tag=fff\r\n"),
+        ("wrong To tag", RESPONSE, b"To: <sip:c@d>;tag=nobody"),
+        ("no To tag", RESPONSE, b"To: <sip:c@d>\r\n"),
+        ("long Content-Length", REQUEST, b"Content-Length: 30\r\n"),
+        ("short Content-Length", REQUEST, b"Content-Length: 10\r\n"),
+        ("unroutable Contact", RESPONSE, b"Contact: <sip:a@10.255.255.1>"),
+        ("wrong branch", REQUEST, b";branch=z9hG4bKx1;"),
+        ("no branch", REQUEST, b"Via: SIP/2.0/UDP 192.0.2.1:5060;rport\r\n"),
+        ("lower case method", REQUEST, b"bye sip:bob@"),
+        ("other version", RESPONSE, b"SIP/3.0 200 OK"),
+        ("two Call-IDs", REQUEST, b"Call-ID: another\r\n"),
+    ],
+)
+def test_a_misbehaviour_does_what_its_name_says(name: str, data: bytes, line: bytes) -> None:
+    assert line in spoiled(name, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "header"),
+    [
+        ("no Record-Route", RESPONSE, b"Record-Route"),
+        ("no Route", REQUEST, b"\r\nRoute"),
+        ("no Contact", RESPONSE, b"Contact"),
+        ("no Max-Forwards", REQUEST, b"Max-Forwards"),
+        ("no Content-Length", REQUEST, b"Content-Length"),
+    ],
+)
+def test_a_misbehaviour_leaves_out_what_its_name_says(
+    name: str, data: bytes, header: bytes
+) -> None:
+    assert header in data
+    assert header not in spoiled(name, data)
+
+
+def test_all_of_them_leave_the_parser_standing() -> None:
+    for one in MISBEHAVIOURS.values():
+        for data in (REQUEST, RESPONSE, ACK):
+            for outgoing in one.alter(Outgoing(data)) if one.fits(data) else ():
+                try:
+                    parse_message_untrusted(outgoing.data)
+                except RemoteProtocolError:
+                    continue
+
+
+async def test_a_peer_is_rude_for_one_message(make_sip_peer: Make) -> None:
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
+    sent = await alice.request("MESSAGE", bob.uri, rude=["wrong Call-ID", "late"])
+    message = await bob.expect("MESSAGE", call_id=f"x{sent.request.call_id}")
+    await message.respond(200, rude=["lost"])
+
+    assert 5.02 == pytest.approx(message.time)
+    assert Fate.LOST is bob.wires[-1].fate
+
+
+async def test_a_peer_can_be_rude_all_the_time(make_sip_peer: Make) -> None:
+    alice, bob = make_sip_peer("alice", retransmits=False), make_sip_peer("bob")
+    alice.rude = ["duplicate"]
+    await alice.request("MESSAGE", bob.uri)
+    message = await bob.expect("MESSAGE")
+    await trio.sleep(1)
+
+    assert 1 == len(message.copies)
+    await message.respond(200)
+    await alice.expect(200)
+
+
+async def test_an_unknown_rudeness_names_the_known_ones(make_sip_peer: Make) -> None:
+    alice = make_sip_peer("alice")
+    with pytest.raises(LocalProtocolError, match=r"no misbehaviour 'friendly'; there are: .*late"):
+        await alice.request("MESSAGE", alice.uri, rude=["friendly"])
+
+
+@pytest.mark.parametrize("name", ["no ACK", "lost", "duplicate", "bare LF", "truncated", "huge"])
+async def test_a_strict_stack_survives_rude_peers(
+    name: str, sip_stack: Stack, make_sip_peer: Make
+) -> None:
+    await sip_stack.add_service(OptionsService())
+    target = f"sip:{sip_stack.listening[0].host}"
+    rude, polite = make_sip_peer("rude", retransmits=False), make_sip_peer("polite")
+    rude.ignore(range(100, 700))
+    for method in ("OPTIONS", "ACK", "MESSAGE"):
+        await rude.request(method, target, rude=[name])
+    options = await polite.request("OPTIONS", target)
+
+    assert 200 == (await options.final()).status
+
+
+@pytest.mark.parametrize("name", PROFILES)
+async def test_telephones_of_every_kind_get_their_calls_through(
+    name: str, make_sip_peer: Make
+) -> None:
+    alice, bob = make_sip_peer("alice", profile=name), make_sip_peer("bob")
+    sent = await alice.request("OPTIONS", bob.uri)
+    options = await bob.expect("OPTIONS")
+    await options.respond(200)
+    await sent.expect(200)
+
+    assert PROFILES[name].compact == (b"\r\nv:" in options.wire.data)
+    assert PROFILES[name].rport == (b";rport" in options.wire.data)
+
+
+async def test_a_profile_of_ones_own_is_as_good(make_sip_peer: Make) -> None:
+    mine = PeerProfile(user_agent="Mine/1", contact_host="10.1.1.1", rude=("no Max-Forwards",))
+    alice, bob = make_sip_peer("alice", profile=mine), make_sip_peer("bob")
+    await alice.request("INVITE", bob.uri)
+    invite = await bob.expect(
+        "INVITE", user_agent="Mine/1", contact__host="10.1.1.1", max_forwards=None
+    )
+    await invite.respond(603)
+    await (await alice.expect(603)).ack()
+
+
+def test_a_misbehaviour_of_ones_own_is_a_value() -> None:
+    shout = Misbehaviour(name="shout", says="shouts", alter=lambda one: [one, one], responses=False)
+
+    assert shout.fits(REQUEST)
+    assert not shout.fits(RESPONSE)

@@ -1,0 +1,323 @@
+"""The other side of a SIP conversation, by script.
+
+A peer is no stack: it has no transactions and no opinions.  It can say anything, and it notices
+everything.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from trio_sip._errors import LocalProtocolError
+from trio_sip.auth import OutboundAuthenticator, OutboundCredential
+from trio_sip.message import NameAddr, Request, Uri
+from trio_sip.stack import Tokens
+from trio_sip.transport import Address, Network
+
+from ._message_pattern import MessagePattern
+from ._misbehaviours import Rude
+from ._peer_call import PeerCall, SentRequest, call_of_response
+from ._peer_digest import PeerDigest
+from ._peer_messages import PeerRequest, PeerResponse
+from ._peer_script import PeerScript
+from ._peer_sockets import PeerPath
+from ._peer_voice import PeerVoice, session_description
+from ._profiles import PROFILES, PeerProfile
+from ._single_errors import unwrapping_single_errors
+
+__all__ = ["SipPeer"]
+
+# Less than 64*T1: the script of a test speaks before everybody's transactions give up.
+_PATIENCE = 30.0
+_FINAL = range(200, 700)
+
+
+class SipPeer(PeerScript):
+    """A scripted SIP peer on a network, simulated or real.
+
+    Made by the fixtures ``sip_peer`` and ``make_sip_peer``, or by `SipPeer.open`::
+
+        async with SipPeer.open(SocketNetwork(), "127.0.0.1", port=0) as peer:
+            invite = await peer.expect("INVITE", to__user="bob")
+            await invite.respond(486)
+            await peer.expect("ACK")
+
+    When the block ends well, messages that came and were not expected are an error.
+
+    Args:
+      network: a host of a `MemoryNetwork`, or `trio_sip.transport.SocketNetwork`.
+      host: the address to bind.
+      port: the same for UDP and TCP; 0 lets the network choose.
+      name: the user part of its URI, and what failures and drawings call it.
+      profile: how it speaks: a name of `PROFILES`, or one of your own.
+      patience: seconds that `expect` waits unless told otherwise.
+      retransmits: over UDP, whether it repeats what it has sent until it is answered.
+      seed: of its dice, which are thrown for `loss` only.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        host: str,
+        *,
+        port: int = 5060,
+        name: str = "peer",
+        transports: Sequence[str] = ("UDP", "TCP"),
+        profile: str | PeerProfile = "plain",
+        patience: float = _PATIENCE,
+        retransmits: bool = True,
+        tokens: Tokens | None = None,
+        seed: int = 0,
+    ) -> None:
+        spoken = PROFILES[profile] if isinstance(profile, str) else profile
+        super().__init__(network, name, spoken, random.Random(f"{seed} {name}"))  # noqa: S311
+        self.patience = patience
+        self.retransmits = retransmits
+        self.address: Address = self.bind(host, port, transports)
+        tokens = tokens or Tokens.sequential(name)
+        self.voice: PeerVoice = PeerVoice(name, self.address, spoken, tokens)
+        self.digest: PeerDigest = PeerDigest()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        network: Network,
+        host: str,
+        *,
+        port: int = 5060,
+        name: str = "peer",
+        profile: str | PeerProfile = "plain",
+        patience: float = _PATIENCE,
+        retransmits: bool = True,
+        seed: int = 0,
+    ) -> AsyncIterator[SipPeer]:
+        """Run a peer for as long as the block runs; the arguments are those of the class."""
+        with unwrapping_single_errors():
+            async with trio.open_nursery() as nursery:
+                peer = cls(
+                    network,
+                    host,
+                    port=port,
+                    name=name,
+                    profile=profile,
+                    patience=patience,
+                    retransmits=retransmits,
+                    seed=seed,
+                )
+                await nursery.start(peer.run)
+                yield peer
+                nursery.cancel_scope.cancel()
+        peer.check_nothing_is_left()
+
+    # -- who it is
+
+    @property
+    def uri(self) -> Uri:
+        """Where it can be reached over UDP."""
+        return Uri.parse(f"sip:{self.name}@{self.address}")
+
+    @property
+    def tcp_uri(self) -> Uri:
+        """Where it can be reached over TCP."""
+        return Uri.parse(f"sip:{self.name}@{self.address};transport=tcp")
+
+    @property
+    def contact(self) -> NameAddr:
+        """Its Contact, as its profile has it."""
+        return self.voice.contact
+
+    @property
+    def sdp(self) -> bytes:
+        """A session description that offers, or accepts, PCMA at its address."""
+        return session_description(self.address)
+
+    def token(self) -> str:
+        """A word of its own that it has not used before."""
+        return self.voice.tokens.token()
+
+    # -- what it says
+
+    def create_request(
+        self,
+        method: str,
+        target: Uri | str,
+        *,
+        from_: NameAddr | str | None = None,
+        to: NameAddr | str | None = None,
+        call_id: str | None = None,
+        cseq: int | None = None,
+        contact: NameAddr | str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes | str = b"",
+        content_type: str = "application/sdp",
+    ) -> Request:
+        """A request outside of calls, for you to alter before `send`.
+
+        Args:
+          from_: the peer itself, with a new tag, if left out.
+          to: the target, if left out.
+          call_id, cseq: new ones, if left out.
+          content_type: of *body*.
+        """
+        return self.voice.create_request(
+            method,
+            target,
+            from_=from_,
+            to=to,
+            call_id=call_id,
+            cseq=cseq,
+            contact=contact,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+
+    async def request(
+        self,
+        method: str,
+        target: Uri | str,
+        *,
+        from_: NameAddr | str | None = None,
+        to: NameAddr | str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes | str = b"",
+        content_type: str = "application/sdp",
+        credentials: OutboundCredential | None = None,
+        rude: Rude = (),
+        lost: bool = False,
+    ) -> SentRequest:
+        """Make a request and send it; see `create_request`.
+
+        Args:
+          credentials: what `SentRequest.final` answers challenges with.
+        """
+        request = self.create_request(
+            method,
+            target,
+            from_=from_,
+            to=to,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+        return await self.send(request, credentials=credentials, rude=rude, lost=lost)
+
+    async def send(
+        self,
+        request: Request,
+        *,
+        to: Address | None = None,
+        path: PeerPath | None = None,
+        credentials: OutboundCredential | None = None,
+        rude: Rude = (),
+        lost: bool = False,
+    ) -> SentRequest:
+        """Send a request of your own making; a Via is added unless it has one.
+
+        Args:
+          to: where to, instead of where its Route or Request-URI says.
+          path: the very way, such as that of an earlier message.
+          rude: names of `MISBEHAVIOURS` for this message.
+          lost: note it, and let it never arrive.
+        """
+        path = path or await self.path_to(request, to)
+        if "Via" not in request:
+            request.headers.insert_first("Via", self.voice.via(path.transport))
+        attempt = None
+        if credentials is not None:
+            attempt = OutboundAuthenticator([credentials]).start_attempt(path.remote.host)
+        sent = SentRequest(self, request, path, attempt)
+        await self.transmit_request(sent, rude=rude, lost=lost)
+        return sent
+
+    async def send_raw(
+        self, data: bytes, to: Address | str | Uri, *, transport: str = "UDP"
+    ) -> None:
+        """Send octets as they are, to an address, or to the one of a URI."""
+        await self.sockets_ready()
+        remote = to if isinstance(to, Address) else await self.resolve(Uri.parse(to), transport)
+        if transport.upper() == "UDP":
+            path = self.sockets.datagram_path(remote)
+        else:
+            path = await self.sockets.stream_path(remote)
+        await self.transmit(data, path)
+
+    def again(self, request: Request) -> Request:
+        """The same request as a new transaction: CSeq one higher, another branch."""
+        return self.voice.again(request)
+
+    # -- calls
+
+    async def invite(
+        self,
+        target: Uri | str,
+        *,
+        body: bytes | str | None = None,
+        from_: NameAddr | str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        credentials: OutboundCredential | None = None,
+        within: float | None = None,
+        rude: Rude = (),
+    ) -> PeerCall:
+        """Call *target*, wait until it is answered with 2xx, acknowledge: the call.
+
+        Args:
+          body: a session description; `sdp` if left out.
+          rude: how it misbehaves, in INVITE and ACK: ``rude=["no ACK"]``.
+        """
+        sent = await self.request(
+            "INVITE",
+            target,
+            from_=from_,
+            headers=headers,
+            body=self.sdp if body is None else body,
+            credentials=credentials,
+            rude=rude,
+        )
+        response = await sent.final(within=within)
+        call = call_of_response(self, response)
+        await response.ack(rude=rude)
+        return call
+
+    async def answer(
+        self,
+        invite: PeerRequest | None = None,
+        *,
+        body: bytes | str | None = None,
+        ring: float = 0.0,
+        within: float | None = None,
+        rude: Rude = (),
+        **fields: object,
+    ) -> PeerCall:
+        """Expect an INVITE, ring, answer it with 200 and expect the ACK: the call.
+
+        Args:
+          invite: the one that came already.
+          body: a session description; `sdp` if left out.
+          ring: for how many seconds.
+          fields: of the INVITE, as for `expect`.
+        """
+        if invite is None:
+            came = await self.expect(MessagePattern("INVITE", **fields), within=within)
+            assert isinstance(came, PeerRequest)
+            invite = came
+        await invite.respond(self.profile.provisional)
+        await trio.sleep(ring)
+        response = await invite.respond(200, body=self.sdp if body is None else body, rude=rude)
+        call = PeerCall(self, self.voice.dialog_of(invite.message, response))
+        await call.expect("ACK", within=within)
+        return call
+
+    def call_of(self, message: PeerRequest | PeerResponse) -> PeerCall:
+        """The call that an INVITE answered by the script, or a 2xx to ours, has begun."""
+        if isinstance(message, PeerResponse):
+            return call_of_response(self, message)
+        answer = self.answer_to(message)
+        if answer is None:
+            raise LocalProtocolError("that INVITE has not been answered")
+        return PeerCall(self, self.voice.dialog_of(message.message, answer))

@@ -1,0 +1,233 @@
+"""What a peer has received, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_sip._errors import RemoteProtocolError
+from trio_sip.auth import AuthOutcome, DigestChallengeData, HashedSecret, PlainSecret
+from trio_sip.message import Request, Response, Uri
+
+from ._failures import MissingMessage, ScriptFailed
+from ._misbehaviours import Rude
+from ._peer_sockets import PeerPath
+from ._wire import Wire
+
+if TYPE_CHECKING:
+    from ._peer import SipPeer
+
+__all__ = ["PeerMessage", "PeerRequest", "PeerResponse"]
+
+
+class PeerMessage:
+    """A message that a `SipPeer` has received: `PeerRequest` or `PeerResponse`."""
+
+    def __init__(
+        self, peer: SipPeer, message: Request | Response, path: PeerPath, wire: Wire
+    ) -> None:
+        self.peer = peer
+        self.message = message
+        """As it came; the names below are short for its own."""
+
+        self.path = path
+        """Where it came from and by which socket."""
+
+        self.wire = wire
+        """Its record, the octets among them."""
+
+        self.time: float = wire.time - peer.began
+        """When it came first: in virtual seconds, or in seconds since the peer began."""
+
+        self.copies: list[float] = []
+        """When the same octets came again."""
+
+        self.is_owned = False
+        """It belongs to a call or a request of the peer, which take their own."""
+
+    def __getitem__(self, name: str) -> str:
+        return self.message.headers[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.message.headers
+
+    @property
+    def body(self) -> bytes:
+        return self.message.body
+
+    @property
+    def label(self) -> str:
+        """``INVITE``, ``200 (INVITE)``."""
+        return self.wire.label.text
+
+    @property
+    def is_incidental(self) -> bool:
+        """A script need not mention it: 100, and the ACK of a refusal."""
+        return False
+
+    # -- retransmissions
+
+    @property
+    def retransmissions(self) -> list[float]:
+        """How many seconds after the first one each copy came."""
+        return [round(time - self.wire.time, 6) for time in self.copies]
+
+    async def expect_retransmissions(self, *seconds: float, tolerance: float = 0.05) -> None:
+        """Wait, and fail unless copies came at just these times, give or take *tolerance*.
+
+        Args:
+          seconds: after the first one, as in ``(0.5, 1.5, 3.5)``; none for no copies at all.
+          tolerance: in seconds.  On real sockets, allow for the other side's haste and leisure.
+        """
+        due = self.wire.time + (max(seconds) if seconds else 0.0) + tolerance
+        await trio.sleep_until(due)
+        found = [one for one in self.retransmissions if one <= due - self.wire.time]
+        agree = len(found) == len(seconds) and all(
+            abs(a - b) <= tolerance for a, b in zip(found, sorted(seconds), strict=True)
+        )
+        if not agree:
+            kind = MissingMessage if len(found) < len(seconds) else ScriptFailed
+            raise kind(
+                f"{self.label} should have been repeated {_at(seconds)}, and was {_at(found)}"
+            )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label} from {self.path.remote}>"
+
+
+class PeerRequest(PeerMessage):
+    """A request that came, and its answers."""
+
+    message: Request
+
+    @property
+    def method(self) -> str:
+        return self.message.method
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI."""
+        return self.message.uri
+
+    @property
+    def is_incidental(self) -> bool:
+        return self.method == "ACK" and self.peer.has_refused(self.message)
+
+    def create_response(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes | str = b"",
+        content_type: str = "application/sdp",
+    ) -> Response:
+        """An answer to it, for you to alter before `send`; see `respond`."""
+        return self.peer.create_response(
+            self, status, reason, headers=headers, body=body, content_type=content_type
+        )
+
+    async def respond(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes | str = b"",
+        content_type: str = "application/sdp",
+        rude: Rude = (),
+        lost: bool = False,
+    ) -> Response:
+        """Answer it.  A Contact and our tag are added where they belong.
+
+        Args:
+          headers: more of them; one that is there already is replaced.
+          content_type: of *body*.
+          rude: names of `MISBEHAVIOURS` for this one answer.
+          lost: make it, note it, and let it never arrive.
+        """
+        response = self.create_response(
+            status, reason, headers=headers, body=body, content_type=content_type
+        )
+        await self.send(response, rude=rude, lost=lost)
+        return response
+
+    async def send(
+        self, response: Response | bytes, *, rude: Rude = (), lost: bool = False
+    ) -> None:
+        """Send an answer of your own making, whatever it is, the way that answers go."""
+        await self.peer.send_response(self, response, rude=rude, lost=lost)
+
+    # -- who sent it
+
+    async def challenge(
+        self,
+        realm: str,
+        secret: PlainSecret | HashedSecret,
+        *,
+        status: int = 401,
+        algorithms: Sequence[str] = ("MD5",),
+        stale: bool = False,
+    ) -> None:
+        """Answer with a challenge: 401, or 407 as a proxy does."""
+        data = DigestChallengeData(realm=realm, auth=secret)
+        values = self.peer.digest.challenges(self, data, algorithms, stale)
+        name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
+        response = self.create_response(status)
+        for value in values:
+            response.add_header(name, value)
+        await self.send(response)
+
+    def check_credentials(self, realm: str, secret: PlainSecret | HashedSecret) -> AuthOutcome:
+        """Whether its credentials answer a challenge of ours: `AuthOutcome.OK`, or what is wrong."""
+        return self.peer.digest.verify(self, DigestChallengeData(realm=realm, auth=secret))
+
+
+class PeerResponse(PeerMessage):
+    """A response that came."""
+
+    message: Response
+    request: Request | None = None
+    """What it answers, if the peer has sent that."""
+
+    @property
+    def status(self) -> int:
+        return self.message.status
+
+    @property
+    def method(self) -> str:
+        """That of its CSeq; empty if it has none that can be read."""
+        try:
+            return self.message.cseq.method
+        except (KeyError, RemoteProtocolError):
+            return ""
+
+    @property
+    def is_incidental(self) -> bool:
+        return self.status == 100
+
+    async def ack(
+        self,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes | str = b"",
+        content_type: str = "application/sdp",
+        rude: Rude = (),
+        lost: bool = False,
+    ) -> Request:
+        """Acknowledge it: in the transaction of a refused INVITE, in the dialog of a 2xx.
+
+        Later copies of it are acknowledged by the peer itself.
+        """
+        return await self.peer.send_ack(
+            self, headers=headers, body=body, content_type=content_type, rude=rude, lost=lost
+        )
+
+
+def _at(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "never"
+    times = ", ".join(f"{one:g}" for one in seconds)
+    return f"{len(seconds)} times, at {times} s"

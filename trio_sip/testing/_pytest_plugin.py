@@ -1,0 +1,344 @@
+"""The pytest plugin: fixtures, options, and what a failing test shows of its conversation.
+
+It is loaded in every run of everybody who has this package installed, so it imports nothing
+before the first test asks for one of its fixtures.
+
+How a test comes to its virtual time: a fixture cannot give a test the clock that it runs on.  So
+each test that uses one of ours is marked with pytest-trio's own ``run=`` hook, which makes the
+clock, starts network and peers, runs the test with all its fixtures, and looks at what is left.
+Without pytest-trio we run the test, and its async fixtures, ourselves.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import random
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from trio_sip.stack import Stack
+
+    from ._network import MemoryNetwork
+    from ._peer import SipPeer
+    from ._peer_thread import PeerThread
+    from ._scene import Scene
+    from ._test_registrar import TestRegistrar
+    from ._worlds import SipWorld
+
+_SCENE = pytest.StashKey["Scene"]()
+_THREAD = pytest.StashKey["PeerThread"]()
+_FAILED = pytest.StashKey[bool]()
+_LARGEST_SEED = 2**32
+_MARKER = (
+    "sip(seed=N, seeds=N, worlds=[...], deadline=S, leaks=False, loss=P, latency=S, ...): "
+    "conditions of a test that uses the sip_ fixtures"
+)
+_OWN_WORDS = frozenset({"seed", "seeds", "worlds", "deadline", "leaks"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of ours."""
+    group = parser.getgroup("sip", "SIP conversations (trio-sip)")
+    group.addoption(
+        "--sip-seed",
+        metavar="N",
+        help="seed of the simulated network, or 'random'; 0 if left out",
+    )
+    group.addoption(
+        "--sip-trace", action="store_true", help="show every message of every test, without secrets"
+    )
+    group.addoption("--sip-pcap", metavar="DIR", help="write a pcapng file for each test")
+    group.addoption("--sip-svg", metavar="DIR", help="draw the conversation of each test")
+    group.addoption(
+        "--sip-device", metavar="URI", help="the system for tests in the world 'device'"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what our marker is, and throw the dice once."""
+    config.addinivalue_line("markers", _MARKER)
+    if config.getoption("--sip-seed") == "random":
+        config.option.sip_seed = str(random.randrange(_LARGEST_SEED))  # noqa: S311
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Several seeds, several worlds: a test for each."""
+    marker = metafunc.definition.get_closest_marker("sip")
+    if marker is None:
+        return
+    seeds, worlds = marker.kwargs.get("seeds"), marker.kwargs.get("worlds")
+    if seeds is not None and "sip_seed" in metafunc.fixturenames:
+        numbers = range(seeds) if isinstance(seeds, int) else list(seeds)
+        metafunc.parametrize("sip_seed", numbers, indirect=True, ids=lambda n: f"seed{n}")
+    if worlds is not None and "_sip_world_kind" in metafunc.fixturenames:
+        metafunc.parametrize("_sip_world_kind", list(worlds), indirect=True, ids=list(worlds))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let our tests run on the clock of their world."""
+    items[:] = [_not_asyncio(item) if _is_ours(item) else item for item in items]
+    if not config.pluginmanager.hasplugin("trio"):
+        return
+    for item in items:
+        if _is_ours(item):
+            run = functools.partial(_run, item)
+            item.add_marker(pytest.mark.trio(run=run), append=False)
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    return "_sip_scene" in getattr(item, "fixturenames", ()) and _is_async(item)
+
+
+def _not_asyncio(item: pytest.Item) -> pytest.Item:
+    """*item* as an ordinary function; in its ``auto`` mode, pytest-asyncio takes every coroutine."""
+    if not (isinstance(item, pytest.Function) and type(item).__module__.startswith("pytest_asyn")):
+        return item
+    assert item.parent is not None
+    plain: pytest.Item = pytest.Function.from_parent(
+        item.parent,
+        name=item.name,
+        callspec=getattr(item, "callspec", None),
+        callobj=item.obj,
+        fixtureinfo=item._fixtureinfo,
+        keywords=item.keywords,
+        originalname=item.originalname,
+    )
+    plain.own_markers = [one for one in item.own_markers if one.name != "asyncio"]
+    return plain
+
+
+def _is_async(item: pytest.Item) -> bool:
+    function = getattr(item, "obj", None)
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return inspect.iscoroutinefunction(inner)
+
+
+# Any: whatever the test returns, which is nothing.
+def _run(
+    item: pytest.Item, async_fn: Callable[[], Any], *, clock: Any = None, instruments: Any = ()
+) -> Any:
+    """What pytest-trio calls instead of `trio.run`.  A clock that the test names itself wins."""
+    import trio
+
+    __tracebackhide__ = True
+    scene = item.stash.get(_SCENE, None)
+    if scene is None:
+        return trio.run(async_fn, clock=clock, instruments=instruments)
+    chosen = scene.clock() if clock is None else clock
+    try:
+        return trio.run(scene.perform, async_fn, clock=chosen, instruments=instruments)
+    except BaseException as error:
+        traceback = _from_the_test(item, error.__traceback__)
+        if traceback is None and isinstance(error, AssertionError):
+            # What is found at the end has no line in the test, and ours are of no interest.
+            _fail(f"{type(error).__name__}: {error}")
+        raise error.with_traceback(traceback) from error.__cause__
+
+
+def _fail(text: str) -> NoReturn:
+    # Not hidden as its caller is: pytest complains when it finds nothing at all to show.
+    raise pytest.fail.Exception(text, pytrace=False) from None
+
+
+def _from_the_test(item: pytest.Item, traceback: TracebackType | None) -> TracebackType | None:
+    """What is of interest of a traceback: from the test's own file on."""
+    entry = traceback
+    while entry is not None:
+        if entry.tb_frame.f_code.co_filename == str(item.path):
+            return entry
+        entry = entry.tb_next
+    return None
+
+
+# -- without pytest-trio
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
+    """Put async fixtures of our tests off until there is a loop to run them."""
+    # Any: pytest's own types are private.
+    if request.config.pluginmanager.hasplugin("trio"):
+        return None
+    item = request.node
+    if not _is_ours(item):
+        return None
+    function = fixturedef.func
+    kwargs = {name: request.getfixturevalue(name) for name in fixturedef.argnames}
+    from ._later import Later
+
+    is_later = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    if not is_later and not any(isinstance(one, Later) for one in kwargs.values()):
+        return None
+    later = Later(function, kwargs)
+    fixturedef.cached_result = (later, fixturedef.cache_key(request), None)
+    return later
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run our tests where nobody else does."""
+    scene = pyfuncitem.stash.get(_SCENE, None)
+    if (
+        scene is None
+        or not _is_async(pyfuncitem)
+        or pyfuncitem.config.pluginmanager.hasplugin("trio")
+    ):
+        return None
+    from ._later import resolved
+
+    names = pyfuncitem._fixtureinfo.argnames
+    values = {name: pyfuncitem.funcargs[name] for name in names}
+
+    async def main() -> None:
+        async with resolved(values) as arguments:
+            await pyfuncitem.obj(**arguments)
+
+    _run(pyfuncitem, main)
+    return True
+
+
+# -- what is shown
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, None]:
+    """Add the conversation to the report of a test that has failed."""
+    outcome = yield
+    report = outcome.get_result()
+    scene = item.stash.get(_SCENE, None) or item.stash.get(_THREAD, None)
+    if scene is None:
+        return
+    if report.when == "call" and report.failed:
+        item.stash[_FAILED] = True
+    from ._test_report import drawing, findings, messages, write_files
+
+    if report.failed and scene.wires():
+        report.sections.append(("SIP ladder", drawing(scene)))
+        if found := findings(scene):
+            report.sections.append(("SIP explained", found))
+    if item.config.getoption("--sip-trace") and (report.failed or report.when == "call"):
+        report.sections.append(("SIP trace", messages(scene)))
+    if report.when == "call" and scene.wires():
+        write_files(
+            scene,
+            item.nodeid,
+            pcap=item.config.getoption("--sip-pcap"),
+            svg=item.config.getoption("--sip-svg"),
+        )
+
+
+# -- fixtures
+
+
+@pytest.fixture
+def sip_seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this test: of the marker, of ``--sip-seed``, or 0."""
+    given = request.config.getoption("--sip-seed")
+    if given is not None:
+        return int(given)
+    marker = request.node.get_closest_marker("sip")
+    own = 0 if marker is None else marker.kwargs.get("seed", 0)
+    return int(getattr(request, "param", own))
+
+
+@pytest.fixture
+def _sip_world_kind(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", "simulator"))
+
+
+@pytest.fixture
+def _sip_scene(request: pytest.FixtureRequest, sip_seed: int, _sip_world_kind: str) -> Scene:
+    from ._scene import Scene
+    from ._worlds import WorldKind
+
+    if not _is_async(request.node):
+        pytest.fail(
+            "sip_network, sip_peer and their like are for async tests; "
+            "sip_peer_thread is for all others",
+            pytrace=False,
+        )
+    kind = WorldKind(_sip_world_kind)
+    device = request.config.getoption("--sip-device")
+    if kind is WorldKind.DEVICE and device is None:
+        pytest.skip("there is no --sip-device")
+    marker = request.node.get_closest_marker("sip")
+    words = {} if marker is None else dict(marker.kwargs)
+    scene = request.node.stash[_SCENE] = Scene(
+        kind=kind,
+        seed=sip_seed,
+        device=device if kind is WorldKind.DEVICE else None,
+        deadline=words.get("deadline"),
+        check_leaks=words.get("leaks", True),
+        link={name: value for name, value in words.items() if name not in _OWN_WORDS},
+    )
+    return scene
+
+
+@pytest.fixture
+def sip_network(_sip_scene: Scene) -> MemoryNetwork:
+    """A simulated network on virtual time."""
+    return _sip_scene.network
+
+
+@pytest.fixture
+def sip_world(_sip_scene: Scene) -> SipWorld:
+    """Where this test takes place, by ``@pytest.mark.sip(worlds=["simulator", "loopback"])``."""
+    return _sip_scene.world
+
+
+@pytest.fixture
+def make_sip_peer(_sip_scene: Scene) -> Callable[..., SipPeer]:
+    """A function that makes peers: ``make_sip_peer("bob", profile="compact")``."""
+    return _sip_scene.make_peer
+
+
+@pytest.fixture
+def sip_peer(_sip_scene: Scene) -> SipPeer:
+    """The other side of a conversation."""
+    return _sip_scene.make_peer("peer")
+
+
+def _forced_trio_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
+    # What pytest_trio.trio_fixture does, which must not be imported here.
+    function._force_trio_fixture = True  # type: ignore[attr-defined]  # pytest-trio's own mark
+    return function
+
+
+@pytest.fixture
+@_forced_trio_fixture
+async def sip_stack(_sip_scene: Scene) -> AsyncIterator[Stack]:
+    """A strict stack without services, listening on UDP and TCP of its host ``stack``."""
+    from ._test_stack import open_test_stack
+
+    async with open_test_stack(_sip_scene, "stack") as stack:
+        yield stack
+
+
+@pytest.fixture
+@_forced_trio_fixture
+async def sip_registrar(_sip_scene: Scene) -> AsyncIterator[TestRegistrar]:
+    """A registrar, open to all until it is given users."""
+    from ._test_registrar import open_test_registrar
+
+    async with open_test_registrar(_sip_scene) as registrar:
+        yield registrar
+
+
+@pytest.fixture
+def sip_peer_thread(request: pytest.FixtureRequest, sip_seed: int) -> Iterator[PeerThread]:
+    """A peer in a thread of its own, on real sockets, for tests that know nothing of trio."""
+    from ._peer_thread import open_peer_thread
+
+    with open_peer_thread(seed=sip_seed) as peer:
+        request.node.stash[_THREAD] = peer
+        yield peer
+        if not request.node.stash.get(_FAILED, False):
+            peer.check_nothing_is_left()

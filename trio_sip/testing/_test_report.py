@@ -1,0 +1,69 @@
+"""What pytest shows of a conversation: in reports and in files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from trio_sip.transport import Address
+
+from ._explain import explain
+from ._ladder import ladder
+from ._pcapng import write_pcapng
+from ._svg import svg_ladder
+from ._trace import trace
+from ._wire import Wire
+
+__all__ = ["Conversation", "drawing", "findings", "messages", "write_files"]
+
+_UNFIT = re.compile(r"[^A-Za-z0-9_.\-]+")
+_LONGEST_NAME = 150
+
+
+class Conversation(Protocol):
+    """Something that was said, whoever has noted it."""
+
+    seed: int
+
+    def wires(self) -> Sequence[Wire]:
+        """Everything, in order."""
+
+    def names(self) -> dict[str | Address, str]:
+        """What to call addresses."""
+
+    def notes(self) -> Mapping[Wire, str]:
+        """What to say beside single arrows."""
+
+
+def drawing(said: Conversation) -> str:
+    """The conversation drawn, retransmissions folded, and the seed to see it again."""
+    picture = ladder(said.wires(), said.names(), fold=True, notes=said.notes())
+    return f"{picture}again with --sip-seed={said.seed}\n" if picture else ""
+
+
+def findings(said: Conversation) -> str:
+    """What may explain it, in words; empty if nothing is remarkable."""
+    return "\n".join(str(one) for one in explain(said.wires(), said.names()))
+
+
+def messages(said: Conversation) -> str:
+    """Every message, without secrets."""
+    return trace(said.wires(), said.names())
+
+
+def write_files(said: Conversation, name: str, *, pcap: str | None, svg: str | None) -> None:
+    """Write a file of each kind that is wanted, named after the test."""
+    plain = _UNFIT.sub("-", name)[-_LONGEST_NAME:].strip("-")
+    if pcap is not None:
+        write_pcapng(_made(pcap) / f"{plain}.pcapng", said.wires(), said.names())
+    if svg is not None:
+        text = svg_ladder(said.wires(), said.names(), notes=said.notes())
+        (_made(svg) / f"{plain}.svg").write_text(text, encoding="utf-8")
+
+
+def _made(folder: str) -> Path:
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
