@@ -16,9 +16,10 @@ from trio_sip._errors import (
 from trio_sip.message import Request, Response
 from trio_sip.session import Side
 from trio_sip.subscription import ReferProgress, SubscriberState
-from trio_sip.ua import Call, IncomingCall, IncomingReferral, Referral
+from trio_sip.testing import MemoryNetwork
+from trio_sip.ua import Call, IncomingCall, IncomingReferral, Referral, open_user_agent
 
-from .calls import BOB, OFFER, labels
+from .calls import BOB, OFFER, agent, labels
 from .transfers import CAROL, alice_and_bob_by_hand, dialogs, go, golden, talking, three
 
 RINGING = ReferProgress(180, "Ringing")
@@ -181,6 +182,8 @@ async def test_only_an_answered_call_can_be_sent_elsewhere(autojump_clock: MockC
             with pytest.raises(LocalProtocolError, match="answered"):
                 await call.transfer_to(call)
             await call.answered()
+            with pytest.raises(LocalProtocolError, match="SIP URI"):
+                await call.transfer("tel:+1234", replaces=call)
             with pytest.raises(LocalProtocolError, match="refer"):
                 await call.transfer("carol at home")
         with pytest.raises(CallEnded):
@@ -391,6 +394,7 @@ async def test_outside_of_dialogs_a_notify_may_be_faster_too(autojump_clock: Moc
             bob.notify(refer, "refer", "active;expires=60", "180 Ringing")
             assert 200 == (await bob.response()).status
             bob.answer(refer, 202)
+            bob.ask_within(refer, "ACK")
             bob.ask_within(refer, "INFO")
             assert 405 == (await bob.response()).status
             bob.ask_within(refer, "SUBSCRIBE", "Event: refer")
@@ -429,6 +433,88 @@ async def test_a_202_makes_the_dialog_that_notifies_come_in(autojump_clock: Mock
         assert [0] == dialogs(alice)
         assert referral.ended is not None
         assert "timeout" == referral.ended.reason
+
+
+async def test_only_the_first_of_several_notifiers_is_heard(autojump_clock: MockClock) -> None:
+    """A proxy has forked the REFER: RFC 6665 section 4.4.1, and RFC 3515 wants but one."""
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            refer = await bob.request()
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
+            assert 200 == (await bob.response()).status
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying", tag="other")
+            assert 481 == (await bob.response()).status
+            bob.answer(refer, 202)
+            bob.notify(refer, "refer", "terminated;reason=noresource", "200 OK")
+            assert 200 == (await bob.response()).status
+
+        nursery.start_soon(play)
+        async with alice.refer(BOB, CAROL) as referral:
+            assert DONE == await referral.outcome()
+
+
+async def test_whoever_leaves_is_done_although_nobody_answers(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            refer = await bob.request()
+            bob.answer(refer, 202)
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
+            await bob.response()
+            bob.answer(await bob.request(), 100)
+
+        nursery.start_soon(play)
+        async with alice.refer(BOB, CAROL) as referral:
+            await referral.receive()
+        left, states = trio.current_time(), [referral.state]
+        await trio.sleep(64)
+        states.append(referral.state)
+        assert referral.ended is not None
+        assert isinstance(referral.ended.error, RequestTimedOut)
+
+    assert left < 6
+    assert [SubscriberState.LEAVING, SubscriberState.TERMINATED] == states
+
+
+async def test_what_outlives_its_stack_does_nothing(autojump_clock: MockClock) -> None:
+    kept: list[IncomingReferral] = []
+
+    async def keep(referral: IncomingReferral) -> None:
+        kept.append(referral)
+        referral.accept()
+        await trio.sleep_forever()
+
+    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
+        async with agent(network, "alice") as alice, agent(network, "bob") as bob:
+            nursery.start_soon(bob.serve_referrals, keep)
+            block = alice.refer(BOB, CAROL)
+            referral = await block.__aenter__()
+            await referral.receive()
+            await trio.sleep(1)
+        kept[0].notify(180)
+        await block.__aexit__(None, None, None)
+        nursery.cancel_scope.cancel()
+
+    assert SubscriberState.TERMINATED is referral.state
+
+
+async def test_users_of_one_stack_have_their_own_referrals(autojump_clock: MockClock) -> None:
+    async with three() as scene:
+        bobs = scene.bob.stack
+        async with (
+            open_user_agent("sip:dave@192.0.2.2", stack=bobs) as dave,
+            trio.open_nursery() as nursery,
+        ):
+            bobs.unregister_service(scene.bob.referrals)
+            await nursery.start(dave.serve_referrals, go)
+            with pytest.raises(RequestRejected, match="404"):
+                async with scene.alice.refer(BOB, CAROL):
+                    raise AssertionError
+            async with scene.alice.refer("sip:dave@192.0.2.2", CAROL) as referral:
+                assert DONE == await referral.outcome()
+            await trio.sleep(6)
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_202_may_have_a_contact_that_cannot_be_read(autojump_clock: MockClock) -> None:
@@ -570,6 +656,32 @@ async def test_a_481_to_a_notify_ends_no_more_than_its_subscription(
         nursery.cancel_scope.cancel()
 
     assert 1 == len(seen)
+
+
+async def test_who_does_not_answer_is_told_nothing_more(autojump_clock: MockClock) -> None:
+    async def accept(referral: IncomingReferral) -> None:
+        referral.accept()
+        await trio.sleep(40)
+        referral.notify(180)
+
+    async with alice_and_bob_by_hand() as (alice, bob, network), trio.open_nursery() as nursery:
+        await nursery.start(alice.serve_referrals, accept)
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
+            assert 202 == (await bob.response()).status
+            while (request := await bob.request()).method != "BYE":
+                assert b"SIP/2.0 100 Trying\r\n" == request.body
+            bob.answer(request, 200)
+
+        nursery.start_soon(play)
+        async with talking(alice):
+            await trio.sleep(60)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+    assert 11 == labels(network).count("NOTIFY")
 
 
 async def test_what_is_out_of_date_is_not_told(autojump_clock: MockClock) -> None:

@@ -117,15 +117,15 @@ class Bob(Peer):
         return invite
 
     def ask_within(
-        self, first: Request, method: str, *headers: str, body: bytes = b"", target: str = "alice"
+        self, first: Request, method: str, *headers: str, body: bytes = b"", tag: str = "b"
     ) -> None:
         """A request in the dialog that *first*, a request of Alice's, has begun."""
         self._number += 1
         lines = [
-            f"{method} sip:{target}@192.0.2.1 SIP/2.0",
+            f"{method} sip:alice@192.0.2.1 SIP/2.0",
             f"Via: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bKbob{self._number}",
             "Max-Forwards: 70",
-            f"From: <{BOB}>;tag=b",
+            f"From: <{BOB}>;tag={tag}",
             f"To: <sip:alice@192.0.2.1>;tag={first.from_.tag}",
             f"Call-ID: {first.call_id}",
             f"CSeq: {self._number} {method}",
@@ -135,7 +135,9 @@ class Bob(Peer):
         ]
         self.send("\r\n".join([*lines, "", ""]).encode() + body)
 
-    def notify(self, first: Request, event: str, state: str, fragment: str) -> None:
+    def notify(
+        self, first: Request, event: str, state: str, fragment: str, *, tag: str = "b"
+    ) -> None:
         """Say how a REFER goes."""
         self.ask_within(
             first,
@@ -144,6 +146,7 @@ class Bob(Peer):
             f"Subscription-State: {state}",
             "Content-Type: message/sipfrag",
             body=f"SIP/2.0 {fragment}\r\n".encode(),
+            tag=tag,
         )
 
     def hang_up(self, first: Request) -> None:

@@ -6,6 +6,8 @@ joins it later says which of them are its own.  The dialog lives until the last 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request
 from trio_sip.stack import IncomingRequest, Stack
@@ -16,18 +18,18 @@ OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 """What may be about another usage than the session of the dialog."""
 
 
-class DialogUsage:
+class DialogUsage(ABC):
     """A usage that takes some of the requests of its dialog, and leaves the others."""
 
     __slots__ = ()
 
+    @abstractmethod
     def takes(self, request: Request) -> bool:
         """Whether *request*, a NOTIFY or SUBSCRIBE, is about it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def receive_request(self, request: IncomingRequest) -> None:
         """Answer a request that it takes.  Nothing here waits."""
-        raise NotImplementedError
 
 
 def usage_for(dialog: Dialog, request: Request) -> DialogUsage | None:

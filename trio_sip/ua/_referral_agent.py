@@ -20,6 +20,8 @@ from ._requests import checked
 if TYPE_CHECKING:
     from trio_sip.stack import Stack
 
+    from ._call_service import Calls
+
 __all__ = ["ReferringAgent"]
 
 
@@ -27,6 +29,7 @@ class ReferringAgent:
     """The part of `UserAgent` that sends others elsewhere and is sent elsewhere."""
 
     account: Account
+    calls: Calls
     stack: Stack
 
     referrals: TakesReferrals
@@ -58,7 +61,7 @@ class ReferringAgent:
         """
         account, stack = self.account, self.stack
         uri = account.target(who)
-        route = self.route
+        route = self.calls.route
         contact = account.contact(route[0].uri if route else uri)
         sender = account.from_().with_tag(stack.tokens.tag())
         call_id = stack.tokens.call_id()
@@ -87,11 +90,6 @@ class ReferringAgent:
                     return response
 
         return follow_referral(follower, None, send, grace)
-
-    @property
-    def route(self) -> tuple[NameAddr, ...]:
-        """The Route of its requests outside of dialogs."""
-        raise NotImplementedError
 
     async def serve_referrals(
         self,

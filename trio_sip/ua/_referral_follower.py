@@ -127,10 +127,8 @@ class ReferralFollower(DialogUsage):
 
     def take_refusal(self, refusal: RequestRejected) -> None:
         """It was another than a 2xx, or a challenge that we have no answer to."""
-        if isinstance(refusal.response, Response):
-            self.take_response(refusal.response)
-        else:
-            self.fail(refusal)
+        assert isinstance(refusal.response, Response), "it was made of one"
+        self.take_response(refusal.response)
 
     def fail(self, error: Exception) -> None:
         """No response to the REFER will come."""

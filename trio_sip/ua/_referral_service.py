@@ -28,8 +28,7 @@ class TakesReferrals(Service):
     def __init__(self, user_agent: UserAgent) -> None:
         self._user_agent = user_agent
         self.name: str = f"referrals {user_agent.account.name}"
-        self._nursery: trio.Nursery | None = None
-        self._handler: ReferralHandler | None = None
+        self._served: tuple[trio.Nursery, ReferralHandler] | None = None
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Take a REFER to this user that came outside of calls."""
@@ -41,7 +40,8 @@ class TakesReferrals(Service):
     def receive(self, request: IncomingRequest, call: Call | None) -> None:
         """Give a REFER to whoever wants it; the answer is 603 if nobody does."""
         wanted = call is not None and call.reads_referrals
-        if not wanted and self._nursery is None:
+        served = self._served
+        if not wanted and served is None:
             # RFC 3515 section 2.4.2: nobody here may send us elsewhere.
             request.respond(603)
             return
@@ -53,8 +53,9 @@ class TakesReferrals(Service):
         request.defer()
         if call is not None and wanted:
             call.receive_referral(referral)
-        elif self._nursery is not None and self._handler is not None:
-            self._nursery.start_soon(self._run, referral, self._handler, name=repr(referral))
+        elif served is not None:
+            nursery, handler = served
+            nursery.start_soon(self._run, referral, handler, name=repr(referral))
 
     async def _run(self, referral: IncomingReferral, handler: ReferralHandler) -> None:
         status = 603
@@ -73,13 +74,13 @@ class TakesReferrals(Service):
     @asynccontextmanager
     async def serving(self, handler: ReferralHandler) -> AsyncIterator[None]:
         """Run *handler* for each REFER that comes, as long as the block runs."""
-        if self._handler is not None:
+        if self._served is not None:
             raise LocalProtocolError("the REFERs to this user are being served already")
         with unwrapping_single_errors():
             async with trio.open_nursery() as nursery:
                 with self._user_agent.stack.registered(self):
-                    self._handler, self._nursery = handler, nursery
+                    self._served = nursery, handler
                     try:
                         yield
                     finally:
-                        self._handler = self._nursery = None
+                        self._served = None
