@@ -347,6 +347,17 @@ async def test_who_serves_no_referrals_takes_none(autojump_clock: MockClock) -> 
                 raise AssertionError
 
 
+async def test_no_more_referrals_than_the_limit_are_followed(autojump_clock: MockClock) -> None:
+    async with three() as scene, talking(scene.alice) as call:
+        scene.bob.referrals.limit = 1
+        async with call.refer(CAROL):
+            with pytest.raises(RequestRejected, match="503"):
+                await call.transfer(CAROL)
+        assert 1 == scene.bob.referrals.running
+        await trio.sleep(10)
+        assert 0 == scene.bob.referrals.running
+
+
 async def test_referrals_are_served_once(autojump_clock: MockClock) -> None:
     async with three() as scene:
         with pytest.raises(LocalProtocolError, match="served already"):

@@ -29,6 +29,11 @@ class TakesReferrals(Service):
         self._user_agent = user_agent
         self.name: str = f"referrals {user_agent.account.name}"
         self._served: tuple[trio.Nursery, ReferralHandler] | None = None
+        self.limit: int = 100
+        """So many handlers at once; a further REFER is answered 503."""
+
+        self.running: int = 0
+        """How many there are now."""
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Take a REFER to this user that came outside of calls."""
@@ -47,14 +52,19 @@ class TakesReferrals(Service):
             return
         try:
             referral = IncomingReferral(self._user_agent, request, call)
-        except RemoteProtocolError as error:
-            request.respond(400, f"Bad REFER: {error}"[:60])
+        except RemoteProtocolError:
+            request.respond(400, "Bad Refer-To")
+            return
+        if self.running >= self.limit:
+            retry_after = self._user_agent.stack.settings.retry_after
+            request.respond(503, headers=[("Retry-After", retry_after)])
             return
         request.defer()
         if call is not None and wanted:
             call.receive_referral(referral)
         elif served is not None:
             nursery, handler = served
+            self.running += 1
             nursery.start_soon(self._run, referral, handler, name=repr(referral))
 
     async def _run(self, referral: IncomingReferral, handler: ReferralHandler) -> None:
@@ -69,6 +79,7 @@ class TakesReferrals(Service):
             if not isinstance(only, SipError) or isinstance(only, LocalProtocolError):
                 self._user_agent.stack.handler_failed(f"the handler of {referral!r}", error)
         finally:
+            self.running -= 1
             referral.finish(status)
 
     @asynccontextmanager
