@@ -2,19 +2,24 @@
 
 from ._host import MemoryHost
 from ._ladder import ladder
-from ._network import Link, MemoryNetwork
+from ._link import Link
+from ._nat import NatBox, NatKind
+from ._network import MemoryNetwork
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
 from ._streams import MemoryConnection, StreamReset
-from ._wire import Fate, Label, Wire
+from ._wire import Cause, Fate, Label, Wire
 
 __all__ = [
+    "Cause",
     "Fate",
     "Label",
     "Link",
     "MemoryConnection",
     "MemoryHost",
     "MemoryNetwork",
+    "NatBox",
+    "NatKind",
     "Pattern",
     "StreamReset",
     "Wire",

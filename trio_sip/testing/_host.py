@@ -16,6 +16,7 @@ from trio_sip.transport import Address, NaptrRecord, Query, SrvRecord, Undeliver
 from ._streams import MemoryConnection, MemoryListener
 
 if TYPE_CHECKING:
+    from ._nat import NatBox
     from ._network import MemoryNetwork
 
 __all__ = ["MemoryDatagramSocket", "MemoryHost"]
@@ -114,6 +115,9 @@ class MemoryHost:
         self.network = network
         self.name = name
         self.addresses = addresses
+        self.box: NatBox | None = None
+        """The NAT box that it is behind."""
+
         self._next_port = _EPHEMERAL
         self._datagrams: dict[Address, MemoryDatagramSocket] = {}
         self._listeners: dict[Address, MemoryListener] = {}
@@ -191,11 +195,21 @@ class MemoryHost:
                 return address
         raise _error(errno.ENETUNREACH)
 
+    def _is_inside(self, remote: Address) -> bool:
+        """Whether packets to *remote* stay on this side of its NAT box."""
+        return remote.host in _LOOPBACK or (self.box is not None and remote.host in self.box.inside)
+
+    def translated(self, local: Address, remote: Address, now: float) -> Address:
+        """Where a datagram to *remote* comes from, as others see it."""
+        if self.box is None or self._is_inside(remote):
+            return local
+        return self.box.send(self, local, remote, now)
+
     async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
         """The addresses of a host of this network."""
         await trio.lowlevel.checkpoint()
         port = _DEFAULT_PORT if port is None else port
-        found = self.network.addresses_of(host)
+        found = self.network.addresses_of(host, self)
         if not found:
             raise NoRoute(f"cannot resolve {host!r} for {transport}: no such host")
         return [Address(address, port) for address in found]
@@ -217,9 +231,14 @@ class MemoryHost:
         if listener is None:
             await self.network.cross(server.name, self.name)
             raise _error(errno.ECONNREFUSED)
+        outside, nat = local, None
+        if self.box is not None and not self._is_inside(remote):
+            outside = self.box.open_stream(self, trio.current_time())
+            nat = self.box, outside.port
         near = MemoryConnection(self, local, remote, server.name)
-        far = MemoryConnection(server, remote, local, self.name)
+        far = MemoryConnection(server, remote, outside, self.name)
         near.other, far.other = far, near
+        near.nat = far.nat = nat
         try:
             if not listener.offer(far):
                 far.reset()

@@ -19,54 +19,25 @@ from typing import Any
 import attrs
 import trio
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.transport import Address, NaptrRecord, Query, QueryKind, SrvRecord, Undelivered
 
 from ._host import MemoryHost
 from ._ladder import ladder
+from ._link import Link, Path
+from ._nat import NatBox, NatKind
 from ._rules import Pattern
 from ._scheduling import deterministic_scheduling
 from ._streams import MemoryConnection, Segment
-from ._wire import Fate, Label, Wire
+from ._wire import Cause, Fate, Label, Wire
 
-__all__ = ["Link", "MemoryNetwork"]
+__all__ = ["MemoryNetwork"]
 
 _LOOPBACK = {"127.0.0.1", "::1"}
-_RETRANSMISSION_SECONDS = 0.2
+# By the number of copies that arrive.
+_FATES = (Fate.LOST, Fate.DELIVERED, Fate.DUPLICATED)
 # TEST-NET-1 and the documentation prefix: addresses that cannot be anybody's.
 _FIRST_BLOCK = 254
-
-
-@attrs.frozen(kw_only=True)
-class Link:
-    """How one host reaches another.  Seconds and probabilities.
-
-    Streams lose nothing: there a loss costs the delay of a retransmission.
-    """
-
-    latency: float = 0.020
-    """Each way."""
-
-    jitter: float = 0.0
-    """Up to so much more, evenly distributed.  More than the distance of packets reorders them."""
-
-    loss: float = 0.0
-    duplication: float = 0.0
-    reordering: float = 0.0
-    """The share of datagrams that are held back for up to `reordering_delay`."""
-
-    reordering_delay: float = 0.1
-
-
-@attrs.define(eq=False)
-class _Path:
-    """One direction between two hosts, with dice of its own: other links do not disturb it."""
-
-    source: str
-    destination: str
-    link: Link
-    dice: random.Random
-    held: list[tuple[MemoryConnection, bytes | Segment]] = attrs.field(factory=list)
-    """Segments that wait for the end of a partition."""
 
 
 class MemoryNetwork:
@@ -88,9 +59,10 @@ class MemoryNetwork:
         self._link = link
         self._hosts: dict[str, MemoryHost] = {}
         self._by_address: dict[str, MemoryHost] = {}
+        self._boxes: dict[str, NatBox] = {}
         self._aliases: dict[str, str] = {}
         self._records: dict[str, list[NaptrRecord | SrvRecord]] = {}
-        self._paths: dict[tuple[str, str], _Path] = {}
+        self._paths: dict[tuple[str, str], Path] = {}
         self._rules: list[Pattern] = []
         self._islands: list[frozenset[str]] = []
         self._healed = trio.lowlevel.ParkingLot()
@@ -110,6 +82,8 @@ class MemoryNetwork:
         loss: float = 0.0,
         duplication: float = 0.0,
         reordering: float = 0.0,
+        mtu: float = math.inf,
+        resets: float = 0.0,
     ) -> AsyncIterator[MemoryNetwork]:
         """Run a network inside the block.
 
@@ -122,6 +96,8 @@ class MemoryNetwork:
             loss=loss,
             duplication=duplication,
             reordering=reordering,
+            mtu=mtu,
+            resets=resets,
         )
         network = cls(seed, link)
         try:
@@ -165,17 +141,67 @@ class MemoryNetwork:
             return [one for one in found if isinstance(one, NaptrRecord)]
         return [one for one in found if isinstance(one, SrvRecord)]
 
-    def addresses_of(self, name: str) -> tuple[str, ...]:
-        """What a name resolves to; an address to itself, and an unknown name to nothing."""
+    def nat(
+        self,
+        *names: str,
+        kind: NatKind = NatKind.PORT_RESTRICTED_CONE,
+        lifetime: float = 30.0,
+        stream_lifetime: float = 7440.0,
+        hairpin: bool = False,
+    ) -> NatBox:
+        """Put hosts behind one NAT box.
+
+        Their addresses become private ones, 10.0.0.1 and so on, and what was the first one's
+        address is the public one of the box.  Others see that address, and so does `wires`.
+
+        Args:
+          names: the hosts; they are made if they are not there yet.
+          lifetime: seconds for which a UDP mapping outlives the last packet out.
+          stream_lifetime: seconds after which a silent TCP connection is forgotten.  What is
+            sent on it then is answered with a reset.
+          hairpin: whether hosts behind it reach each other by their public addresses.
+
+        Raises:
+          LocalProtocolError: no names, or one of them has open sockets or a NAT box already.
+        """
+        hosts = [self.host(name) for name in names]
+        if not hosts or any(host.open_sockets or host.box for host in hosts):
+            raise LocalProtocolError("a NAT box wants hosts without sockets or another box")
+        public = next(one for one in hosts[0].addresses if ":" not in one)
+        box = NatBox(
+            public, kind, lifetime=lifetime, stream_lifetime=stream_lifetime, hairpin=hairpin
+        )
+        for number, host in enumerate(hosts, 1):
+            for address in host.addresses:
+                del self._by_address[address]
+            private = f"10.0.{len(self._boxes)}.{number}"
+            host.addresses, host.box = (private,), box
+            box.inside[private] = host
+        self._boxes[public] = box
+        return box
+
+    def addresses_of(self, name: str, asking: MemoryHost | None = None) -> tuple[str, ...]:
+        """What a name resolves to; an address to itself, and an unknown name to nothing.
+
+        Hosts behind a NAT box have their private address for each other only.
+        """
         bare = name.strip("[]").lower()
         if bare.replace(".", "").isdigit() or ":" in bare:
             return (bare,)
         host = self._hosts.get(self._aliases.get(bare, name))
-        return host.addresses if host else ()
+        if host is None:
+            return ()
+        if host.box is None or (asking is not None and asking.box is host.box):
+            return host.addresses
+        return (host.box.public,)
 
     def host_at(self, address: str, asking: MemoryHost) -> MemoryHost | None:
         """Whose address it is; a loopback address is that of who asks."""
-        return asking if address in _LOOPBACK else self._by_address.get(address)
+        if address in _LOOPBACK:
+            return asking
+        if asking.box is not None and address in asking.box.inside:
+            return asking.box.inside[address]
+        return self._by_address.get(address)
 
     @property
     def open_sockets(self) -> int:
@@ -194,12 +220,12 @@ class MemoryNetwork:
         path = self._path(source, destination)
         path.link = attrs.evolve(path.link, **changes)
 
-    def _path(self, source: str, destination: str) -> _Path:
+    def _path(self, source: str, destination: str) -> Path:
         path = self._paths.get((source, destination))
         if path is None:
             dice = random.Random(f"{self.seed} {source} {destination}")  # noqa: S311
             link = Link(latency=0.0) if source == destination else self._link
-            path = self._paths[source, destination] = _Path(source, destination, link, dice)
+            path = self._paths[source, destination] = Path(source, destination, link, dice)
         return path
 
     def drop(self, rule: Pattern) -> None:
@@ -230,97 +256,131 @@ class MemoryNetwork:
             stream.other.arrive(Segment.RESET)
         return len(broken)
 
+    def half_open(self, one: str, other: str) -> int:
+        """Let every stream between two hosts be gone at *one*, as in a crash; how many there were.
+
+        *other* is not told: it finds out by the reset that answers whatever it sends.
+        """
+        gone = [stream for stream in self.host(one).streams if stream.peer_name == other]
+        for stream in gone:
+            stream.vanish()
+        return len(gone)
+
     # -- what travels
 
     async def cross(self, source: str, destination: str) -> None:
         """Take as long as a packet does."""
         while self._is_cut(source, destination):
             await self._healed.park()
-        path = self._path(source, destination)
-        await trio.sleep(_delay(path.link, path.dice))
+        await trio.sleep(self._path(source, destination).delay())
 
     def send_datagram(
         self, source: MemoryHost, data: bytes, local: Address, remote: Address
     ) -> None:
         """Put a datagram on its way, or lose it."""
-        target = self.host_at(remote.host, source)
+        now = trio.current_time()
+        target, box = self.host_at(remote.host, source), self._boxes.get(remote.host)
+        if box is not None:
+            target = box.host_of(remote.port)
         path = self._path(source.name, target.name if target else remote.host)
-        link, dice = path.link, path.dice
-        # As many rolls for each datagram, whatever becomes of it: a test that changes one
-        # probability keeps the rest of its trace.
-        lost, doubled, late = dice.random(), dice.random(), dice.random()
-        delay = _delay(link, dice)
-        if late < link.reordering:
-            delay += dice.random() * link.reordering_delay
-        fate = Fate.DELIVERED
-        if target is None or lost < link.loss or self._is_dropped(data, path):
-            fate = Fate.LOST
-        elif doubled < link.duplication:
-            fate = Fate.DUPLICATED
-        now = self._record("UDP", data, local, remote, fate)
-        if target is None or fate is Fate.LOST:
-            return
-        self._schedule(now + delay, self._arrive, source, target, data, local, remote)
-        if fate is Fate.DUPLICATED:
-            again = now + delay + _delay(link, dice)
-            self._schedule(again, self._arrive, source, target, data, local, remote)
+        passage = path.passage(len(data))
+        outside = source.translated(local, remote, now)
+        cause = passage.cause
+        if target is None:
+            cause = Cause.NOWHERE
+        elif cause is None:
+            cause = self._loss(data, path)
+        if cause is None and box is not None and box is source.box and not box.hairpin:
+            cause = Cause.NAT
+        fate = Fate.LOST if cause else _FATES[len(passage.delays)]
+        wire = self._record("UDP", data, outside, remote, fate, cause)
+        if target is not None and cause is None:
+            for delay in passage.delays:
+                self._schedule(now + delay, self._arrive, wire, source, local, target)
 
-    def _is_dropped(self, data: bytes, path: _Path) -> bool:
+    def _loss(self, data: bytes, path: Path) -> Cause | None:
         if self._islands and self._is_cut(path.source, path.destination):
-            return True
+            return Cause.PARTITION
         if not self._rules:
-            return False
+            return None
         label = Label.of(data)
-        return any(rule.take(label, path.source, path.destination) for rule in self._rules)
+        taken = any(rule.take(label, path.source, path.destination) for rule in self._rules)
+        return Cause.RULE if taken else None
 
-    def _arrive(
-        self, source: MemoryHost, target: MemoryHost, data: bytes, local: Address, remote: Address
-    ) -> None:
+    def _arrive(self, wire: Wire, source: MemoryHost, local: Address, target: MemoryHost) -> None:
+        remote = wire.destination
+        box = self._boxes.get(remote.host)
+        if box is not None:
+            found = box.receive(remote.port, wire.source, trio.current_time())
+            if found is None:
+                self._lose(wire, Cause.NAT)
+                return
+            target, remote = found
         socket = target.datagrams_at(remote)
         if socket is not None:
-            socket.arrive(data, remote, local)
+            socket.arrive(wire.data, remote, wire.source)
             return
         # Nobody is there: ICMP says so, if it gets through.
         back = self._path(target.name, source.name)
-        if not self._is_cut(target.name, source.name):
+        if box is None and not self._is_cut(target.name, source.name):
             error = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
             due = trio.current_time() + back.link.latency
             self._schedule(due, _tell, source, Undelivered(local, remote, error))
 
+    def _lose(self, wire: Wire, cause: Cause) -> None:
+        """Correct the record of what was under way and did not arrive."""
+        for place in range(len(self.wires) - 1, -1, -1):
+            if self.wires[place] is wire:
+                self.wires[place] = attrs.evolve(wire, fate=Fate.LOST, cause=cause)
+                return
+
     def send_segment(self, connection: MemoryConnection, segment: bytes | Segment) -> None:
         """Put a piece of a stream on its way, or hold it until a partition is over."""
+        now = trio.current_time()
+        forgotten = connection.nat is not None and not connection.nat[0].passes(
+            connection.nat[1], now
+        )
+        fate, cause = (Fate.LOST, Cause.NAT) if forgotten else (Fate.DELIVERED, None)
         if isinstance(segment, bytes):
-            self._record("TCP", segment, connection.local, connection.remote, Fate.DELIVERED)
+            # As others see it: where the other end believes to be connected to.
+            source = connection.other.remote
+            self._record("TCP", segment, source, connection.remote, fate, cause)
         path = self._path(connection.host.name, connection.peer_name)
-        if self._is_cut(path.source, path.destination):
+        if forgotten:
+            self._schedule(now + path.delay(), connection.arrive, Segment.RESET)
+        elif self._is_cut(path.source, path.destination):
             path.held.append((connection, segment))
         else:
             self._post(path, connection, segment)
 
-    def _post(self, path: _Path, connection: MemoryConnection, segment: bytes | Segment) -> None:
-        delay = _delay(path.link, path.dice)
-        wait = _RETRANSMISSION_SECONDS
-        while path.dice.random() < path.link.loss < 1:
-            delay += wait
-            wait *= 2
-        connection.last_due = max(trio.current_time() + delay, connection.last_due)
+    def _post(self, path: Path, connection: MemoryConnection, segment: bytes | Segment) -> None:
+        due = trio.current_time() + path.stream_delay()
+        if path.breaks():
+            self._schedule(due, connection.arrive, Segment.RESET)
+            segment = Segment.RESET
+        connection.last_due = max(due, connection.last_due)
         self._schedule(connection.last_due, connection.other.arrive, segment)
 
     def _record(
-        self, transport: str, data: bytes, source: Address, destination: Address, fate: Fate
-    ) -> float:
-        now = trio.current_time()
-        self.wires.append(
-            Wire(
-                time=now,
-                source=source,
-                destination=destination,
-                transport=transport,
-                data=data,
-                fate=fate,
-            )
+        self,
+        transport: str,
+        data: bytes,
+        source: Address,
+        destination: Address,
+        fate: Fate,
+        cause: Cause | None,
+    ) -> Wire:
+        wire = Wire(
+            time=trio.current_time(),
+            source=source,
+            destination=destination,
+            transport=transport,
+            data=data,
+            fate=fate,
+            cause=cause,
         )
-        return now
+        self.wires.append(wire)
+        return wire
 
     # -- time
 
@@ -344,15 +404,16 @@ class MemoryNetwork:
 
     def names(self) -> dict[str | Address, str]:
         """The name for each address, as `ladder` wants them."""
-        return {address: host.name for address, host in self._by_address.items()}
+        names: dict[str | Address, str] = {
+            address: host.name for address, host in self._by_address.items()
+        }
+        for box in self._boxes.values():
+            names.update(box.names())
+        return names
 
     def ladder(self, wires: Sequence[Wire] | None = None) -> str:
         """Draw what was sent: all of it, or the *wires* given."""
         return ladder(self.wires if wires is None else wires, self.names())
-
-
-def _delay(link: Link, dice: random.Random) -> float:
-    return link.latency + dice.random() * link.jitter
 
 
 def _tell(source: MemoryHost, news: Undelivered) -> None:

@@ -12,6 +12,7 @@ from trio_sip.transport import Address, Connection
 
 if TYPE_CHECKING:
     from ._host import MemoryHost
+    from ._nat import NatBox
 
 __all__ = ["MemoryConnection", "MemoryListener", "Segment", "StreamReset"]
 
@@ -45,6 +46,10 @@ class MemoryConnection(trio.abc.HalfCloseableStream):
         self.last_due: float = 0.0
         """When the latest segment arrives: none overtakes it."""
 
+        self.nat: tuple[NatBox, int] | None = None
+        """What it passes through, and its public port there."""
+
+        self._vanished = False
         self._inbox = bytearray()
         self._unread = 0
         self._broken = False
@@ -83,7 +88,7 @@ class MemoryConnection(trio.abc.HalfCloseableStream):
 
     def arrive(self, segment: bytes | Segment) -> None:
         """Take what the network brings."""
-        if self._closed:
+        if self._closed or self._vanished:
             # Like a kernel: data for a socket that nobody has any more is answered with a reset.
             if isinstance(segment, bytes):
                 self.host.network.send_segment(self, Segment.RESET)
@@ -150,6 +155,13 @@ class MemoryConnection(trio.abc.HalfCloseableStream):
     def reset(self) -> None:
         """Break it, as a crash or a firewall does: the other side gets `StreamReset`."""
         self._leave(Segment.RESET)
+
+    def vanish(self) -> None:
+        """Be gone without a word, as in a crash: what the other side sends is answered by a reset."""
+        self._vanished = self._broken = True
+        self._inbox.clear()
+        self._readable.unpark_all()
+        self._writable.unpark_all()
 
     def _leave(self, segment: Segment) -> None:
         if self._closed:

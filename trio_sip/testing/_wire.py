@@ -9,7 +9,7 @@ import attrs
 
 from trio_sip.transport import Address
 
-__all__ = ["Fate", "Label", "Wire"]
+__all__ = ["Cause", "Fate", "Label", "Wire"]
 
 _LONGEST_METHOD = 20
 
@@ -21,6 +21,17 @@ class Fate(enum.Enum):
     LOST = "lost"
     DUPLICATED = "duplicated"
     """It arrived twice."""
+
+
+class Cause(enum.Enum):
+    """Why the network lost it; the values are words for people."""
+
+    CHANCE = "by chance"
+    RULE = "because the test said so"
+    PARTITION = "in a partition"
+    NOWHERE = "because nobody has that address"
+    MTU = "because it was larger than the MTU and its fragments were dropped"
+    NAT = "by a NAT box that has no mapping for it"
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +50,8 @@ class Wire:
     """May hold credentials, so it is never shown."""
 
     fate: Fate = Fate.DELIVERED
+    cause: Cause | None = None
+    """Of a loss, where it is known."""
 
     @property
     def label(self) -> Label:
