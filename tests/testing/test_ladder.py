@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from trio_sip.testing import Fate, Label, Wire, ladder
+from trio_sip.testing import Cause, Fate, Label, Wire, ladder
 from trio_sip.transport import Address
 
 ALICE, BOB, PROXY = (Address(f"192.0.2.{n}", 5060) for n in (1, 2, 3))
@@ -110,3 +110,41 @@ def test_labels_of_what_is_no_message() -> None:
     ]
     assert Label.of(b"SIP/2.0 200 OK\r\nCSeq:\r\n\r\n") == ("?", 200, "200 (?)")
     assert Label.of(b"SIP/2.0 200 OK\r\n\r\n").status == 200
+
+
+def test_retransmissions_are_told_behind_the_first_arrow() -> None:
+    lost = attrs.evolve(wire(1.5, ALICE, BOB, request("INVITE")), fate=Fate.LOST)
+    wires = [
+        wire(0, ALICE, BOB, request("INVITE")),
+        wire(0.5, ALICE, BOB, request("INVITE")),
+        lost,
+        wire(1.6, BOB, ALICE, response(100, "INVITE")),
+    ]
+
+    assert ladder(wires, NAMES, fold=True) == (
+        "          alice                     bob\n"
+        "   0.000  |----------INVITE-------->|  again at 0.500, 1.500 (lost)\n"
+        "   1.600  |<------100 (INVITE)------|\n"
+    )
+
+
+def test_many_retransmissions_are_counted() -> None:
+    wires = [wire(n, ALICE, BOB, request("INVITE")) for n in range(20)]
+
+    assert ladder(wires, NAMES, fold=True).endswith(" 12.000 and 7 times more\n")
+
+
+def test_a_message_can_be_marked_and_is_never_folded_then() -> None:
+    first, second = (wire(n, ALICE, BOB, request("BYE")) for n in range(2))
+
+    assert ladder([first, second], NAMES, fold=True, notes={second: "not expected"}) == (
+        "          alice                     bob\n"
+        "   0.000  |-----------BYE---------->|\n"
+        "   1.000 !|-----------BYE---------->|  not expected\n"
+    )
+
+
+def test_why_something_was_lost() -> None:
+    for cause, word in ((Cause.NAT, "blocked"), (Cause.MTU, "too big"), (Cause.RULE, "lost")):
+        record = attrs.evolve(wire(0, ALICE, BOB, request("BYE")), fate=Fate.LOST, cause=cause)
+        assert f"BYE ({word})" in ladder([record], NAMES)

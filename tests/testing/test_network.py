@@ -57,7 +57,9 @@ async def test_a_datagram_takes_the_latency_of_its_link(
         assert (data, (A, B)) == (b"2", a.path_ends(path))
 
 
-async def conversation(seed: int) -> tuple[list[tuple[float, str, bytes, Fate]], list[bytes]]:
+async def conversation(
+    seed: int, rounds: int
+) -> tuple[list[tuple[float, str, bytes, Fate]], list[bytes]]:
     """Thirty clients talk to an echo, all at once; what was seen."""
     async with MemoryNetwork.open(
         seed=seed, loss=0.2, duplication=0.1, jitter=0.05, reordering=0.1
@@ -75,7 +77,7 @@ async def conversation(seed: int) -> tuple[list[tuple[float, str, bytes, Fate]],
         async def client(number: int) -> None:
             host = network.host(f"client {number}", f"192.0.2.{number}")
             socket = host.bind_datagrams(Address(f"192.0.2.{number}", 9))
-            for count in range(5):
+            for count in range(rounds):
                 socket.send_nowait(b"%d %d" % (number, count), socket.local, A)
                 with trio.move_on_after(0.5):
                     await socket.wait_readable()
@@ -92,14 +94,22 @@ async def conversation(seed: int) -> tuple[list[tuple[float, str, bytes, Fate]],
         return wires, arrived
 
 
+def run(seed: int, rounds: int) -> object:
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    return trio.run(conversation, seed, rounds, clock=clock)
+
+
 def test_the_same_seed_gives_the_same_trace_byte_for_byte() -> None:
-    def run(seed: int) -> object:
-        return trio.run(conversation, seed, clock=trio.testing.MockClock(autojump_threshold=0))
+    first_trace = run(5, 5)
 
-    traces = [run(5) for _ in range(5)]
+    assert first_trace == run(5, 5)
+    assert first_trace != run(6, 5)
 
-    assert all(trace == traces[0] for trace in traces)
-    assert run(6) != traces[0]
+
+def test_a_hundred_runs_of_thirty_peers_are_one_and_the_same() -> None:
+    first_trace = run(5, 1)
+
+    assert all(run(5, 1) == first_trace for _ in range(99))
 
 
 def test_deterministic_scheduling_still_works_with_this_trio() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from trio_sip.transport import Address
 
+from ._picture import Row, arrange
 from ._wire import Fate, Wire
 
 __all__ = ["ladder"]
@@ -14,14 +15,23 @@ _MARGIN = 10
 _WIDTH = 25
 # Room for an arrow's head, its tail, and a dash at each side of the text.
 _ARROW = 4
+_SHOWN_REPETITIONS = 12
 
 
-def ladder(wires: Iterable[Wire], names: Mapping[str | Address, str] | None = None) -> str:
+def ladder(
+    wires: Iterable[Wire],
+    names: Mapping[str | Address, str] | None = None,
+    *,
+    fold: bool = False,
+    notes: Mapping[Wire, str] | None = None,
+) -> str:
     """Draw *wires* with a column for each host, in the order of their first appearance.
 
     Args:
       names: what to call an `Address`, or all ports of a host.  What has no name is shown as
         ``host:port``.
+      fold: tell of retransmissions behind the first arrow instead of drawing each.
+      notes: what to say about some of the records, whose arrows are marked with ``!``.
 
     Returns:
       Lines of text: seconds since the first record, and an arrow.  Methods and status codes
@@ -30,50 +40,46 @@ def ladder(wires: Iterable[Wire], names: Mapping[str | Address, str] | None = No
     Example::
 
               alice                     bob
-       0.000  |---------OPTIONS-------->|
-       0.020  |<-----200 (OPTIONS)------|
+       0.000  |---------OPTIONS-------->|  again at 0.500 (lost), 1.500
+       1.520  |<-----200 (OPTIONS)------|
     """
-    records = list(wires)
-    if not records:
+    picture = arrange(wires, names, fold=fold, notes=notes)
+    columns = picture.columns
+    if not columns:
         return ""
-    names = names or {}
-    columns: list[str] = []
-    rows: list[tuple[float, str, str, str, Fate]] = []
-    for wire in records:
-        source, destination = (_name(end, names) for end in (wire.source, wire.destination))
-        columns += [name for name in dict.fromkeys((source, destination)) if name not in columns]
-        rows.append((wire.time, source, destination, _text(wire), wire.fate))
-    width = max(_WIDTH, *(len(row[3]) + _ARROW for row in rows), *(len(c) + 1 for c in columns))
+    longest = max(len(row.text) for row in picture.rows)
+    width = max(_WIDTH, longest + _ARROW, *(len(column) + 1 for column in columns))
     lines = [" " * _MARGIN + "".join(name.ljust(width + 1) for name in columns).rstrip()]
-    start = rows[0][0]
-    for time, source, destination, text, fate in rows:
-        picture = _draw(columns.index(source), columns.index(destination), text, fate, width)
-        bars = _overlay(len(columns), width, *picture)
-        lines.append(f"{time - start:8.3f}  {bars}")
+    for row in picture.rows:
+        bars = _overlay(len(columns), width, *_draw(row, width))
+        mark = "  " if row.note is None else " !"
+        lines.append(f"{row.time:8.3f}{mark}{bars}{_aside(row)}")
     return "\n".join(lines) + "\n"
 
 
-def _name(end: Address, names: Mapping[str | Address, str]) -> str:
-    return names.get(end) or names.get(end.host) or str(end)
+def _aside(row: Row) -> str:
+    words = []
+    if row.again:
+        shown = [
+            f"{time:.3f}{' (lost)' if fate is Fate.LOST else ''}"
+            for time, fate in row.again[:_SHOWN_REPETITIONS]
+        ]
+        more = len(row.again) - len(shown)
+        words.append("again at " + ", ".join(shown) + (f" and {more} times more" if more else ""))
+    if row.note:
+        words.append(row.note)
+    return "  " + "; ".join(words) if words else ""
 
 
-def _text(wire: Wire) -> str:
-    if wire.fate is Fate.LOST:
-        return f"{wire.label.text} (lost)"
-    if wire.fate is Fate.DUPLICATED:
-        return f"{wire.label.text} (twice)"
-    return wire.label.text
-
-
-def _draw(source: int, destination: int, text: str, fate: Fate, width: int) -> tuple[int, str]:
-    """The arrow, and the position of its left end."""
-    if source == destination:
-        return source * (width + 1) + 1, f"--{text}--."
-    left, right = sorted((source, destination))
+def _draw(row: Row, width: int) -> tuple[int, str]:
+    """The position of the arrow's left end, and the arrow."""
+    if row.source == row.destination:
+        return row.source * (width + 1) + 1, f"--{row.text}--."
+    left, right = sorted((row.source, row.destination))
     length = (right - left) * (width + 1) - 1
-    arrow = text.center(length, "-")
-    lost = fate is Fate.LOST
-    if destination > source:
+    arrow = row.text.center(length, "-")
+    lost = row.fate is Fate.LOST
+    if row.destination > row.source:
         arrow = arrow[:-1] + ("x" if lost else ">")
     else:
         arrow = ("x" if lost else "<") + arrow[1:]
