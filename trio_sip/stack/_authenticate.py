@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import logging
-import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -88,12 +87,13 @@ class Authentication(Service):
         *,
         algorithms: Sequence[str],
         nonce_lifetime: float,
+        secret: bytes,
     ) -> None:
         self._identification = identification
         self._events = events
         self._now = now
         self._algorithms = tuple(algorithms)
-        self._nonces = Nonces(os.urandom(32), lifetime=nonce_lifetime)
+        self._nonces = Nonces(secret, lifetime=nonce_lifetime)
         self._warned = False
         self.authenticator: Authenticator | None = None
 

@@ -187,6 +187,7 @@ class _Machine:
             parts.now,
             algorithms=settings.digest_algorithms,
             nonce_lifetime=settings.nonce_lifetime,
+            secret=parts.tokens.secret("nonces"),
         )
         for stage in (parts.identification, parts.dialogs, parts.authentication):
             parts.services.add(stage)

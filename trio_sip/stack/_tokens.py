@@ -68,6 +68,10 @@ class Tokens:
         digest = hashlib.blake2b(next(self._source).encode(), digest_size=_BYTES).digest()
         return int.from_bytes(digest) / (1 << 8 * _BYTES)
 
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes, always the same for the same *purpose*, and as hard to guess as the tokens."""
+        return hashlib.blake2b(purpose.encode(), key=self._key, digest_size=32).digest()
+
     def call_id(self) -> str:
         """For a Call-ID; it names no host, so that it tells nobody our address."""
         return next(self._source) + next(self._source)
