@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import FindingKind, MemoryNetwork, explain
 
 from .talks import TALKS, Outcome
 
@@ -62,3 +62,19 @@ async def test_a_seed_tells_the_same_story_every_time(name: str, autojump_clock:
             )
 
     assert stories[0] == stories[1]
+
+
+@pytest.mark.parametrize("name", TALKS)
+@pytest.mark.parametrize("loss", [0.0, 0.3])
+async def test_nothing_is_explained_where_nothing_is_wrong(
+    name: str, loss: float, autojump_clock: MockClock
+) -> None:
+    async with MemoryNetwork.open(seed=3, loss=loss) as network:
+        outcome = await TALKS[name](network)
+        findings = explain(network.wires, network.names())
+
+    faults = [one for one in findings if one.kind is FindingKind.FAULT]
+    if outcome is Outcome.ANSWERED:
+        assert [] == [str(one) for one in faults]
+    else:
+        assert {"never-answered"} == {one.rule for one in faults}

@@ -1,6 +1,8 @@
 """What tests of SIP programs need: a network with misfortunes on a virtual clock, and drawings."""
 
 from ._capture import Capture, read_capture
+from ._explain import explain
+from ._finding import Finding, FindingKind
 from ._host import MemoryHost
 from ._ladder import ladder
 from ._link import Link
@@ -18,6 +20,8 @@ __all__ = [
     "Capture",
     "Cause",
     "Fate",
+    "Finding",
+    "FindingKind",
     "Label",
     "Link",
     "MemoryConnection",
@@ -30,6 +34,7 @@ __all__ = [
     "Wire",
     "deterministic_scheduling",
     "every",
+    "explain",
     "first",
     "ladder",
     "read_capture",

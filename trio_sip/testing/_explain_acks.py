@@ -1,0 +1,219 @@
+"""Rules about the third message of a call, the one that is never answered: ACK.
+
+"The call drops after 32 seconds" is nearly always told here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trio_sip.message import RECORD_ROUTE
+
+from ._explain_transactions import why_lost
+from ._finding import Said, seconds, times
+from ._story import Call, Event, Exchange, Story, is_private
+
+__all__ = [
+    "ack_not_repeated",
+    "cancel_before_provisional",
+    "no_ack",
+    "no_ack_to_failure",
+    "no_final_after_cancel",
+    "success_not_repeated",
+]
+
+_T1 = 0.5
+_LONGEST = 32.0
+
+
+def _successes(story: Story) -> Iterator[tuple[Call, Exchange, Event, list[Event]]]:
+    """Every INVITE with a 2xx, the 2xx, and the ACKs that might be meant for it."""
+    for call in story.calls:
+        for exchange in call.of("INVITE"):
+            success = exchange.success
+            if success is None:
+                continue
+            number = success.cseq.number if success.cseq else None
+            acks = [
+                ack
+                for one in call.of("ACK")
+                for ack in one.requests
+                if ack.time >= success.time
+                and (ack.cseq is None or ack.cseq.number == number or _is_lone(call, exchange))
+            ]
+            yield call, exchange, success, acks
+
+
+def _is_lone(call: Call, exchange: Exchange) -> bool:
+    """Whether no other INVITE of the call can be what a strange ACK is for."""
+    return len([one for one in call.of("INVITE") if one.success is not None]) == 1
+
+
+def no_ack(story: Story) -> Iterator[Said]:
+    """A 2xx was sent again and again."""
+    for call, exchange, success, acks in _successes(story):
+        copies = [one for one in exchange.responses if one.wire.data == success.wire.data]
+        if len(copies) < 3:
+            continue
+        sender = story.sender(success)
+        said = f"{sender} sent its {success.word} {times(len(copies))} "
+        reason = _why_no_ack(story, exchange, success, acks)
+        bye = next((one for one in call.of("BYE") if one.request.time > success.time + 25), None)
+        if bye is not None and bye.request.time - success.time < _LONGEST + 3:
+            waited = seconds(bye.request.time - success.time)
+            reason += f"; that is why {story.sender(bye.request)} hung up after {waited}"
+        yield said + reason, [*copies, *acks]
+
+
+def _why_no_ack(story: Story, exchange: Exchange, success: Event, acks: list[Event]) -> str:
+    arrived = [one for one in acks if not one.is_lost]
+    caller = story.receiver(success)
+    if acks and not arrived:
+        return f"because the network lost every ACK{why_lost(acks)}{_contact_is_elsewhere(success)}"
+    if acks:
+        return "although ACKs came: " + _what_is_wrong(story, success, arrived)
+    if all(one.is_lost for one in exchange.finals):
+        return f"because the network lost it each time{why_lost(exchange.finals)}"
+    elsewhere = _contact_is_elsewhere(success)
+    if elsewhere:
+        return f"and no ACK came{elsewhere}"
+    if success.contact is None:
+        return f"and no ACK came: it has no Contact, so {caller} does not know where to send it"
+    return f"and no ACK came: {caller} sent none"
+
+
+def _contact_is_elsewhere(success: Event) -> str:
+    contact, source = success.contact, success.wire.source
+    if contact is None or success.get_list(RECORD_ROUTE):
+        return ""
+    host = contact.host.strip("[]")
+    port = contact.port or 5060
+    if host == source.host and port == source.port:
+        return ""
+    if not host.replace(".", "").isdigit() and ":" not in host:
+        return ""
+    private = ", which is a private address" if is_private(host) else ""
+    return f": its Contact says {host}:{port}{private}, but its packets come from {source}"
+
+
+def _what_is_wrong(story: Story, success: Event, acks: list[Event]) -> str:
+    ack = acks[0]
+    if ack.cseq is None or success.cseq is None or ack.cseq.number != success.cseq.number:
+        return f"their CSeq is {ack.cseq}, the INVITE's was {success.cseq}"
+    if (ack.from_tag, ack.to_tag) == (success.to_tag, success.from_tag):
+        return "their tags are swapped"
+    if ack.to_tag != success.to_tag:
+        return f"their To tag is {ack.to_tag}, the dialog's is {success.to_tag}"
+    if ack.from_tag != success.from_tag:
+        return f"their From tag is {ack.from_tag}, the dialog's is {success.from_tag}"
+    if ack.wire.destination.host != success.wire.source.host:
+        return (
+            f"they went to {ack.wire.destination}, and the {success.word} came from "
+            f"{success.wire.source}{_contact_is_elsewhere(success)}"
+        )
+    return f"{story.sender(success)} does not take them for this call's"
+
+
+def success_not_repeated(story: Story) -> Iterator[Said]:
+    """A 2xx was not sent again, although no ACK came."""
+    for _, exchange, success, acks in _successes(story):
+        arrived = [one for one in acks if not one.is_lost]
+        until = arrived[0].time if arrived else story.end
+        if len(exchange.finals) == 1 and until - success.time > 3 * _T1:
+            yield (
+                (
+                    f"{story.sender(success)} sent its {success.word} only once, although no ACK came "
+                    f"for {seconds(until - success.time)}"
+                ),
+                [success],
+            )
+
+
+def ack_not_repeated(story: Story) -> Iterator[Said]:
+    """A 2xx came again after its ACK was lost, and no ACK was sent again."""
+    for _, exchange, success, acks in _successes(story):
+        if not acks or not acks[-1].is_lost:
+            continue
+        again = [
+            one for one in exchange.finals if one.time > acks[-1].time + 0.1 and not one.is_lost
+        ]
+        if len(again) > 1:
+            yield (
+                (
+                    f"{story.receiver(success)} sent its ACK {times(len(acks))}, and not again when "
+                    f"the {success.word} came {times(len(again))} more: every copy wants an ACK"
+                ),
+                [*acks, *again],
+            )
+
+
+def no_ack_to_failure(story: Story) -> Iterator[Said]:
+    """A final response to INVITE that is no 2xx was sent again and again."""
+    for call in story.calls:
+        for exchange in call.of("INVITE"):
+            final = exchange.final
+            if final is None or final.status < 300 or len(exchange.finals) < 3:
+                continue
+            acks = [one for ack in call.of("ACK") for one in ack.requests if one.time >= final.time]
+            why = f"{story.receiver(final)} sent no ACK"
+            if acks and all(one.is_lost for one in acks):
+                why = f"the network lost every ACK{why_lost(acks)}"
+            elif acks:
+                via, wanted = acks[0].via, exchange.request.via
+                why = "the ACK that came does not belong to it"
+                if via and wanted and via.branch != wanted.branch:
+                    why = "the ACK that came has another branch than the INVITE"
+            yield (
+                f"{story.sender(final)} sent its {final.word} {times(len(exchange.finals))}: {why}",
+                [*exchange.finals, *acks],
+            )
+
+
+def cancel_before_provisional(story: Story) -> Iterator[Said]:
+    """A CANCEL was sent too early, or for nothing."""
+    for call in story.calls:
+        for cancel in call.of("CANCEL"):
+            via = cancel.request.via
+            invite = next(
+                (
+                    one
+                    for one in call.of("INVITE")
+                    if via and one.request.via and one.request.via.branch == via.branch
+                ),
+                None,
+            )
+            if invite is None:
+                yield (
+                    (
+                        f"{story.sender(cancel.request)}'s CANCEL has a branch that no INVITE of the "
+                        f"call has, so it cancels nothing"
+                    ),
+                    [cancel.request],
+                )
+            elif not any(
+                one.time <= cancel.request.time and not one.is_lost for one in invite.responses
+            ):
+                yield (
+                    (
+                        f"{story.sender(cancel.request)} sent CANCEL before any response to the INVITE "
+                        f"had come"
+                    ),
+                    [invite.request, cancel.request],
+                )
+
+
+def no_final_after_cancel(story: Story) -> Iterator[Said]:
+    """A CANCEL was accepted, and the INVITE never ended."""
+    for call in story.calls:
+        for cancel in call.of("CANCEL"):
+            if cancel.success is None or story.end - cancel.request.time < _T1:
+                continue
+            invites = [one for one in call.of("INVITE") if one.request.time < cancel.request.time]
+            if invites and all(one.final is None for one in invites):
+                yield (
+                    (
+                        f"{story.sender(cancel.success)} accepted the CANCEL and sent no 487 to the "
+                        f"INVITE"
+                    ),
+                    [invites[-1].request, cancel.request, cancel.success],
+                )

@@ -1,0 +1,120 @@
+"""Rules about passwords: which of the things that can be wrong is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ._finding import Said, times
+from ._story import Call, Event, Exchange, Story
+
+__all__ = ["challenge_unanswered", "credentials_refused", "stale_nonce"]
+
+_HEADERS = {401: ("WWW-Authenticate", "Authorization"),
+            407: ("Proxy-Authenticate", "Proxy-Authorization")}  # fmt: skip
+_PARAM = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^",\s]+))')
+
+
+def _params(event: Event, header: str) -> list[dict[str, str]]:
+    return [
+        {name.lower(): quoted or plain for name, quoted, plain in _PARAM.findall(value)}
+        for value in event.message.headers.get_all(header)
+    ]
+
+
+def _challenged(call: Call) -> Iterator[tuple[Exchange, Event, tuple[str, str]]]:
+    for exchange in call.exchanges:
+        final = exchange.final
+        if final is not None and final.status in _HEADERS:
+            yield exchange, final, _HEADERS[final.status]
+
+
+def credentials_refused(story: Story) -> Iterator[Said]:
+    """Credentials were sent, and challenged again."""
+    for call in story.calls:
+        refused = [
+            (exchange, final, names)
+            for exchange, final, names in _challenged(call)
+            if names[1] in exchange.request.message and not _is_stale(final, names[0])
+        ]
+        if not refused:
+            continue
+        exchange, final, names = refused[0]
+        request = exchange.request
+        reason = _why_refused(story, call, exchange, names)
+        again = f", {times(len(refused))}" if len(refused) > 1 else ""
+        yield (
+            (
+                f"{story.sender(final)} refused the credentials of {story.sender(request)}'s "
+                f"{request.word}{again}: {reason}"
+            ),
+            [event for one, answer, _ in refused for event in (one.request, answer)],
+        )
+
+
+def _why_refused(story: Story, call: Call, exchange: Exchange, names: tuple[str, str]) -> str:
+    request = exchange.request
+    challenges = [
+        one
+        for _, final, headers in _challenged(call)
+        if final.time <= request.time and headers == names
+        for one in _params(final, names[0])
+    ]
+    answers = _params(request, names[1])
+    if not challenges:
+        return "they answer a challenge that was not seen"
+    realms = {one.get("realm") for one in challenges}
+    nonces = {one.get("nonce") for one in challenges}
+    for answer in answers:
+        realm, nonce = answer.get("realm"), answer.get("nonce")
+        if realm not in realms:
+            wanted = ", ".join(str(one) for one in realms)
+            return f"they are for the realm {realm}, the challenge was for {wanted}"
+        if nonce not in nonces:
+            return "they are for a nonce that it did not send"
+        if answer.get("uri") not in {None, str(request.target)}:
+            return f"they are for {answer.get('uri')}, the request is for {request.target}"
+    user = answers[0].get("username") if answers else None
+    return f"they answer its own nonce, so the password of {user} is wrong, or the name"
+
+
+def _is_stale(final: Event, header: str) -> bool:
+    return any(one.get("stale", "").lower() == "true" for one in _params(final, header))
+
+
+def stale_nonce(story: Story) -> Iterator[Said]:
+    """The nonce was too old."""
+    for call in story.calls:
+        for exchange, final, names in _challenged(call):
+            if _is_stale(final, names[0]):
+                yield (
+                    (
+                        f"{story.sender(final)} found the nonce of {story.sender(exchange.request)}'s "
+                        f"{exchange.request.word} too old and gave a new one: the password was right"
+                    ),
+                    [exchange.request, final],
+                )
+
+
+def challenge_unanswered(story: Story) -> Iterator[Said]:
+    """A challenge, and no second try."""
+    for call in story.calls:
+        for exchange, final, names in _challenged(call):
+            request = exchange.request
+            later = [
+                one
+                for one in call.exchanges
+                if one.request.time >= final.time
+                and one.method == exchange.method
+                and names[1] in one.request.message
+            ]
+            if names[1] in request.message or later or final.is_lost:
+                continue
+            realms = ", ".join(str(one.get("realm")) for one in _params(final, names[0]))
+            yield (
+                (
+                    f"{story.sender(final)} asked {story.sender(request)} for credentials for the "
+                    f"realm {realms or '(not said)'}, and got none"
+                ),
+                [request, final],
+            )
