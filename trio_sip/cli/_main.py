@@ -43,6 +43,11 @@ wins over the file.""",
 
 The exit status is 1 if there is a fault.  Credentials and keys are never
 shown.""",
+    "ladder": "Draw the conversation in a capture file.",
+    "explain": """Say what went wrong in a capture file.
+
+SIP over UDP and TCP is read from pcap and pcapng; fragments, tunnels and
+TLS are left out, and counted.  The exit status is 1 if there is a fault.""",
 }
 
 

@@ -53,7 +53,7 @@ def no_ack(story: Story) -> Iterator[Said]:
     """A 2xx was sent again and again."""
     for call, exchange, success, acks in _successes(story):
         copies = [one for one in exchange.responses if one.wire.data == success.wire.data]
-        if len(copies) < 3:
+        if len(copies) < 3 or _ended(copies, acks):
             continue
         sender = story.sender(success)
         said = f"{sender} sent its {success.word} {times(len(copies))} "
@@ -63,6 +63,12 @@ def no_ack(story: Story) -> Iterator[Said]:
             waited = seconds(bye.request.time - success.time)
             reason += f"; that is why {story.sender(bye.request)} hung up after {waited}"
         yield said + reason, [*copies, *acks]
+
+
+def _ended(finals: list[Event], acks: list[Event]) -> bool:
+    """Whether an ACK that arrived has ended the repetitions."""
+    arrived = [one for one in acks if not one.is_lost]
+    return bool(arrived) and finals[-1].time < arrived[0].time + 0.8 * _T1
 
 
 def _why_no_ack(story: Story, exchange: Exchange, success: Event, acks: list[Event]) -> str:
@@ -155,18 +161,28 @@ def no_ack_to_failure(story: Story) -> Iterator[Said]:
             if final is None or final.status < 300 or len(exchange.finals) < 3:
                 continue
             acks = [one for ack in call.of("ACK") for one in ack.requests if one.time >= final.time]
-            why = f"{story.receiver(final)} sent no ACK"
-            if acks and all(one.is_lost for one in acks):
-                why = f"the network lost every ACK{why_lost(acks)}"
-            elif acks:
-                via, wanted = acks[0].via, exchange.request.via
-                why = "the ACK that came does not belong to it"
-                if via and wanted and via.branch != wanted.branch:
-                    why = "the ACK that came has another branch than the INVITE"
+            if _ended(exchange.finals, acks):
+                continue
             yield (
-                f"{story.sender(final)} sent its {final.word} {times(len(exchange.finals))}: {why}",
+                (
+                    f"{story.sender(final)} sent its {final.word} {times(len(exchange.finals))}: "
+                    f"{_why_no_ack_to_failure(story, exchange, final, acks)}"
+                ),
                 [*exchange.finals, *acks],
             )
+
+
+def _why_no_ack_to_failure(
+    story: Story, exchange: Exchange, final: Event, acks: list[Event]
+) -> str:
+    if not acks:
+        return f"{story.receiver(final)} sent no ACK"
+    if all(one.is_lost for one in acks):
+        return f"the network lost every ACK{why_lost(acks)}"
+    via, wanted = acks[0].via, exchange.request.via
+    if via and wanted and via.branch != wanted.branch:
+        return "the ACK that came has another branch than the INVITE"
+    return "the ACK that came does not end it"
 
 
 def cancel_before_provisional(story: Story) -> Iterator[Said]:
