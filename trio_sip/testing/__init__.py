@@ -11,6 +11,10 @@ from ._network import MemoryNetwork
 from ._pcapng import write_pcapng
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
+from ._sipp_port import ScenarioPort
+from ._sipp_run import ScenarioResult, read_sipp_rows, run_sipp_scenario
+from ._sipp_scenario import Scenario, Step, StepKind, Unsupported, load_sipp_scenario
+from ._sipp_xml import ScenarioError
 from ._streams import MemoryConnection, StreamReset
 from ._svg import svg_ladder
 from ._trace import trace
@@ -30,14 +34,24 @@ __all__ = [
     "NatBox",
     "NatKind",
     "Pattern",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioPort",
+    "ScenarioResult",
+    "Step",
+    "StepKind",
     "StreamReset",
+    "Unsupported",
     "Wire",
     "deterministic_scheduling",
     "every",
     "explain",
     "first",
     "ladder",
+    "load_sipp_scenario",
     "read_capture",
+    "read_sipp_rows",
+    "run_sipp_scenario",
     "svg_ladder",
     "trace",
     "write_pcapng",
