@@ -102,7 +102,17 @@ def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> N
 
     output, errors = capsys.readouterr()
     assert "" == errors
-    for command in ("demo", "serve", "ping", "register", "message", "decode", "ladder", "explain"):
+    for command in (
+        "demo",
+        "serve",
+        "ping",
+        "register",
+        "message",
+        "decode",
+        "sipp",
+        "ladder",
+        "explain",
+    ):
         assert f"│ {command} " in output
     assert output.rstrip().rpartition("\n")[2].startswith("trio-sip 0.")
 

@@ -221,7 +221,9 @@ class CallFields:
         secret = PlainSecret(
             self._filled(name), self._filled(keyword.params.get("password", settings.password))
         )
-        attempt = OutboundAuthenticator([OutboundCredential(secret)]).start_attempt("peer")
+        # Whoever asks: there is nobody else in a scenario.
+        credential = OutboundCredential(secret, next_hops=["peer"])
+        attempt = OutboundAuthenticator([credential]).start_attempt("peer")
         status, server, proxy = self._challenge
         try:
             attempt.receive_rejection(status, server_challenges=server, proxy_challenges=proxy)

@@ -109,6 +109,9 @@ def _keyword(text: str) -> Keyword:
     if word.startswith("$"):
         return Keyword("variable", word[1:])
     if word.lower().startswith("last_"):
+        number = re.fullmatch(r"cseq_number([+-]\d{1,6})", word[5:])
+        if number is not None:
+            return Keyword("last", "cseq_number", offset=int(number[1]))
         return Keyword("last", word[5:].rstrip(":"))
     if re.fullmatch(r"field\d{1,4}", word) and "line" not in params:
         return Keyword("field", word[5:], params=params)
@@ -141,7 +144,7 @@ def render(template: Template, fields: MessageFields) -> str:
     if not gap:
         head = head.rstrip("\r\n")
     length = str(len(body.encode()) + length_offset)
-    return head.replace(_LENGTH, length) + "\r\n\r\n" + body
+    return (head + "\r\n\r\n" + body).replace(_LENGTH, length)
 
 
 def _is_gone(line: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +21,6 @@ from ._wire import Wire
 
 __all__ = ["ScenarioResult", "read_sipp_rows", "run_sipp_scenario"]
 
-_PID = 1
 _MEDIA_PORT = 6000
 
 
@@ -108,7 +108,7 @@ async def run_sipp_scenario(
             local=port.local,
             transport=port.transport,
             service=service,
-            pid=_PID,
+            pid=_pid(port.local, network),
             media_port=_MEDIA_PORT,
             username=username,
             password=password,
@@ -118,6 +118,12 @@ async def run_sipp_scenario(
         return await runner.run(remote, calls, rate)
     finally:
         port.close()
+
+
+def _pid(local: Address, network: Network | None) -> int:
+    """What makes the Call-IDs, tags and branches of one run other than those of the next."""
+    # In a network that was given, a simulated one mostly, each run must be like the one before.
+    return local.port if network is not None else os.getpid() * 100_000 + local.port
 
 
 def read_sipp_rows(text: str) -> list[list[str]]:
