@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 import trio
@@ -70,6 +71,7 @@ async def play(
     calls: int = 1,
     seed: int = 1,
     rows: Sequence[Sequence[str]] = (),
+    keys: Mapping[str, str] | None = None,
 ) -> tuple[ScenarioResult, ScenarioResult | None]:
     """Both sides on one network; the server's result, if it came to an end."""
     results: list[ScenarioResult] = []
@@ -77,10 +79,11 @@ async def play(
     async def serve(network: MemoryNetwork, *, task_status: trio.TaskStatus[Address]) -> None:
         results.append(
             await run_sipp_scenario(
-                load_sipp_scenario(server),
+                load_sipp_scenario(server, keys or {}),
                 network=network.host("server"),
                 local=SERVER,
                 calls=calls,
+                keys=keys,
                 task_status=task_status,
             )
         )
@@ -92,12 +95,13 @@ async def play(
         ):
             address = await nursery.start(functools.partial(serve, network))
             result = await run_sipp_scenario(
-                load_sipp_scenario(client),
+                load_sipp_scenario(client, keys or {}),
                 address,
                 network=network.host("client"),
                 local=CLIENT,
                 calls=calls,
                 rows=rows,
+                keys=keys,
             )
             await trio.sleep(100)
             nursery.cancel_scope.cancel()
@@ -349,3 +353,40 @@ def test_chances_losses_and_pauses_come_from_the_seed() -> None:
         stories.append([(round(wire.time - start, 6), wire.data) for wire in result.wires])
 
     assert stories[0] == stories[1]
+
+
+SCENARIOS = Path(__file__).parent.parent / "interop" / "scenarios"
+KEYS = {
+    "challenge": 'realm="here", nonce="dcd98b7102dd2f0e", qop="auth", algorithm=MD5',
+    "refer_to": "sip:carol@192.0.2.1",
+    "expires": "600",
+}
+ROW = ["alice", "[authentication username=alice password=wonderland]"]
+
+
+@pytest.mark.parametrize(
+    ("caller", "callee"),
+    [
+        ("call_auth", "answer_401"), ("call_auth", "answer_407"), ("call_cancel", "answer_cancel"),
+        ("call_held", "answer_hold"), ("call_hold", "answer_held"), ("call_late", "answer_late"),
+        ("call_refer", "answer_referred"), ("call_referred", "answer_refer"),
+        ("call_update", "answer_updated"), ("call_updated", "answer_update"),
+    ],
+)  # fmt: skip
+async def test_what_sipp_plays_against_itself_is_played_here_with_the_same_verdict(
+    caller: str, callee: str, autojump_clock: MockClock
+) -> None:
+    files = [(SCENARIOS / f"{name}.xml").read_text() for name in (caller, callee)]
+    called, answered = await play(*files, rows=[ROW], keys=KEYS)
+
+    assert answered is not None
+    assert ([], []) == (called.failures, answered.failures)
+    assert (1, 1) == (called.successful, answered.successful)
+
+
+async def test_a_wrong_password_is_not_proved(autojump_clock: MockClock) -> None:
+    files = [(SCENARIOS / f"{name}.xml").read_text() for name in ("call_auth", "answer_401")]
+    row = ["alice", ROW[1].replace("wonderland", "looking-glass")]
+    called, _ = await play(*files, rows=[row], keys=KEYS)
+
+    assert 1 == called.exit_status

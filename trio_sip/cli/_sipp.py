@@ -39,6 +39,7 @@ async def sipp(
     pause: float = 0.0,
     service: str = "service",
     rows: Path | None = None,
+    key: tuple[str, ...] = (),
     username: str = "",
     password: Annotated[str, Parameter(env_var="TRIO_SIP_PASSWORD", show_env_var=True)] = "",
     seed: Annotated[int, Parameter(converter=whole_number)] = 0,
@@ -68,6 +69,8 @@ async def sipp(
         What [service] stands for.
     rows
         An injection file: what [field0], … stand for.
+    key
+        NAME=VALUE: what the keyword [NAME] stands for.
     username
         For an [authentication] that names nobody.
     password
@@ -85,8 +88,9 @@ async def sipp(
     skip_unsupported
         Leave out what is not supported.
     """
+    keys = dict(_pair(one) for one in key)
     try:
-        scenario = load_sipp_scenario(await trio.Path(file).read_bytes())
+        scenario = load_sipp_scenario(await trio.Path(file).read_bytes(), keys)
     except ScenarioError as error:
         raise UsageError(f"{file}: {error}") from None
     if check:
@@ -106,6 +110,7 @@ async def sipp(
             pause=pause,
             service=service,
             rows=read_sipp_rows(fields),
+            keys=keys,
             username=username,
             password=password,
             seed=seed,
@@ -133,6 +138,13 @@ async def _address(text: str, port: int) -> Address:
         raise UsageError(f"bad port in {text!r}")
     found = await SocketNetwork().resolve(host.strip("[]"), int(digits), "UDP")
     return Address(found[0].host, int(digits))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"want NAME=VALUE, not {text!r}")
+    return name, value
 
 
 def _check(scenario: Scenario) -> int:

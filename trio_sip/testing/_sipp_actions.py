@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Collection
 
 import attrs
 
@@ -49,6 +50,7 @@ class ActionKind(enum.Enum):
     TEST = "test"
     STRCMP = "strcmp"
     JUMP = "jump"
+    VERIFY_AUTH = "verifyauth"
     STOP = "exec"
 
 
@@ -71,20 +73,24 @@ class Action:
     at_line_start: bool = False
     must_match: bool | None = None
     label: str | None = None
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
 
 
-def read_actions(element: Element) -> tuple[list[Action], list[tuple[int, str]]]:
+def read_actions(
+    element: Element, keys: Collection[str]
+) -> tuple[list[Action], list[tuple[int, str]]]:
     """What an ``<action>`` holds; also what of it cannot be done, with lines."""
     found: list[Action] = []
     refused: list[tuple[int, str]] = []
     for child in element.children:
-        action = _read(child, refused)
+        action = _read(child, keys, refused)
         if action is not None:
             found.append(action)
     return found, refused
 
 
-def _read(element: Element, refused: list[tuple[int, str]]) -> Action | None:
+def _read(element: Element, keys: Collection[str], refused: list[tuple[int, str]]) -> Action | None:
     given, line = element.attributes, element.line
     try:
         kind = ActionKind(element.tag)
@@ -104,7 +110,7 @@ def _read(element: Element, refused: list[tuple[int, str]]) -> Action | None:
     if kind is ActionKind.JUMP:
         return Action(kind=kind, line=line, label=given.get("value", ""))
     message = given.get("message", given.get("value", ""))
-    template, unknown = read_template(message, line)
+    template, unknown = read_template(message, line, keys)
     refused += unknown
     return Action(
         kind=kind,
@@ -113,6 +119,8 @@ def _read(element: Element, refused: list[tuple[int, str]]) -> Action | None:
         variable=given.get("variable", ""),
         value=given.get("compare", given.get("value", "")),
         template=template,
+        username=given.get("username", ""),
+        password=given.get("password", ""),
     )
 
 

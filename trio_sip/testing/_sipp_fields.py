@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-from trio_sip._errors import SipError
-from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
+from trio_sip._errors import RemoteProtocolError, SipError
+from trio_sip.auth import (
+    Algorithm,
+    Credentials,
+    OutboundAuthenticator,
+    OutboundCredential,
+    PlainSecret,
+    compute_ha1,
+    compute_response,
+)
 from trio_sip.transport import Address
 
 from ._sipp_actions import Action, ActionKind
-from ._sipp_keywords import Keyword, Template, render
+from ._sipp_keywords import Keyword, Template, read_template, render
 
 __all__ = ["CallFailed", "CallFields", "CallSettings", "header_lines"]
 
@@ -41,6 +49,7 @@ class CallSettings:
     media_port: int
     username: str
     password: str = attrs.field(repr=False)
+    keys: Mapping[str, str]
 
 
 def header_lines(text: str, name: str) -> list[str]:
@@ -103,9 +112,7 @@ class CallFields:
             self._cseq += 1
         self._start_line = None
         text = render(template, self)
-        if any(
-            isinstance(one, Keyword) and one.name == "authentication" for one in template.pieces
-        ):
+        if self._challenge is not None:
             # What it answers for is known only now.
             line, _, rest = text.partition("\r\n")
             words = line.split(" ")
@@ -147,7 +154,9 @@ class CallFields:
                 return self._of_last(keyword.argument, keyword.offset)
             case "field":
                 number = int(keyword.argument)
-                return self._row[number] if number < len(self._row) else ""
+                return self._expanded(self._row[number] if number < len(self._row) else "")
+            case "key":
+                return self._expanded(self.settings.keys.get(keyword.argument, ""))
             case "authentication":
                 return self._authentication(keyword)
             case "fill":
@@ -163,6 +172,16 @@ class CallFields:
                 routes = ", ".join(self._routes)
                 return f"Route: {routes}" if routes else None
         return self._plain(keyword)
+
+    def _expanded(self, text: str) -> str | None:
+        """What is injected may hold keywords itself."""
+        if "[" not in text:
+            return text
+        template, _ = read_template(text, 0)
+        pieces = [one for one in template.pieces if one != "\r\n"]
+        if len(pieces) == 1 and isinstance(pieces[0], Keyword):
+            return self.value(pieces[0])
+        return self._line(template)
 
     def _plain(self, keyword: Keyword) -> str:
         settings, offset = self.settings, keyword.offset
@@ -270,6 +289,8 @@ class CallFields:
                 self._assign(targets, self._compare(action, line))
             case ActionKind.JUMP:
                 return action.label
+            case ActionKind.VERIFY_AUTH:
+                self._assign(targets, self._is_proved(action))
             case ActionKind.STOP:
                 self.stop = action.value
             case _:
@@ -333,6 +354,33 @@ class CallFields:
                 self.variables[target] = groups[place]
             else:
                 self.variables.pop(target, None)
+
+    def _is_proved(self, action: Action) -> bool:
+        """Whether the credentials of the last message are those of a user."""
+        values = [
+            line.partition(":")[2].strip()
+            for name in ("Authorization", "Proxy-Authorization")
+            for line in header_lines(self.last, name)
+        ]
+        method = self.last.partition(" ")[0]
+        body = self.last.partition("\r\n\r\n")[2].encode("utf-8", "surrogateescape")
+        name, password = self._filled(action.username), self._filled(action.password)
+        for value in values:
+            try:
+                given = Credentials.parse(value)
+            except RemoteProtocolError:
+                continue
+            algorithm = given.algorithm or Algorithm.MD5
+            if given.username != name or not isinstance(algorithm, Algorithm):
+                continue
+            ha1 = compute_ha1(name, given.realm, password, algorithm)
+            right = compute_response(
+                ha1, algorithm, method=method, uri=given.uri, nonce=given.nonce, qop=given.qop,
+                nc=given.nc or "", cnonce=given.cnonce or "", body=body,
+            )  # fmt: skip
+            if right == given.response.lower():
+                return True
+        return False
 
     def _searched(self, action: Action) -> str:
         if action.search_in == "var":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 import attrs
@@ -20,6 +20,7 @@ _PLAIN = {
     "server_ip", "service", "sipp_version", "timestamp", "transport",
 }  # fmt: skip
 _WITH_PARAMS = {"authentication", "fill"}
+_NO_KEYS: Collection[str] = ()
 _LENGTH = "\0len\0"
 _GONE = "\0gone\0"
 
@@ -29,10 +30,10 @@ class Keyword:
     """One keyword, taken apart."""
 
     name: str
-    """``last_via``, ``field``, ``variable`` or a name of SIPp's own."""
+    """``last``, ``field``, ``variable``, ``key`` or a name of SIPp's own."""
 
     argument: str = ""
-    """Of ``last_``: the header; of a field: its number; of a variable: its name."""
+    """Of ``last_``: the header; of a field: its number; of a variable or key: its name."""
 
     offset: int = 0
     params: Mapping[str, str] = attrs.field(factory=dict)
@@ -59,10 +60,12 @@ class MessageFields(Protocol):
         """The text; ``None`` leaves the line out, as for a header that the last message lacks."""
 
 
-def read_template(text: str, line: int) -> tuple[Template, list[tuple[int, str]]]:
+def read_template(
+    text: str, line: int, keys: Collection[str] = _NO_KEYS
+) -> tuple[Template, list[tuple[int, str]]]:
     """Take a message apart; also the keywords that are not known, with their lines.
 
-    White space at the beginning of lines is layout, and so are empty lines before the first.
+    *keys* are keywords that whoever runs the scenario gives a meaning.  White space at the beginning of lines is layout, and so are empty lines before the first.
     """
     refused: list[tuple[int, str]] = []
     lines = [one.strip(" \t\r") for one in text.split("\n")]
@@ -70,7 +73,7 @@ def read_template(text: str, line: int) -> tuple[Template, list[tuple[int, str]]
         lines.pop(0)
     pieces: list[str | Keyword] = []
     for number, one in enumerate(lines):
-        for piece in _pieces(one):
+        for piece in _pieces(one, keys):
             if isinstance(piece, Keyword) and piece.name == "?":
                 refused.append((line + number, f"[{piece.argument}]"))
                 pieces.append(f"[{piece.argument}]")
@@ -80,11 +83,11 @@ def read_template(text: str, line: int) -> tuple[Template, list[tuple[int, str]]
     return Template(tuple(_joined(pieces))), refused
 
 
-def _pieces(line: str) -> Iterator[str | Keyword]:
+def _pieces(line: str, keys: Collection[str]) -> Iterator[str | Keyword]:
     place = 0
     for match in _KEYWORD.finditer(line):
         yield line[place : match.start()]
-        yield _keyword(match[1])
+        yield _keyword(match[1], keys)
         place = match.end()
     yield line[place:]
 
@@ -103,7 +106,9 @@ def _joined(pieces: list[str | Keyword]) -> Iterator[str | Keyword]:
         yield text
 
 
-def _keyword(text: str) -> Keyword:
+def _keyword(text: str, keys: Collection[str]) -> Keyword:
+    if text in keys:
+        return Keyword("key", text)
     word, _, rest = text.strip().partition(" ")
     params = {name: value.strip('"') for name, value in _PARAM.findall(rest)}
     if word.startswith("$"):

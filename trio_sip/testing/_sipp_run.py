@@ -66,6 +66,7 @@ async def run_sipp_scenario(
     pause: float = 0.0,
     service: str = "service",
     rows: Sequence[Sequence[str]] = (),
+    keys: Mapping[str, str] | None = None,
     username: str = "",
     password: str = "",
     seed: int = 0,
@@ -87,6 +88,7 @@ async def run_sipp_scenario(
       service: what ``[service]`` stands for.
       rows: what ``[field0]``, … stand for in each call, from the beginning again when used up;
         see `read_sipp_rows`.
+      keys: what the keywords mean that `load_sipp_scenario` was told of.
       username: for ``[authentication]`` that names nobody.
       seed: of the dice for losses, chances and pauses.
       skip_unsupported: leave out what cannot be done here instead of refusing the scenario.
@@ -112,6 +114,7 @@ async def run_sipp_scenario(
             media_port=_MEDIA_PORT,
             username=username,
             password=password,
+            keys=keys or {},
         )
         runner = _Runner(scenario, settings, port, pause, rows, random.Random(seed))  # noqa: S311
         task_status.started(port.local)

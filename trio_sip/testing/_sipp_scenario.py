@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -144,11 +144,12 @@ class Scenario:
         return False
 
 
-def load_sipp_scenario(text: str | bytes) -> Scenario:
+def load_sipp_scenario(text: str | bytes, keys: Collection[str] = ()) -> Scenario:
     """Read a SIPp scenario.
 
     Args:
       text: what is in the file.  Bytes are decoded as its XML declaration says.
+      keys: the keywords that `run_sipp_scenario` will be given a meaning of, as by SIPp's ``-key``.
 
     Raises:
       ScenarioError: it is not XML, not a scenario, or jumps to a label that is not there.
@@ -158,7 +159,7 @@ def load_sipp_scenario(text: str | bytes) -> Scenario:
         raise ScenarioError(
             f"line {root.line}: a scenario begins with <scenario>, not <{root.tag}>"
         )
-    reader = _Reader()
+    reader = _Reader(keys)
     for element in root.children:
         reader.read(element)
     reader.check_labels()
@@ -168,7 +169,8 @@ def load_sipp_scenario(text: str | bytes) -> Scenario:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, keys: Collection[str]) -> None:
+        self._keys = keys
         self.steps: list[Step] = []
         self.labels: dict[str, int] = {}
         self.unsupported: list[Unsupported] = []
@@ -211,7 +213,7 @@ class _Reader:
         actions: list[Action] = []
         for child in element.children:
             if child.tag == "action":
-                found, refused = read_actions(child)
+                found, refused = read_actions(child, self._keys)
                 actions += found
                 self._refuse_all(refused)
             else:
@@ -236,7 +238,7 @@ class _Reader:
             self._refuse(line, what)
 
     def _send(self, element: Element) -> Step:
-        template, refused = read_template(element.text, element.text_line)
+        template, refused = read_template(element.text, element.text_line, self._keys)
         self._refuse_all(refused)
         retrans = self._number(element, "retrans", 0.0) / 1000 or None
         return self._step(element, StepKind.SEND, template=template, retrans=retrans)
