@@ -51,6 +51,11 @@ def with_lost_acks(flow: Flow) -> None:
     flow.lose("ACK", Cause.RULE)
 
 
+def with_lost_answers(flow: Flow) -> None:
+    without_ack(flow)
+    flow.lose("200", Cause.CHANCE)
+
+
 def hung_up_after_32(flow: Flow) -> None:
     without_ack(flow)
     bye = request("BYE", 7, "9", to_tag=";tag=a").replace("192.0.2.1;rport", "192.0.2.2;rport")
@@ -227,8 +232,9 @@ CALLS: list[tuple[Spoil, str, str]] = [
         "no-ack",
         "its Contact says 10.0.0.5:5060, which is a private address, but",
     ),
-    (with_lost_acks, "no-ack", "because the network lost every ACK because the test said so"),
+    (with_lost_acks, "ack-lost", "because the network lost every ACK because the test said so"),
     (hung_up_after_32, "no-ack", "that is why bob hung up after 32 s"),
+    (with_lost_answers, "ack-lost", "because the network lost it each time by chance"),
     (with_strange_ack("tag=b", "tag=x"), "no-ack", "although ACKs came: their To tag is x"),
     (with_strange_ack("tag=a", "tag=x"), "no-ack", "their From tag is x"),
     (with_strange_ack("CSeq: 1", "CSeq: 4"), "no-ack", "their CSeq is 4 ACK, the INVITE's was 1"),
@@ -441,6 +447,18 @@ def test_every_rule_has_a_test() -> None:
     tested |= {"credentials", "no-credentials", "stale-nonce", "registration", "refused"}
 
     assert {rule.name for rule in RULES} == tested
+
+
+def test_each_dialog_of_a_fork_counts_for_itself_and_has_its_own_target() -> None:
+    flow = call()
+    other = flow["200"].text.replace("tag=b", "tag=c").replace("bob@192.0.2.2", "eve@192.0.2.2")
+    flow.bob("other", 1.1, other)
+    for label, number in (("ACK", 1), ("BYE", 2)):
+        text = request(label, number, f"other{number}", to_tag=";tag=c")
+        flow.alice(f"other {label}", 1.2, text.replace("bob@192.0.2.2", "eve@192.0.2.2"))
+    flow.bob("other 200", 1.3, response(200, "BYE", 2, "other2").replace("tag=b", "tag=c"))
+
+    assert {"forked"} == set(told(flow))
 
 
 def test_nothing_gives_nothing() -> None:

@@ -76,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     Rule("route-missing", FAULT, "RFC 3261 section 12.2.1.1", dialogs.route_missing),
     Rule("wrong-target", FAULT, "RFC 3261 section 12.2.1.1", dialogs.wrong_target),
     Rule("no-ack", FAULT, "RFC 3261 section 13.3.1.4", acks.no_ack),
+    Rule("ack-lost", NETWORK, "RFC 3261 section 13.3.1.4", acks.ack_lost),
     Rule("2xx-not-repeated", FAULT, "RFC 3261 section 13.3.1.4", acks.success_not_repeated),
     Rule("ack-not-repeated", FAULT, "RFC 3261 section 13.2.2.4", acks.ack_not_repeated),
     Rule("no-ack-to-failure", FAULT, "RFC 3261 section 17.1.1.3", acks.no_ack_to_failure),

@@ -14,6 +14,7 @@ from ._finding import Said, seconds, times
 from ._story import Call, Event, Exchange, Story, is_private
 
 __all__ = [
+    "ack_lost",
     "ack_not_repeated",
     "cancel_before_provisional",
     "no_ack",
@@ -50,10 +51,22 @@ def _is_lone(call: Call, exchange: Exchange) -> bool:
 
 
 def no_ack(story: Story) -> Iterator[Said]:
-    """A 2xx was sent again and again."""
+    """A 2xx was sent again and again, and somebody is to blame."""
+    yield from _unacknowledged(story, by_network=False)
+
+
+def ack_lost(story: Story) -> Iterator[Said]:
+    """A 2xx was sent again and again, and the network is to blame."""
+    yield from _unacknowledged(story, by_network=True)
+
+
+def _unacknowledged(story: Story, *, by_network: bool) -> Iterator[Said]:
     for call, exchange, success, acks in _successes(story):
         copies = [one for one in exchange.responses if one.wire.data == success.wire.data]
         if len(copies) < 3 or _ended(copies, acks):
+            continue
+        lost = all(one.is_lost for one in acks or copies)
+        if lost != by_network:
             continue
         sender = story.sender(success)
         said = f"{sender} sent its {success.word} {times(len(copies))} "
@@ -122,9 +135,11 @@ def _what_is_wrong(story: Story, success: Event, acks: list[Event]) -> str:
 
 def success_not_repeated(story: Story) -> Iterator[Said]:
     """A 2xx was not sent again, although no ACK came."""
-    for _, exchange, success, acks in _successes(story):
-        arrived = [one for one in acks if not one.is_lost]
-        until = arrived[0].time if arrived else story.end
+    for call, exchange, success, acks in _successes(story):
+        # A BYE that arrives ends the repetitions as well.
+        byes = [one for bye in call.of("BYE") for one in bye.requests]
+        arrived = [one.time for one in [*acks, *byes] if not one.is_lost]
+        until = min(arrived, default=story.end)
         if len(exchange.finals) == 1 and until - success.time > 3 * _T1:
             yield (
                 (

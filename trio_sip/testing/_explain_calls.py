@@ -166,7 +166,9 @@ def provisional_unacknowledged(story: Story) -> Iterator[Said]:
     """A reliable provisional response was repeated, and no PRACK came."""
     for call in story.calls:
         for exchange in call.of("INVITE"):
-            reliable = [one for one in exchange.responses if one.get(RSEQ) is not None]
+            reliable = [
+                one for one in exchange.responses if one.get(RSEQ) is not None and not one.is_lost
+            ]
             if len(reliable) > 1 and not call.of("PRACK"):
                 first = reliable[0]
                 yield (

@@ -71,13 +71,15 @@ def wrong_tags(story: Story) -> Iterator[Said]:
 def cseq_not_increased(story: Story) -> Iterator[Said]:
     """A new request does not have a higher number than the one before."""
     for call in story.calls:
-        highest: dict[tuple[str, str, str | None], Event] = {}
+        highest: dict[tuple[str | None, ...], Event] = {}
         for exchange in call.exchanges:
             event = exchange.request
             if event.method in {"ACK", "CANCEL"} or event.cseq is None:
                 continue
-            key = event.wire.source.host, event.wire.destination.host, event.from_tag
-            before = highest.get(key)
+            start = event.wire.source.host, event.wire.destination.host, event.from_tag
+            key = *start, event.to_tag
+            # Dialogs that one INVITE has made count on from it, each for itself.
+            before = highest.get(key) or highest.get((*start, None))
             if before is None or before.cseq is None or event.cseq.number > before.cseq.number:
                 highest[key] = event
             elif event.from_tag is not None:
@@ -193,8 +195,14 @@ def _remote_target(call: Call, exchange: Exchange) -> Uri | None:
         if other.request.time > event.time:
             break
         sent_by_us = other.request.wire.source.host == event.wire.source.host
-        heard = [one for one in other.responses if one.time <= event.time] if sent_by_us else []
-        if not sent_by_us and other.request.wire.destination.host == event.wire.source.host:
+        heard: list[Event] = []
+        if sent_by_us:
+            heard = [
+                one
+                for one in other.responses
+                if one.time <= event.time and one.to_tag == event.to_tag
+            ]
+        elif other.request.wire.destination.host == event.wire.source.host:
             heard = [other.request]
         for one in heard:
             if one.contact is not None and one.status < 300 and not one.is_lost:
