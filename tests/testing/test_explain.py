@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trio_sip.testing import Cause, FindingKind, Wire, explain
 from trio_sip.testing._explain import RULES
@@ -463,3 +465,29 @@ def test_each_dialog_of_a_fork_counts_for_itself_and_has_its_own_target() -> Non
 
 def test_nothing_gives_nothing() -> None:
     assert [] == explain([])
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> list[Wire]:
+    """The call, with octets exchanged, left out or put in, and lines in other places."""
+    wires = call().wires()
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(wires) - 1))
+        data = wires[place].data
+        start = draw(st.integers(0, len(data)))
+        end = draw(st.integers(start, min(start + 12, len(data))))
+        new = draw(
+            st.sampled_from([b"", b"\0", b"9" * 20, b"\r\n", b";", b'"', b"<", b"%ff", b"\xff"])
+        )
+        wires[place] = attrs.evolve(wires[place], data=data[:start] + new + data[end:])
+    if draw(st.booleans()):
+        wires = [attrs.evolve(wire, transport="TCP") for wire in wires]
+    return draw(st.permutations(wires))
+
+
+@given(spoiled())
+@settings(max_examples=60)
+def test_whatever_was_sent_it_is_explained(wires: list[Wire]) -> None:
+    for finding in explain(wires, NAMES):
+        assert finding.sentence.isprintable()
+        assert finding.wires
