@@ -72,6 +72,7 @@ async def play(
     seed: int = 1,
     rows: Sequence[Sequence[str]] = (),
     keys: Mapping[str, str] | None = None,
+    transport: str = "udp",
 ) -> tuple[ScenarioResult, ScenarioResult | None]:
     """Both sides on one network; the server's result, if it came to an end."""
     results: list[ScenarioResult] = []
@@ -84,6 +85,7 @@ async def play(
                 local=SERVER,
                 calls=calls,
                 keys=keys,
+                transport=transport,
                 task_status=task_status,
             )
         )
@@ -102,6 +104,7 @@ async def play(
                 calls=calls,
                 rows=rows,
                 keys=keys,
+                transport=transport,
             )
             await trio.sleep(100)
             nursery.cancel_scope.cancel()
@@ -390,3 +393,27 @@ async def test_a_wrong_password_is_not_proved(autojump_clock: MockClock) -> None
     called, _ = await play(*files, rows=[row], keys=KEYS)
 
     assert 1 == called.exit_status
+
+
+async def test_calls_over_one_tcp_connection(autojump_clock: MockClock) -> None:
+    result, served = await play(CALL, SERVE, transport="tcp", calls=5, loss=0.2)
+
+    assert served is not None
+    assert ([], 5, 0) == (result.failures, result.successful, result.retransmissions)
+    assert ([], 5, 0) == (served.failures, served.successful, served.retransmissions)
+    assert {"TCP"} == {wire.transport for wire in result.wires}
+    assert 1 == len({wire.source for wire in result.wires if wire.source.host == CLIENT.host})
+
+
+async def test_what_has_gone_wrong_leaves_bare(autojump_clock: MockClock) -> None:
+    async with MemoryNetwork.open() as network:
+        host = network.host("client")
+        for transport, error in (("udp", OSError), ("tcp", ConnectionRefusedError)):
+            with pytest.raises(error):
+                await run_sipp_scenario(
+                    load_sipp_scenario(CALL),
+                    Address(host.addresses[0], 9),
+                    network=host,
+                    local=Address("203.0.113.1", 5060),
+                    transport=transport,
+                )

@@ -43,7 +43,7 @@ wins over the file.""",
 
 The exit status is 1 if there is a fault.  Credentials and keys are never
 shown.""",
-    "sipp": """Run a SIPp scenario over UDP.
+    "sipp": """Run a SIPp scenario over UDP or TCP.
 
 The exit status is 0 if every call went as the file says.  Media, 3PCC and
 commands are not supported: --check lists what in a file is not, line by

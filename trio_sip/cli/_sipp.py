@@ -34,6 +34,7 @@ async def sipp(
     /,
     *,
     local: str = "127.0.0.1:0",
+    tcp: bool = False,
     calls: Annotated[int, Parameter(converter=whole_number)] = 1,
     rate: float = 10.0,
     pause: float = 0.0,
@@ -49,7 +50,7 @@ async def sipp(
     announce: bool = False,
     skip_unsupported: bool = False,
 ) -> int:
-    """Run a SIPp scenario over UDP.
+    """Run a SIPp scenario.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ async def sipp(
         HOST or HOST:PORT to call.  A scenario that begins with <recv request=…> waits for calls.
     local
         HOST:PORT to bind; port 0 lets the system choose.
+    tcp
+        Use one TCP connection instead of UDP.
     calls
         How many calls.
     rate
@@ -99,12 +102,14 @@ async def sipp(
         raise UsageError("want at least one call, and times and a rate above zero")
     where = None if remote is None else await _address(remote, _DEFAULT_PORT)
     fields = "" if rows is None else await trio.Path(rows).read_text()
+    transport = "tcp" if tcp else "udp"
     result = ScenarioResult()
     with trio.move_on_after(wait) as patience:
         result = await run_sipp_scenario(
             scenario,
             where,
             local=await _address(local, 0),
+            transport=transport,
             calls=calls,
             rate=rate,
             pause=pause,
@@ -115,7 +120,7 @@ async def sipp(
             password=password,
             seed=seed,
             skip_unsupported=skip_unsupported,
-            task_status=_Announcement() if announce else trio.TASK_STATUS_IGNORED,
+            task_status=_Announcement(transport) if announce else trio.TASK_STATUS_IGNORED,
         )
     if patience.cancelled_caught:
         result.failures.append(f"not every call had ended after {wait:g} s")
@@ -125,8 +130,11 @@ async def sipp(
 class _Announcement(trio.TaskStatus[Address]):
     """Says where the scenario listens, in the words of ``trio-sip serve``."""
 
+    def __init__(self, scheme: str) -> None:
+        self._scheme = scheme
+
     def started(self, value: Address | None = None) -> None:
-        print(f"listening on udp://{value}", flush=True)
+        print(f"listening on {self._scheme}://{value}", flush=True)
 
 
 async def _address(text: str, port: int) -> Address:

@@ -15,7 +15,7 @@ from trio_sip.transport import Address, Network, SocketNetwork
 from ._ladder import ladder
 from ._sipp_call import ScenarioCall, call_id_of
 from ._sipp_fields import CallFailed, CallFields, CallSettings
-from ._sipp_port import DatagramPort, ScenarioPort
+from ._sipp_port import DatagramPort, ScenarioPort, StreamPort
 from ._sipp_scenario import Scenario
 from ._wire import Wire
 
@@ -61,6 +61,7 @@ async def run_sipp_scenario(
     *,
     local: Address = Address("127.0.0.1", 0),  # noqa: B008  (a value that cannot change)
     network: Network | None = None,
+    transport: str = "udp",
     calls: int = 1,
     rate: float = 10.0,
     pause: float = 0.0,
@@ -73,7 +74,7 @@ async def run_sipp_scenario(
     skip_unsupported: bool = False,
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
 ) -> ScenarioResult:
-    """Run a scenario over UDP until all its calls have ended.
+    """Run a scenario until all its calls have ended.
 
     A scenario that begins with a request from outside is a server's, and waits for its calls.
     Started with ``nursery.start``, it tells the address it listens on.
@@ -83,6 +84,7 @@ async def run_sipp_scenario(
       remote: whom to call; a server answers whoever calls.
       local: the address to bind; port 0 lets the network choose.
       network: the sockets of the operating system, or a `MemoryHost`.
+      transport: ``udp``, or ``tcp`` for one connection, as SIPp's mode ``t1``.
       calls: how many of them, *rate* a second.
       pause: seconds, for a ``<pause>`` that does not say how long.
       service: what ``[service]`` stands for.
@@ -104,23 +106,51 @@ async def run_sipp_scenario(
         raise LocalProtocolError(f"not supported: {told}")
     if remote is None and not scenario.is_server:
         raise LocalProtocolError("the scenario makes calls, and there is nobody to call")
-    port = DatagramPort(network or SocketNetwork(), local, remote)
+    where = network or SocketNetwork()
+    result = ScenarioResult()
     try:
-        settings = CallSettings(
-            local=port.local,
-            transport=port.transport,
-            service=service,
-            pid=_pid(port.local, network),
-            media_port=_MEDIA_PORT,
-            username=username,
-            password=password,
-            keys=keys or {},
-        )
-        runner = _Runner(scenario, settings, port, pause, rows, random.Random(seed))  # noqa: S311
-        task_status.started(port.local)
-        return await runner.run(remote, calls, rate)
-    finally:
-        port.close()
+        async with trio.open_nursery() as nursery:
+            port = await _open_port(transport, where, nursery, local, remote, scenario)
+            try:
+                settings = CallSettings(
+                    local=port.local,
+                    transport=port.transport,
+                    service=service,
+                    pid=_pid(port.local, network),
+                    media_port=_MEDIA_PORT,
+                    username=username,
+                    password=password,
+                    keys=keys or {},
+                )
+                dice = random.Random(seed)  # noqa: S311
+                runner = _Runner(scenario, settings, port, pause, rows, dice)
+                task_status.started(port.local)
+                result = await runner.run(remote, calls, rate)
+            finally:
+                port.close()
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # What has gone wrong leaves as itself; the nurseries are nobody's business.
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
+    return result
+
+
+async def _open_port(
+    transport: str,
+    network: Network,
+    nursery: trio.Nursery,
+    local: Address,
+    remote: Address | None,
+    scenario: Scenario,
+) -> DatagramPort | StreamPort:
+    if transport != "tcp":
+        return DatagramPort(network, local, remote)
+    port = StreamPort(network, nursery)
+    await port.open(local, None if scenario.is_server else remote)
+    return port
 
 
 def _pid(local: Address, network: Network | None) -> int:
