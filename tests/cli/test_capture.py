@@ -43,6 +43,18 @@ def test_each_retransmission_is_drawn_when_asked(
     assert capsys.readouterr().out.startswith("<svg ")
 
 
+def test_faults_are_marked_in_the_drawing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = call()
+    flow.edit("BYE", "tag=b", "tag=x")
+    main(["ladder", capture(tmp_path, flow), "--explain"])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert "   5.000 !|-----------BYE---------->|  alice's BYE has the To tag x" in lines[5]
+    assert [5] == [number for number, line in enumerate(lines) if "!" in line]
+
+
 def test_a_fault_is_told_and_is_the_exit_status(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
