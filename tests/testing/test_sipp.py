@@ -18,6 +18,7 @@ from trio_sip.testing import (
     MemoryNetwork,
     ScenarioError,
     ScenarioResult,
+    explain,
     load_sipp_scenario,
     read_sipp_rows,
     run_sipp_scenario,
@@ -417,3 +418,29 @@ async def test_what_has_gone_wrong_leaves_bare(autojump_clock: MockClock) -> Non
                     local=Address("203.0.113.1", 5060),
                     transport=transport,
                 )
+
+
+@pytest.mark.parametrize(
+    ("answers", "goodbye"),
+    [
+        (answer("180 Ringing") + answer("199 Early"), ["CANCEL"]),
+        (answer("200 OK", "Contact: <sip:bob@192.0.2.1>"), ["ACK", "BYE"]),
+        (answer("486 Busy"), ["ACK"]),
+    ],
+)
+async def test_a_call_that_fails_is_ended(
+    answers: str, goodbye: list[str], autojump_clock: MockClock
+) -> None:
+    client = scenario(
+        send("INVITE sip:bob@[remote_ip]", "Contact: <sip:a@[local_ip]>"),
+        "<recv response='180' optional='true'/><recv response='603'/>",
+    )
+    server = scenario("<recv request='INVITE'/>", answers, "<pause milliseconds='9000'/>")
+    result, _ = await play(client, server)
+    sent = [wire.label.text for wire in result.wires if wire.source.host == CLIENT.host]
+
+    assert 1 == len(result.failures)
+    assert ["INVITE", *goodbye] == sent
+    assert {"answered-elsewhere", "wrong-tags", "branch-reused", "cseq-order"}.isdisjoint(
+        finding.rule for finding in explain(result.wires)
+    )

@@ -12,6 +12,7 @@ import trio
 from trio_sip.transport import Address
 
 from ._sipp_fields import CallFailed, CallFields, header_lines
+from ._sipp_goodbye import goodbye
 from ._sipp_port import ScenarioPort
 from ._sipp_scenario import Scenario, Step, StepKind
 from ._wire import Label
@@ -47,6 +48,7 @@ class ScenarioCall:
         self._record = record
         self._inbox = trio.open_memory_channel[tuple[bytes, Address]](_QUEUE)
         self._sent = b""
+        self._history: list[bytes] = []
         self._interval = 0.0
         self._repetitions = 0
         self._repeat_at = math.inf
@@ -69,11 +71,19 @@ class ScenarioCall:
             return
 
     async def run(self) -> None:
-        """Go through the scenario.
+        """Go through the scenario.  A call that fails is ended with CANCEL or BYE.
 
         Raises:
           CallFailed: it did not go as written; the text says what came instead.
         """
+        try:
+            await self._run()
+        except CallFailed:
+            for data in goodbye(self._history, self._answers):
+                self._transmit(data)
+            raise
+
+    async def _run(self) -> None:
         index = 0
         steps = self._scenario.steps
         while index < len(steps) and self.fields.stop is None:
@@ -127,6 +137,7 @@ class ScenarioCall:
         assert step.template is not None
         _ = self._began
         data = self.fields.message(step.template, index).encode("utf-8", "surrogateescape")
+        self._history.append(data)
         if self._latest is not None:
             self._latest.append(data)
         self._sent, self._repetitions = data, 0
