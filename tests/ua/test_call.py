@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -781,7 +782,8 @@ async def test_what_became_of_somebody_else_is_told_to_the_caller(
     error: Exception, status: int, autojump_clock: MockClock
 ) -> None:
     async def ask_somebody_else(call: IncomingCall) -> None:
-        raise error
+        # A copy, because an error keeps its traceback and with it the call, and parameters live on.
+        raise copy.copy(error)
 
     async with alice_and_bob(ask_somebody_else) as (alice, bob, _):
         with pytest.raises(CallRejected, match=str(status)):
