@@ -72,7 +72,7 @@ class ReferralFollower(DialogUsage):
         self._answering: IncomingRequest | None = None
         self._changed: trio.Event | None = None
         self._reminder = stack.create_reminder(self._ring)
-        self.subscriber = Subscriber(refer_event(0), t1=stack.settings.timers.t1)
+        self.subscriber: Subscriber = Subscriber(refer_event(0), t1=stack.settings.timers.t1)
         self.dialog: Dialog | None = None
         self.refer: SentRefer | None = None
         """Our REFER, as long as it is not answered."""
