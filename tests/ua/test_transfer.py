@@ -8,7 +8,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_sip._errors import CallEnded, CallRejected, RequestRejected, RequestTimedOut
+from trio_sip._errors import (
+    CallEnded,
+    CallRejected,
+    LocalProtocolError,
+    RequestRejected,
+    RequestTimedOut,
+)
+from trio_sip.sdp import Direction
 from trio_sip.session import Side
 from trio_sip.subscription import ReferProgress
 from trio_sip.testing import MemoryNetwork
@@ -98,6 +105,50 @@ async def test_a_transfer_between_calls_of_ours_is_seen_as_one(autojump_clock: M
         assert DONE == await one.transfer(CAROL)
 
     assert [(calls[0], calls[1]), (calls[0], None)] == seen
+
+
+async def test_two_calls_can_be_connected_here(autojump_clock: MockClock) -> None:
+    """RFC 3725: without any REFER."""
+    heard: dict[str, list[tuple[int, Direction, int]]] = {}
+
+    async def talk(call: IncomingCall) -> None:
+        port = 5000 if call.target.user == "bob" else 6000
+        assert call.offer is not None
+        changes = call.changes()
+        await call.answer(call.offer.answer(port))
+        async for change in changes:
+            offer = change.offer
+            assert offer is not None
+            media = offer.media[0]
+            said = media.port, media.direction, offer.origin.version
+            heard.setdefault(call.target.user or "", []).append(said)
+            change.accept(offer.answer(port))
+
+    async with three(bob=talk, carol=talk) as scene, talking(scene.alice) as to_bob:
+        await to_bob.hold()
+        async with talking(scene.alice, CAROL) as to_carol:
+            await to_carol.connect(to_bob)
+            await trio.sleep(1)
+
+    held, connected = heard["bob"]
+    assert (4000, Direction.SENDONLY) == held[:2]
+    assert (6000, Direction.SENDRECV, held[2] + 1) == connected
+    assert [(5000, Direction.SENDRECV)] == [one[:2] for one in heard["carol"]]
+
+
+async def test_calls_that_do_not_match_cannot_be_connected(autojump_clock: MockClock) -> None:
+    video = OFFER.add_media(OFFER.media[0])
+
+    async with (
+        three() as scene,
+        talking(scene.alice) as to_bob,
+        scene.alice.call(CAROL, video) as to_carol,
+    ):
+        with pytest.raises(LocalProtocolError, match="no media"):
+            await to_bob.connect(to_carol)
+        await to_carol.answered()
+        with pytest.raises(LocalProtocolError, match="fewer"):
+            await to_carol.connect(to_bob)
 
 
 # -- on bad networks

@@ -15,6 +15,7 @@ from trio_sip.subscription import ReferProgress
 
 from ._call_changes import CallChanges
 from ._call_core import Headers
+from ._call_sdp import handed_on
 from ._referral import Referral, ReferTarget, follow_referral, refer_headers, refer_to
 from ._referral_follower import ReferralFollower
 
@@ -140,6 +141,21 @@ class CallReferrals(CallChanges):
             # RFC 3891 section 3: whoever rings has not begun the dialog, and answers 481.
             raise LocalProtocolError("a call that has not been answered cannot be replaced")
         return dialog
+
+    async def connect(self, other: Call) -> None:
+        """Let the other sides of two calls send their media to each other, and not to us.
+
+        For those who understand no REFER, and for a switch whose user has transferred one call
+        to the other: each gets a re-INVITE with what the other said last about its media
+        (RFC 3725).  Both calls stay ours, and whatever changes later is ours to pass on.
+
+        Raises:
+          LocalProtocolError: one of them has no media, or they do not match.
+          RequestRejected: one side would not; if it was that of *other*, this one knows already.
+          The rest as `reinvite`.
+        """
+        answer = await self.reinvite(handed_on(other.remote_sdp, self._local))
+        await other.reinvite(handed_on(answer.sdp, other._local))
 
     # -- being sent elsewhere
 
