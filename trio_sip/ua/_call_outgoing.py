@@ -385,7 +385,12 @@ class OutgoingCall(Call):
         trace: TracebackType | None,
     ) -> bool:
         """Hang up, wait for a while until everybody knows, and let errors out as they are."""
-        await self._say_goodbye(480)
+        try:
+            await self._say_goodbye(480)
+        except BaseException as impatience:
+            # Ctrl-C.  The block is left all the same.
+            self._scope.__exit__(type(impatience), impatience, impatience.__traceback__)
+            raise
         remaining = error
         try:
             if self._scope.__exit__(kind, error, trace):
