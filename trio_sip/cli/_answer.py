@@ -47,11 +47,12 @@ async def answer(
     ] = None,
     after: Annotated[float, Parameter(help="Ring for so many seconds.")] = 1.0,
     reject: Annotated[
-        int | None, Parameter(help="Refuse with this status instead.", converter=whole_number)
+        int | None,
+        Parameter(help="Refuse with this status instead: 486, 603.", converter=whole_number),
     ] = None,
     seconds: Annotated[
         float | None,
-        Parameter(name="--for", help="Hang up so many seconds later; if not, they do."),
+        Parameter(name="--for", help="Hang up after so many seconds; else they do, or Ctrl-C."),
     ] = None,
     count: Annotated[
         int | None, Parameter(help="End after so many calls.", converter=whole_number)

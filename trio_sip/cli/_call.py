@@ -18,7 +18,7 @@ from trio_sip.transport import Listen, SocketNetwork
 from trio_sip.ua import OutgoingCall, UserAgent
 
 from ._agent import BROKEN, ending, open_agent, seconds_of
-from ._client import JsonOption, answer_line, deadline, everywhere, explaining, parse_target
+from ._client import answer_line, deadline, everywhere, explaining, parse_target
 from ._errors import CommandFailed, ExitStatus, UsageError
 from ._goodbye import hanging_up_on_ctrl_c
 from ._rows import LadderRows
@@ -40,7 +40,7 @@ async def call(
     user: UserOption = None,
     sender: Annotated[
         str | None,
-        Parameter(name="--from", help="Who calls; USER at the URI's domain, or nobody known."),
+        Parameter(name="--from", help="Who calls; USER at the URI's domain, or anonymous."),
     ] = None,
     listen: Annotated[
         tuple[str, ...],
@@ -48,12 +48,12 @@ async def call(
     ] = (),
     seconds: Annotated[
         float | None,
-        Parameter(name="--for", help="Hang up so many seconds after the answer; if not, they do."),
+        Parameter(name="--for", help="Hang up after so many seconds; else they do, or Ctrl-C."),
     ] = None,
     wait: Annotated[
-        float, Parameter(name="--wait", help="Give up after so many seconds without an answer.")
+        float, Parameter(name="--wait", help="Seconds to let it ring before giving up.")
     ] = 60.0,
-    json: JsonOption = False,
+    json: Annotated[bool, Parameter(name="--json", help="One JSON object at the end.")] = False,
 ) -> int:
     """Call somebody and show how it goes.
 
