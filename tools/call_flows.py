@@ -80,17 +80,16 @@ def page(found: Iterable[Flow] | None = None) -> str:
 
 def _parts(found: Iterable[Flow]) -> Iterator[str]:
     for rfc, group in groupby(found, key=lambda flow: flow.rfc):
-        yield f"\n## {_chapter(rfc)}\n"
+        yield from _chapter(rfc)
         for flow in group:
             yield f"\n### {flow.heading}\n\n```text\n{flow.ladder.rstrip()}\n```\n"
 
 
-def _chapter(rfc: int) -> str:
-    if not rfc:
-        return "Others"
+def _chapter(rfc: int) -> Iterator[str]:
     title = _TITLES.get(rfc)
-    link = f"[RFC {rfc}](https://www.rfc-editor.org/rfc/rfc{rfc})"
-    return link if title is None else f"{link}: {title.lower()}"
+    yield f"\n## {f'RFC {rfc}' if rfc else 'Others'}\n"
+    if title is not None:
+        yield f"\n[{title}](https://www.rfc-editor.org/rfc/rfc{rfc}).\n"
 
 
 def main() -> None:

@@ -18,16 +18,17 @@ def test_flows_stand_in_the_order_of_their_sections_and_strangers_last(tmp_path:
 
     headings = [line for line in text.splitlines() if line.startswith("##")]
     assert [
-        "## [RFC 3665](https://www.rfc-editor.org/rfc/rfc3665): basic call flow examples",
+        "## RFC 3665",
         "### 3.2 A",
         "### 3.10 B",
-        "## [RFC 5407](https://www.rfc-editor.org/rfc/rfc5407): example call flows of race conditions",
+        "## RFC 5407",
         "### 3.1.1 C",
-        "## [RFC 9999](https://www.rfc-editor.org/rfc/rfc9999)",
+        "## RFC 9999",
         "### 1 D",
         "## Others",
         "### Lost",
     ] == headings
+    assert "[Basic call flow examples](https://www.rfc-editor.org/rfc/rfc3665)" in text
     assert "```text\nladder of rfc3665_3_2_a\n```\n" in text
 
 
