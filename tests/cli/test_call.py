@@ -42,7 +42,7 @@ def test_a_call_is_told_in_lines_at_both_ends(telephone: Serving, capsys: Captur
         "hung up after 0.1 s\n"
     ) == without_numbers(output)
     assert telephone.next_line().startswith(f"<sip:alice@example.com> calls {target} from udp://")
-    assert "the other side hung up after 0.1 s" == telephone.next_line()
+    assert "sip:alice@example.com: the other side hung up after 0.1 s" == telephone.next_line()
 
 
 def test_a_call_is_a_ladder_on_a_terminal(
@@ -162,7 +162,7 @@ def test_ctrl_c_hangs_up_before_the_program_ends(telephone: Serving) -> None:
 
     assert (130, "") == (process.returncode, errors)
     assert output.startswith("hung up after ")
-    assert telephone.next_line().startswith("the other side hung up after ")
+    assert ": the other side hung up after " in telephone.next_line()
 
 
 def test_ctrl_c_pressed_twice_does_not_wait_for_the_goodbye() -> None:

@@ -124,7 +124,7 @@ async def test_a_call_that_we_end_is_shown_at_both_ends(autojump_clock: MockCloc
     assert [
         "ready",
         "<sip:alice@192.0.2.1> calls sip:bob@192.0.2.2 from udp://192.0.2.1:5060",
-        "the other side hung up after 3.0 s",
+        "sip:alice@192.0.2.1: the other side hung up after 3.0 s",
     ] == stage.answering.said
     waiting = "waiting for calls"
     assert [waiting, "ringing", "talking", waiting] == stage.answering.states
@@ -159,7 +159,7 @@ async def test_a_call_that_they_end_is_no_failure_and_says_so(autojump_clock: Mo
         await stage.call()
 
     assert "the other side hung up after 5.0 s" == stage.calling.said[-1]
-    assert "hung up after 5.0 s" == stage.answering.said[-1]
+    assert f"{ALICE}: hung up after 5.0 s" == stage.answering.said[-1]
     assert {
         "target": "sip:bob@192.0.2.2",
         "status": 200,
@@ -177,7 +177,7 @@ async def test_a_refusal_says_who_refused_and_with_what(autojump_clock: MockCloc
             await stage.call()
 
     assert f"call {BOB}: 486 Busy Here from udp://192.0.2.2:5060" == str(caught.value)
-    assert "refused with 486" == stage.answering.said[-1]
+    assert f"{ALICE}: refused with 486" == stage.answering.said[-1]
     assert (486, None) == (
         json.loads(stage.report.as_json())["status"],
         json.loads(stage.report.as_json())["seconds"],
@@ -208,7 +208,7 @@ async def test_nobody_answers_in_time_and_the_call_is_given_up(autojump_clock: M
             await stage.call(wait=20.0)
 
     assert "given up" == stage.calling.said[-1]
-    assert "the caller gave up" == stage.answering.said[-1]
+    assert f"{ALICE}: the caller gave up" == stage.answering.said[-1]
 
 
 async def test_ctrl_c_gives_up_while_it_rings_and_hangs_up_while_they_talk(
@@ -249,7 +249,7 @@ async def test_answer_ends_after_so_many_calls(autojump_clock: MockClock) -> Non
         await stage.call(seconds=1.0)
         await stage.call(seconds=1.0)
 
-    assert 2 == stage.answering.said.count("the other side hung up after 1.0 s")
+    assert 2 == stage.answering.said.count(f"{ALICE}: the other side hung up after 1.0 s")
 
 
 async def test_answer_shows_how_many_there_are_at_once(autojump_clock: MockClock) -> None:
@@ -277,7 +277,7 @@ async def test_answer_refuses_what_it_cannot_take(
         with pytest.raises(Exception, match=str(status)):
             await call.answered()
 
-    assert f"refused with {status}" == stage.answering.said[-1]
+    assert f"{ALICE}: refused with {status}" == stage.answering.said[-1]
 
 
 async def test_answer_makes_an_offer_to_who_wants_one(autojump_clock: MockClock) -> None:
@@ -287,7 +287,7 @@ async def test_answer_makes_an_offer_to_who_wants_one(autojump_clock: MockClock)
         call.acknowledge(answer.sdp.answer(4000))
         await trio.sleep(1)
 
-    assert "the other side hung up after 1.0 s" == stage.answering.said[-1]
+    assert f"{ALICE}: the other side hung up after 1.0 s" == stage.answering.said[-1]
 
 
 def test_an_ending_has_the_reason_that_they_give() -> None:

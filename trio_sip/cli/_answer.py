@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import NameAddr, Uri
+from trio_sip.sdp import SessionDescription
 from trio_sip.transport import Listen
 from trio_sip.ua import IncomingCall, UserAgent
 
@@ -163,31 +164,21 @@ class _Telephone:
                 return
             await call.ring()
             await trio.sleep(self._plan.after)
-            if not await self._answer(call):
+            status, sdp = _reply(call)
+            if sdp is None:
+                await call.reject(status)
                 return
             answered = trio.current_time()
             self._set(call, "talking")
+            await call.answer(sdp)
             await trio.sleep(float("inf") if self._plan.seconds is None else self._plan.seconds)
         finally:
             call.hang_up()
             assert call.ended is not None, "we have just hung up"
             talked = None if answered is None else trio.current_time() - answered
-            self._show.say_nowait(ending(call.ended, talked))
+            self._show.say_nowait(f"{call.caller.uri}: {ending(call.ended, talked)}")
             del self._calls[call]
             self.show_state()
-
-    async def _answer(self, call: IncomingCall) -> bool:
-        try:
-            offer = call.offer
-        except RemoteProtocolError as error:
-            await call.reject(error.status_hint)
-            return False
-        sdp = silent_offer() if offer is None else silent_answer(offer)
-        if not sdp.is_accepted:
-            await call.reject(488)
-            return False
-        await call.answer(sdp)
-        return True
 
     def _set(self, call: IncomingCall, state: str) -> None:
         self._calls[call] = state, trio.current_time()
@@ -202,6 +193,16 @@ class _Telephone:
                 self._show.state_nowait(state, since, "Ctrl-C hangs up")
             case calls:
                 self._show.state_nowait(f"{len(calls)} calls", hint="Ctrl-C hangs up")
+
+
+def _reply(call: IncomingCall) -> tuple[int, SessionDescription | None]:
+    """What to say to their offer: 200 and a description, or why not."""
+    try:
+        offer = call.offer
+    except RemoteProtocolError as error:
+        return error.status_hint, None
+    sdp = silent_offer() if offer is None else silent_answer(offer)
+    return (200, sdp) if sdp.is_accepted else (488, None)
 
 
 def _introduction(call: IncomingCall) -> str:

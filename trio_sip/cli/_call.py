@@ -187,6 +187,9 @@ async def place_call(agent: UserAgent, plan: CallPlan, report: CallReport, show:
                     await _wait_for_answer(call, report, show)
                 await _talk(call, plan, report, show)
         finally:
+            if outgoing.answer is not None and report.response is None:
+                # They took it, and hung up before we had looked.
+                report.final(outgoing.answer.response)
             report.close(outgoing.ended)
             show.state_nowait("")
             if outgoing.ended is not None and outgoing.rejection is None:
