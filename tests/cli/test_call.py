@@ -105,6 +105,22 @@ def test_a_refusal_is_one_line_and_json_if_that_is_wanted(server: Serving, capsy
     ) == errors
 
 
+@pytest.mark.parametrize(
+    ("user", "why"),
+    [
+        ("alice:looking-glass", "401 realm '127.0.0.1' does not accept the credential"),
+        ("alice:wonderland", "405 Method Not Allowed from udp://{}"),
+    ],
+)
+def test_a_password_is_shown_to_who_asks_for_it(
+    user: str, why: str, server: Serving, capsys: Capture
+) -> None:
+    uri = f"sip:bob@{server.address}"
+    status, _, errors = outcome_of(capsys, "call", uri, "--user", user)
+
+    assert (1, f"trio-sip: call {uri}: {why.format(server.address)}\n") == (status, errors)
+
+
 def test_answer_registers_and_unregisters_its_user(server: Serving, capsys: Capture) -> None:
     who = ("--user", "alice:wonderland")
     # Removing what is not there tells what is.

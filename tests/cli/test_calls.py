@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from trio_sip.cli._answer import AnswerPlan, take_calls
 from trio_sip.cli._call import CallPlan, CallReport, place_call
 from trio_sip.cli._client import parse_target
 from trio_sip.cli._errors import CommandFailed
+from trio_sip.cli._goodbye import hanging_up_on_ctrl_c
 from trio_sip.cli._recording import RecordingNetwork
 from trio_sip.cli._rows import LadderRows
 from trio_sip.cli._user import parse_user
@@ -23,6 +25,7 @@ from trio_sip.message import Reason
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import Ended, How, Side
 from trio_sip.testing import MemoryNetwork, every
+from trio_sip.transport import Address
 from trio_sip.ua import CallHandler, IncomingCall, UserAgent, open_user_agent
 
 ALICE, BOB = "sip:alice@192.0.2.1", "sip:bob@192.0.2.2"
@@ -288,6 +291,40 @@ async def test_answer_makes_an_offer_to_who_wants_one(autojump_clock: MockClock)
         await trio.sleep(1)
 
     assert f"{ALICE}: the other side hung up after 1.0 s" == stage.answering.said[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_cancels_the_block_and_then_ends_the_program(
+    number: signal.Signals,
+) -> None:
+    said = []
+
+    async def talk() -> None:
+        async with hanging_up_on_ctrl_c():
+            try:
+                signal.raise_signal(number)
+                await trio.sleep_forever()
+            finally:
+                said.append("goodbye")
+
+    with pytest.raises(KeyboardInterrupt):
+        await talk()
+
+    assert ["goodbye"] == said
+
+
+async def test_a_ladder_of_many_conversations_remembers_the_latest(
+    autojump_clock: MockClock,
+) -> None:
+    notes = Notes()
+    rows = LadderRows(notes, we_are_left=True)
+    here, there = Address("192.0.2.1", 5060), Address("192.0.2.2", 5060)
+    for number in [*range(100), 99, 0]:
+        rows.sent(here, there, "UDP", b"BYE sip:bob SIP/2.0\r\nCall-ID: %d\r\n\r\n" % number)
+        await trio.sleep(1)
+
+    times = [row.split()[0] for row in notes.drawn if "BYE" in row]
+    assert ["0.000", "1.000", "0.000"] == times[-3:]
 
 
 def test_an_ending_has_the_reason_that_they_give() -> None:
