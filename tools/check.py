@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import draw_state_machines, torture_table
+from tools import call_flows, draw_state_machines, torture_table
 
 ROOT = Path(__file__).parent.parent
 _BIN = Path(sys.executable).parent
@@ -113,6 +113,8 @@ def check_generated() -> None:
     stale = {str(path): "draw_state_machines" for path in draw_state_machines.stale()}
     if torture_table.page() != torture_table.PAGE.read_text(encoding="utf-8"):
         stale[str(torture_table.PAGE)] = "torture_table"
+    if call_flows.page() != call_flows.PAGE.read_text(encoding="utf-8"):
+        stale[str(call_flows.PAGE)] = "call_flows"
     if stale:
         lines = [f"{path} is stale: run python -m tools.{tool}" for path, tool in stale.items()]
         raise CheckFailed("\n".join(lines))

@@ -96,6 +96,22 @@ class Progress:
         self._owed_by._send_prack(self, sdp, headers)
 
 
+class _ProgressReader:
+    """Not an async generator: one that is left before its end has to be closed."""
+
+    def __init__(self, call: OutgoingCall) -> None:
+        self._call = call
+
+    def __aiter__(self) -> _ProgressReader:
+        return self
+
+    async def __anext__(self) -> Progress:
+        progress = await self._call._next_progress()
+        if progress is None:
+            raise StopAsyncIteration
+        return progress
+
+
 class OutgoingCall(Call):
     """A call that we make: ``async with ua.call(target, offer) as call: …``.
 
@@ -248,19 +264,22 @@ class OutgoingCall(Call):
                 return self.answer
             await self._change()
 
-    async def progress(self) -> AsyncIterator[Progress]:
+    def progress(self) -> AsyncIterator[Progress]:
         """``async for progress in call.progress()``: what happens before the final response.
 
         Each provisional response but 100, which only says that somebody on the way has heard.
         It ends with the final response, whichever that is: `answered` tells.
         """
+        return _ProgressReader(self)
+
+    async def _next_progress(self) -> Progress | None:
+        """The next of them; ``None`` when there will be no more."""
         waiting = self._progress
-        while True:
-            while waiting:
-                yield waiting.popleft()
+        while not waiting:
             if self.answer is not None or self.ended is not None:
-                return
+                return None
             await self._change()
+        return waiting.popleft()
 
     @property
     def early_media(self) -> Mapping[DialogId, Progress]:
@@ -384,7 +403,12 @@ class OutgoingCall(Call):
         trace: TracebackType | None,
     ) -> bool:
         """Hang up, wait for a while until everybody knows, and let errors out as they are."""
-        await self._say_goodbye(480)
+        try:
+            await self._say_goodbye(480)
+        except BaseException as impatience:
+            # Ctrl-C.  The block is left all the same.
+            self._scope.__exit__(type(impatience), impatience, impatience.__traceback__)
+            raise
         remaining = error
         try:
             if self._scope.__exit__(kind, error, trace):
