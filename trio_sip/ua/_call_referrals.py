@@ -152,7 +152,7 @@ class CallReferrals(CallChanges):
         Raises:
           LocalProtocolError: one of them has no media, or they do not match.
           RequestRejected: one side would not; if it was that of *other*, this one knows already.
-          The rest as `reinvite`.
+          RequestTimedOut, TransportFailed, CallEnded: as for `reinvite`.
         """
         answer = await self.reinvite(handed_on(other.remote_sdp, self._local))
         await other.reinvite(handed_on(answer.sdp, other._local))
