@@ -55,11 +55,14 @@ class RequestRejected(SipError):
     """A request got a final response other than 2xx."""
 
     def __init__(self, status: int, reason: str, response: object = None) -> None:
-        super().__init__(f"{status} {reason}".rstrip())
+        super().__init__(status, reason, response)
         self.status = status
         self.reason = reason
         self.response = response
         """The response itself, a `trio_sip.Response`."""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}".rstrip()
 
 
 class AuthenticationRejected(RequestRejected):

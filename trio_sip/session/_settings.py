@@ -79,13 +79,17 @@ class SessionSettings:
     allow: tuple[str, ...] = _METHODS
     """The Allow header of what is sent, unless the message has one."""
 
+    extensions: tuple[str, ...] = ("replaces", "norefersub")
+    """What else Supported names, because the user of the sessions understands it."""
+
     allow_text: str = attrs.field(init=False, repr=False, eq=False)
 
     supported_text: str = attrs.field(init=False, repr=False, eq=False)
 
     @supported_text.default
     def _supported_text(self) -> str:
-        return "timer" if self.reliable is Reliable.NEVER else "100rel, timer"
+        own = ("timer",) if self.reliable is Reliable.NEVER else ("100rel", "timer")
+        return ", ".join((*own, *self.extensions))
 
     @allow_text.default
     def _allow_text(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trio_sip.message import Request
 from trio_sip.sdp import SessionDescription
@@ -18,7 +18,7 @@ from trio_sip.session import (
 )
 from trio_sip.stack import IncomingRequest
 
-from ._call_changes import CallChanges
+from ._call_referrals import CallReferrals
 from ._call_requests import Info, answer_by_default
 from ._call_sdp import SDP, Sdp, as_body, matching_answer, parsed
 
@@ -29,8 +29,6 @@ __all__ = ["Call", "Change", "RequestHandler"]
 
 _INBOX = 32
 """INFOs, keys and texts that wait to be read; beyond that the oldest gives way."""
-
-ItemT = TypeVar("ItemT")
 
 RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
 """What answers the requests of one method within a call."""
@@ -69,7 +67,7 @@ class Change:
         self._call._respond(self.request, status)
 
 
-class Call(CallChanges):
+class Call(CallReferrals):
     """A call, made by `UserAgent.call` or handed to the handler of `UserAgent.serve_calls`."""
 
     __slots__ = ("_changes", "_digits", "_handlers", "_infos", "_texts", "info_packages")
@@ -115,14 +113,6 @@ class Call(CallChanges):
             self._changes = deque()
         return self._read(self._changes)
 
-    async def _read(self, inbox: deque[ItemT]) -> AsyncIterator[ItemT]:
-        while True:
-            while inbox:
-                yield inbox.popleft()
-            if self.ended is not None:
-                return
-            await self._change()
-
     def set_handler(self, method: str, handler: RequestHandler | None) -> None:
         """Have *handler* answer the requests of *method* that come within the call.
 
@@ -158,10 +148,18 @@ class Call(CallChanges):
         self._notify()
         return True
 
+    def take_referral(self, request: IncomingRequest) -> None:
+        """From `answer_by_default`."""
+        self._calls.referrals.receive(request, self)
+
     # -- told by the leg
 
     def _modify_received(self, event: ModifyReceived | PrackReceived) -> None:
         description = event.description
+        if "Replaces" in event.request.headers:
+            # RFC 3891 section 3: only an INVITE that begins a call may have it.
+            self._respond(event.request, 400)
+            return
         if isinstance(event, PrackReceived) and (
             description is None or description.role is not DescriptionRole.OFFER
         ):
@@ -218,7 +216,7 @@ class Call(CallChanges):
                 incoming.respond(500)
 
     _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
-        **CallChanges._tells,
+        **CallReferrals._tells,
         ModifyReceived: _modify_received,
         PrackReceived: _modify_received,
         Withdrawn: _withdrawn,

@@ -36,7 +36,7 @@ from trio_sip.transport import Flow
 
 from ._call import Call
 from ._call_changes import Answer
-from ._call_core import BY_US, Headers, raise_bare
+from ._call_core import Headers, raise_bare
 from ._call_leg import Leg
 from ._call_redirect import Redirections
 from ._call_sdp import SDP, Sdp, as_body, parsed
@@ -94,6 +94,22 @@ class Progress:
         if self._owed_by is None:
             raise LocalProtocolError("no PRACK is owed to this response")
         self._owed_by._send_prack(self, sdp, headers)
+
+
+class _ProgressReader:
+    """Not an async generator: one that is left before its end has to be closed."""
+
+    def __init__(self, call: OutgoingCall) -> None:
+        self._call = call
+
+    def __aiter__(self) -> _ProgressReader:
+        return self
+
+    async def __anext__(self) -> Progress:
+        progress = await self._call._next_progress()
+        if progress is None:
+            raise StopAsyncIteration
+        return progress
 
 
 class OutgoingCall(Call):
@@ -248,19 +264,22 @@ class OutgoingCall(Call):
                 return self.answer
             await self._change()
 
-    async def progress(self) -> AsyncIterator[Progress]:
+    def progress(self) -> AsyncIterator[Progress]:
         """``async for progress in call.progress()``: what happens before the final response.
 
         Each provisional response but 100, which only says that somebody on the way has heard.
         It ends with the final response, whichever that is: `answered` tells.
         """
+        return _ProgressReader(self)
+
+    async def _next_progress(self) -> Progress | None:
+        """The next of them; ``None`` when there will be no more."""
         waiting = self._progress
-        while True:
-            while waiting:
-                yield waiting.popleft()
+        while not waiting:
             if self.answer is not None or self.ended is not None:
-                return
+                return None
             await self._change()
+        return waiting.popleft()
 
     @property
     def early_media(self) -> Mapping[DialogId, Progress]:
@@ -355,8 +374,7 @@ class OutgoingCall(Call):
         # First those who wait are woken, so that they raise what happened, and then the rest of
         # the block is interrupted.
         self._session_ended(event)
-        if event.by is Side.REMOTE or event.how not in BY_US:
-            self._scope.cancel()
+        self._interrupt()
 
     _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
         **Call._tells,
@@ -385,7 +403,12 @@ class OutgoingCall(Call):
         trace: TracebackType | None,
     ) -> bool:
         """Hang up, wait for a while until everybody knows, and let errors out as they are."""
-        await self._say_goodbye(480)
+        try:
+            await self._say_goodbye(480)
+        except BaseException as impatience:
+            # Ctrl-C.  The block is left all the same.
+            self._scope.__exit__(type(impatience), impatience, impatience.__traceback__)
+            raise
         remaining = error
         try:
             if self._scope.__exit__(kind, error, trace):
@@ -414,12 +437,12 @@ class OutgoingCall(Call):
         raise BaseExceptionGroup("a call and its tasks", failures)
 
     def _is_echo(self, error: BaseException) -> bool:
-        """Whether *error* only says that the other side has hung up, which the block knows."""
+        """Whether *error* only says what the block knows: that they have hung up, for example."""
         return (
             isinstance(error, CallEnded)
             and self.ended is not None
             and self.rejection is None
-            and self.ended.by is Side.REMOTE
+            and (self.ended.by is Side.REMOTE or self.replaced_by is not None)
         )
 
     async def _live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
