@@ -143,7 +143,8 @@ class Dialog:
         """The dialog that *response* to our *request* makes.  RFC 3261 section 12.1.2.
 
         Many provisional responses have no Contact, and some 2xx.  Then the target stays where
-        the request went, because a 2xx that nobody acknowledges helps nobody.
+        the request went, because a 2xx that nobody acknowledges helps nobody.  For the same
+        reason a Record-Route that cannot be read counts as none.
         """
         return cls(
             id=DialogId(request.call_id, request.from_.tag or "", response.to.tag or ""),
@@ -151,7 +152,7 @@ class Dialog:
             remote=response.to,
             remote_target=_contact(response) or request.uri,
             # "taken from the response, reversed": we stand at the other end of the same road.
-            route_set=_routes(response)[::-1],
+            route_set=_readable_routes(response)[::-1],
             local_sequence=request.cseq.number,
             state=DialogState.EARLY if response.is_provisional else DialogState.CONFIRMED,
             secure=_is_secure(request),
@@ -274,7 +275,7 @@ class Dialog:
             self._refresh_target(response, response.cseq.method)
             if self.state is DialogState.EARLY and response.cseq.method == "INVITE":
                 # RFC 3261 section 13.2.2.4: the route set is computed anew from the 2xx.
-                self.route_set = _routes(response)[::-1]
+                self.route_set = _readable_routes(response)[::-1]
                 self.state = DialogState.CONFIRMED
 
     def _refresh_target(self, message: Message, method: str) -> None:
@@ -288,6 +289,13 @@ def _routes(message: Message) -> tuple[NameAddr, ...]:
     if "Record-Route" not in message.headers:
         return ()
     return tuple(message.headers[RECORD_ROUTE])
+
+
+def _readable_routes(response: Response) -> tuple[NameAddr, ...]:
+    try:
+        return _routes(response)
+    except RemoteProtocolError:
+        return ()
 
 
 def _target(request: Request) -> Uri:
