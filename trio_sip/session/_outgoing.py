@@ -9,11 +9,12 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import CSEQ, CSeq, Request, Response
 
+from ._bodies import description_in
 from ._core import Actions, Given
 from ._effects import Answered, How, Progressed, Rejected, SendCancel, SendRequest, Side
 from ._glare import Dice, Lane, OnLane
 from ._leg import Leg
-from ._offer_answer import OnDescription, description_in, is_offer, key_of
+from ._offer_answer import OnDescription, is_offer, key_of
 from ._session import InviteSession
 from ._settings import Reliable, SessionSettings
 from ._tables import CALLER, Do, On

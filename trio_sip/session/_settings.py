@@ -79,6 +79,12 @@ class SessionSettings:
     allow: tuple[str, ...] = _METHODS
     """The Allow header of what is sent, unless the message has one."""
 
+    accept: tuple[str, ...] = ("application/sdp",)
+    """The types of bodies that an INVITE or UPDATE may have without a session description.
+
+    In lower case.  Others are refused with 415, unless they say that they are optional.
+    """
+
     allow_text: str = attrs.field(init=False, repr=False, eq=False)
 
     supported_text: str = attrs.field(init=False, repr=False, eq=False)
