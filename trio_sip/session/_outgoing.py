@@ -23,6 +23,9 @@ __all__ = ["OutgoingSession"]
 
 _DEFAULT = SessionSettings()
 
+_MOST_EARLY_DIALOGS = 64
+"""So many phones may ring at once; what further ones say is told without a dialog."""
+
 
 class OutgoingSession(InviteSession):
     """A call that is made.
@@ -87,12 +90,17 @@ class OutgoingSession(InviteSession):
         if not self._main.allows(On.RECV_1XX):
             return
         progress: Progressed | None = Progressed(response, None, None, False)
-        if response.status > 100 and response.to.tag is not None and self.ended is None:
+        if response.status > 100 and self.ended is None and self._may_have_dialog(response):
             self._note(response)
             progress = self._receive_provisional(response, self._leg_for(response), None)
         if progress is not None:
             given = Given(response=response, progress=progress)
             self._take(On.RECV_1XX, given, now)
+
+    def _may_have_dialog(self, response: Response) -> bool:
+        """Whether a provisional response has an early dialog, or may begin one."""
+        tag = response.to.tag
+        return tag is not None and (tag in self._legs or len(self._legs) < _MOST_EARLY_DIALOGS)
 
     def _receive_2xx(self, response: Response, now: float) -> None:
         tag = response.to.tag or ""
