@@ -121,3 +121,18 @@ async def test_a_route_that_cannot_be_read_harms_nobody(autojump_clock: MockCloc
 
         assert [Side.REMOTE] == ended_by
         assert "ended by remote" == f"ended by {ended_by[0]}"
+
+
+async def test_an_update_whose_contact_cannot_be_read_is_refused(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+        await nursery.start(alice.serve_calls, answer_and_wait)
+        call = await phone.invite(alice.uri)
+        update = call.create_request("UPDATE")
+        update.headers.set("Contact", "<sip:bad")
+        refused = await (await phone.send(update)).final()
+        await call.bye()
+
+        assert (400, "Bad Contact header") == (refused.status, refused.reason)
+        assert 0 == alice.stack.statistics().handler_errors

@@ -253,16 +253,19 @@ class Dialog:
         )
 
     def receive_request(self, request: Request) -> Fault | None:
-        """Take note of a request of theirs; the answer it is owed if it comes out of order.
+        """Take note of a request of theirs; the answer it is owed if something is wrong with it.
 
-        RFC 3261 section 12.2.2.
+        RFC 3261 section 12.2.2: its number is out of order, or where they are cannot be read.
         """
         number = request.cseq.number
         if request.method != "ACK":
             if self.remote_sequence is not None and number <= self.remote_sequence:
                 return Fault(500, "CSeq out of order")
             self.remote_sequence = number
-        self._refresh_target(request, request.method)
+        try:
+            self._refresh_target(request, request.method)
+        except RemoteProtocolError as error:
+            return Fault(error.status_hint, "Bad Contact header")
         return None
 
     def receive_response(self, response: Response) -> None:
