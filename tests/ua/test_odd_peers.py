@@ -134,5 +134,5 @@ async def test_an_update_whose_contact_cannot_be_read_is_refused(
         refused = await (await phone.send(update)).final()
         await call.bye()
 
-        assert (400, "Bad Contact header") == (refused.status, refused.reason)
+        assert (400, "Bad Contact header") == (refused.status, refused.message.reason)
         assert 0 == alice.stack.statistics().handler_errors
