@@ -208,7 +208,6 @@ def test_a_record_route_that_cannot_be_read_is_none() -> None:
     assert DialogState.CONFIRMED is dialog.state
 
 
-
 def test_the_first_request_of_theirs_may_have_any_number() -> None:
     dialog = Dialog.as_uac(invite(), answered())
 

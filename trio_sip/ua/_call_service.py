@@ -24,6 +24,7 @@ from trio_sip.stack import (
 from trio_sip.transport import Address, Flow
 
 from ._call import RequestHandler
+from ._call_core import CallCore
 from ._call_incoming import IncomingCall
 from ._call_leg import NOBODY, Leg
 from ._call_supplement import CallSupplement
@@ -69,7 +70,6 @@ class Calls(Service):
         self._contacts: dict[tuple[str, Address, bool], NameAddr] = {}
         self._legs: set[Leg] = set()
         self._server: _Server | None = None
-        self._idle: trio.Event | None = None
         self._draining = False
 
     # -- who we are
@@ -118,6 +118,15 @@ class Calls(Service):
     def forget(self, leg: Leg) -> None:
         """Nothing can come for it any more."""
         self._legs.discard(leg)
+
+    async def aclose(self) -> None:
+        """End the calls that there are still, and wait until the goodbyes are answered."""
+        users = [leg.user for leg in self._legs if not leg.terminated]
+        calls = [user for user in users if isinstance(user, CallCore)]
+        for call in calls:
+            call.hang_up()
+        for call in calls:
+            await call.wait_until_over()
 
     # -- calls that come
 

@@ -282,6 +282,8 @@ async def open_user_agent(
 ) -> AsyncIterator[UserAgent]:
     """Run a user agent for as long as the block runs.
 
+    Calls of it that are there when the block is left end with it.
+
     Args:
       address: who it is: ``sip:alice@example.com``, with a display name if it likes.
       display_name: what others see; instead of the one in *address*.
@@ -344,4 +346,9 @@ async def open_user_agent(
         )
         blocks.enter_context(running.registered(user_agent.calls))
         blocks.enter_context(running.registered(AnswersOptions(user_agent)))
-        yield user_agent
+        try:
+            yield user_agent
+        finally:
+            # Calls that live in tasks outside of the block.
+            with trio.move_on_after(grace, shield=True):
+                await user_agent.calls.aclose()
