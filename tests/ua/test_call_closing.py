@@ -100,24 +100,23 @@ async def test_the_goodbyes_of_a_stack_that_has_failed_are_no_errors_of_their_ow
         ):
             await nursery.start(bob.serve_calls, answer_and_wait)
             with pytest.raises(ValueError, match="bang"):
-                async with agent(network, "alice") as alice, trio.open_nursery() as inner:
-                    alice.stack.register_service(Bomb())
-                    await inner.start(alice.serve_calls, answer_and_wait)
-
-                    async def talk() -> None:
-                        async with alice.call(BOB, OFFER) as call:
-                            await call.answered()
-                            await trio.sleep_forever()
-
-                    async def be_called() -> None:
-                        async with bob.call("sip:alice@192.0.2.1", OFFER) as call:
-                            await call.answered()
-                            await trio.sleep_forever()
-
-                    inner.start_soon(talk)
-                    nursery.start_soon(be_called)
-                    await trio.sleep(3)
-                    with trio.move_on_after(1):
-                        await bob.send_request("PUBLISH", "sip:alice@192.0.2.1")
-                    await trio.sleep_forever()
+                await _fail_with_calls(network, bob, nursery)
             nursery.cancel_scope.cancel()
+
+
+async def _fail_with_calls(network: MemoryNetwork, bob: UserAgent, nursery: trio.Nursery) -> None:
+    async with agent(network, "alice") as alice, trio.open_nursery() as inner:
+        alice.stack.register_service(Bomb())
+        await inner.start(alice.serve_calls, answer_and_wait)
+
+        async def talk(caller: UserAgent, target: str) -> None:
+            async with caller.call(target, OFFER) as call:
+                await call.answered()
+                await trio.sleep_forever()
+
+        inner.start_soon(talk, alice, BOB)
+        nursery.start_soon(talk, bob, "sip:alice@192.0.2.1")
+        await trio.sleep(3)
+        with trio.move_on_after(1):
+            await bob.send_request("PUBLISH", "sip:alice@192.0.2.1")
+        await trio.sleep_forever()
