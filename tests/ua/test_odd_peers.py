@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -18,13 +19,15 @@ ALICE = "sip:alice@192.0.2.1"
 
 
 @asynccontextmanager
-async def alice_and_phone() -> AsyncIterator[tuple[UserAgent, SipPeer, trio.Nursery]]:
+async def alice_and_phone(
+    profile: str = "plain",
+) -> AsyncIterator[tuple[UserAgent, SipPeer, trio.Nursery]]:
     with trio.fail_after(HOUR):
         async with (
             MemoryNetwork.open() as network,
             agent(network, "alice") as alice,
             trio.open_nursery() as nursery,
-            SipPeer.open(network.host("bob"), "192.0.2.2", name="bob") as phone,
+            SipPeer.open(network.host("bob"), "192.0.2.2", name="bob", profile=profile) as phone,
         ):
             yield alice, phone, nursery
             await trio.sleep(130)
@@ -136,3 +139,30 @@ async def test_an_update_whose_contact_cannot_be_read_is_refused(
 
         assert (400, "Bad Contact header") == (refused.status, refused.message.reason)
         assert 0 == alice.stack.statistics().handler_errors
+
+
+@pytest.mark.parametrize("profile", ["RFC 2543", "compact", "early media"])
+async def test_phones_of_many_kinds_call_and_are_called(
+    profile: str, autojump_clock: MockClock
+) -> None:
+    async with alice_and_phone(profile) as (alice, phone, nursery):
+        await nursery.start(alice.serve_calls, answer_and_wait)
+
+        async def call_bob() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                await call.answered()
+                await call.hold()
+
+        nursery.start_soon(call_bob)
+        call = await phone.answer(ring=1)
+        held = await call.expect("INVITE")
+        await held.respond(200, body=phone.sdp)
+        await call.expect("ACK")
+        await call.expect_bye()
+        back = await phone.invite(alice.uri)
+        again = await (await back.send("INVITE", body=phone.sdp)).final()
+        await again.ack()
+        await back.bye()
+
+        assert b"a=sendonly" in held.body
+        assert 200 == again.status
