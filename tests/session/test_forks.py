@@ -346,3 +346,17 @@ def test_the_answer_to_a_prack_belongs_to_its_own_phone() -> None:
     assert ["x"] == [dialog.id.remote_tag for dialog in caller.session.dialogs]
     caller.session.receive_failure(pracks[0], 408, 33.0)
     assert () == caller.session.dialogs
+
+
+def test_there_are_as_many_early_dialogs_as_phones_but_not_as_many_as_somebody_likes() -> None:
+    caller = Caller()
+    for number in range(1000):
+        caller.hear(f"phone{number}", 180, 1.0)
+    caller.hear("phone1", 183, 1.0, ANSWER)
+    heard = caller.all(Progressed)
+    caller.hear("phone999", 200, 2.0, ANSWER)
+
+    assert 1001 == len(heard)
+    assert 65 == len([one for one in heard if one.dialog is not None])
+    assert 65 == len(caller.session.dialogs)
+    assert SessionState.CONFIRMED is caller.session.state

@@ -8,6 +8,7 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import RSEQ, RAck, Request, Response
 
+from ._bodies import description_in
 from ._core import Core, Given
 from ._effects import (
     ExchangeEnded,
@@ -18,7 +19,7 @@ from ._effects import (
 from ._exchange import Exchange, ExchangeState, Purpose
 from ._glare import OnLane
 from ._leg import Leg
-from ._offer_answer import Agreement, OnDescription, description_in, key_of
+from ._offer_answer import Agreement, OnDescription, key_of
 from ._tables import On
 
 __all__ = ["MODIFYING", "Sending"]
