@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from trio_sip._errors import SipError
+from trio_sip.message import NameAddr
 from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import IncomingCall, UserAgent
 
@@ -70,6 +71,8 @@ async def have_calls_and_look(count: int) -> None:
 
         await nursery.start(bob.serve_calls, handle)
         # The first ones fill caches, and make runners that are kept.
+        for number in range(2048):
+            assert NameAddr.parse(f"<sip:{number}@192.0.2.9>").uri.user == str(number)
         await have_calls(alice, 200, seed=1)
         await trio.sleep(200)
         before = Inventory(network)
