@@ -30,6 +30,8 @@ _NAME = re.compile(
     r"rfc(?P<rfc>[0-9]+)_(?:(?P<section>(?:[0-9]+_)+)|(?P<appendix>[a-z])_)(?P<title>.+)"
 )
 
+_SHOUTED = {"ack", "alg", "bye", "cancel", "invite", "refer", "sdp", "sip", "update"}
+
 _TITLES = {
     3665: "Basic call flow examples",
     5359: "Session Initiation Protocol service examples",
@@ -71,7 +73,8 @@ class Flow:
 
 
 def _words(name: str) -> str:
-    words = name.replace("_", " ")
+    words = " ".join(word.upper() if word in _SHOUTED else word for word in name.split("_"))
+    words = words.replace("re INVITE", "re-INVITE")
     return words[:1].upper() + words[1:]
 
 
