@@ -16,7 +16,7 @@ PACKAGES = sorted(
     for init in (ROOT / "trio_sip").glob("*/__init__.py")
     if init.parent.name != "cli"
 )
-USED = ["trio_sip.ua"]
+USED = [f"trio_sip.{name}" for name in ("ua", "session", "sdp", "subscription", "registration")]
 """Packages whose every class and function is in a program of some page."""
 
 REFERENCE = ROOT / "docs" / "reference"
