@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import call_flows, draw_state_machines, torture_table
+from tools import call_flows, draw_state_machines, fill_in_ladders, torture_table
 
 ROOT = Path(__file__).parent.parent
 _BIN = Path(sys.executable).parent
@@ -111,6 +111,7 @@ def check_docs() -> None:
 def check_generated() -> None:
     """What is generated and committed is what would be generated now."""
     stale = {str(path): "draw_state_machines" for path in draw_state_machines.stale()}
+    stale |= {str(path): "fill_in_ladders" for path in fill_in_ladders.stale()}
     if torture_table.page() != torture_table.PAGE.read_text(encoding="utf-8"):
         stale[str(torture_table.PAGE)] = "torture_table"
     if call_flows.page() != call_flows.PAGE.read_text(encoding="utf-8"):

@@ -250,7 +250,7 @@ class Leg:
         self.user = NOBODY
         self.invite = None
         if self._reminder is not None:
-            self._reminder.set(_INFINITY)
+            self._reminder.forget()
             self._reminder = None
 
     # -- what comes, from the listener's task or the alarm's: each waits for its turn
