@@ -26,7 +26,11 @@ our own stacks on a network in memory where every message takes 20 milliseconds.
 Each ladder is a file in `tests/data/ladders`, and a test fails when the stack does anything else.
 """
 
-_NAME = re.compile(r"rfc(?P<rfc>[0-9]+)_(?P<section>(?:[0-9]+_)+)(?P<title>.+)")
+_NAME = re.compile(
+    r"rfc(?P<rfc>[0-9]+)_(?:(?P<section>(?:[0-9]+_)+)|(?P<appendix>[a-z])_)(?P<title>.+)"
+)
+
+_SHOUTED = {"ack", "alg", "bye", "cancel", "invite", "refer", "sdp", "sip", "update"}
 
 _TITLES = {
     3665: "Basic call flow examples",
@@ -42,6 +46,9 @@ class Flow:
     rfc: int
     """0 for one that no RFC has."""
 
+    appendix: str
+    """Its letter; empty for a section."""
+
     section: tuple[int, ...]
     title: str
     ladder: str = attrs.field(order=False)
@@ -52,18 +59,22 @@ class Flow:
         match = _NAME.fullmatch(path.stem)
         ladder = path.read_text(encoding="utf-8")
         if match is None:
-            return cls(0, (), _words(path.stem), ladder)
-        section = tuple(map(int, match["section"].rstrip("_").split("_")))
-        return cls(int(match["rfc"]), section, _words(match["title"]), ladder)
+            return cls(0, "", (), _words(path.stem), ladder)
+        numbers = (match["section"] or "").split("_")
+        section = tuple(int(number) for number in numbers if number)
+        appendix = match["appendix"] or ""
+        return cls(int(match["rfc"]), appendix, section, _words(match["title"]), ladder)
 
     @property
     def heading(self) -> str:
         """``2.1 New registration``."""
-        return f"{'.'.join(map(str, self.section))} {self.title}".lstrip()
+        place = f"Appendix {self.appendix.upper()}:" if self.appendix else ""
+        return f"{place}{'.'.join(map(str, self.section))} {self.title}".lstrip()
 
 
 def _words(name: str) -> str:
-    words = name.replace("_", " ")
+    words = " ".join(word.upper() if word in _SHOUTED else word for word in name.split("_"))
+    words = words.replace("re INVITE", "re-INVITE")
     return words[:1].upper() + words[1:]
 
 

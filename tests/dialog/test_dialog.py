@@ -186,6 +186,28 @@ def test_their_requests_count_upwards() -> None:
     assert 10 == dialog.remote_sequence
 
 
+def test_a_contact_that_cannot_be_read_is_refused_and_moves_no_target() -> None:
+    dialog = Dialog.as_uas(invite(), "b")
+    fault = dialog.receive_request(request_within("UPDATE", 8, ("Contact", "<sip:bad")))
+
+    assert fault is not None
+    assert (400, "Bad Contact header") == (fault.status, fault.reason)
+    assert "sip:alice@192.0.2.1" == str(dialog.remote_target)
+    assert dialog.receive_request(request_within("INFO", 9, ("Contact", "<sip:bad"))) is None
+
+
+def test_a_record_route_that_cannot_be_read_is_none() -> None:
+    early = create_response(invite(), 180, to_tag="b")
+    early.headers.add("Record-Route", "<<<")
+    dialog = Dialog.as_uac(invite(), early)
+    answer = answered()
+    answer.headers.set("Record-Route", "<<<")
+    dialog.receive_response(answer)
+
+    assert () == dialog.route_set
+    assert DialogState.CONFIRMED is dialog.state
+
+
 def test_the_first_request_of_theirs_may_have_any_number() -> None:
     dialog = Dialog.as_uac(invite(), answered())
 

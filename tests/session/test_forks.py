@@ -189,6 +189,17 @@ def test_an_update_changes_one_early_dialog_and_no_other() -> None:
     assert (None, Side.REMOTE) == (caller.session.owed_by(x), caller.session.owed_by(y))
 
 
+def test_the_only_early_dialog_need_not_be_named_and_one_of_several_must_be() -> None:
+    caller = Caller()
+    caller.hear("x", 183, 1.0, ANSWER, rseq=7)
+    caller.session.send_update(1.0, body=OFFER)
+
+    assert ("UPDATE", "x") == caller.requests()[-1]
+    caller.hear("y", 183, 1.0, ANSWER, rseq=7)
+    with pytest.raises(LocalProtocolError, match="no such dialog"):
+        caller.session.send_update(1.0, body=OFFER)
+
+
 def test_what_is_delayed_in_an_early_dialog_goes_with_it() -> None:
     caller = Caller()
     for tag in ("x", "y"):
@@ -346,3 +357,17 @@ def test_the_answer_to_a_prack_belongs_to_its_own_phone() -> None:
     assert ["x"] == [dialog.id.remote_tag for dialog in caller.session.dialogs]
     caller.session.receive_failure(pracks[0], 408, 33.0)
     assert () == caller.session.dialogs
+
+
+def test_there_are_as_many_early_dialogs_as_phones_but_not_as_many_as_somebody_likes() -> None:
+    caller = Caller()
+    for number in range(1000):
+        caller.hear(f"phone{number}", 180, 1.0)
+    caller.hear("phone1", 183, 1.0, ANSWER)
+    heard = caller.all(Progressed)
+    caller.hear("phone999", 200, 2.0, ANSWER)
+
+    assert 1001 == len(heard)
+    assert 65 == len([one for one in heard if one.dialog is not None])
+    assert 65 == len(caller.session.dialogs)
+    assert SessionState.CONFIRMED is caller.session.state

@@ -24,7 +24,7 @@ from .test_forks import Caller, from_phone
 RUBBISH = ["", ",", ";;", "\u2028", "0", "-1", "99999999999999999999", "a b c", "<sip:bad"]
 HEADERS = [
     "Allow", "Supported", "Require", "RSeq", "RAck", "Session-Expires", "Min-SE", "Reason",
-    "Retry-After", "Contact", "Content-Type",
+    "Retry-After", "Contact", "Content-Type", "Record-Route", "Content-Disposition",
 ]  # fmt: skip
 
 

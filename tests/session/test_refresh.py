@@ -201,6 +201,29 @@ def test_a_422_that_asks_for_nothing_new_is_a_refusal() -> None:
     pair.finish()
 
 
+def test_who_wants_it_longer_and_longer_has_refused_the_call_in_the_end() -> None:
+    pair = Pair(alice=asking(100))
+    for seconds in range(200, 220):
+        pair.run(0.1)
+        if not pair.alice.tell(Rejected):
+            pair.respond(422, headers=[("Min-SE", seconds)])
+
+    assert 6 == len(pair.times("a INVITE"))
+    assert 422 == pair.alice.last(Rejected).status
+    pair.finish()
+
+
+def test_an_interval_of_nothing_is_none() -> None:
+    pair = Pair(bob=QUIET)
+    pair.run(0.1)
+    answer = create_response(pair.alice.session.invite, 200, to_tag="b")
+    answer.headers.add("Session-Expires", "0;refresher=uac")
+    pair.alice.session.receive_response(answer, pair.now)
+
+    assert pair.alice.session.refresh is None
+    assert SessionState.CONFIRMED is pair.alice.session.state
+
+
 def test_a_refresh_that_is_refused_with_422_is_sent_again() -> None:
     pair = Pair(alice=asking(90), bob=asking(90))
     pair.connect()

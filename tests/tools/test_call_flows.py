@@ -12,7 +12,14 @@ def test_the_page_is_what_would_be_written_now() -> None:
 
 
 def test_flows_stand_in_the_order_of_their_sections_and_strangers_last(tmp_path: Path) -> None:
-    for name in ("lost", "rfc3665_3_10_b", "rfc3665_3_2_a", "rfc5407_3_1_1_c", "rfc9999_1_d"):
+    for name in (
+        "lost",
+        "rfc3665_3_10_b",
+        "rfc3665_3_2_a",
+        "rfc5407_3_1_1_c",
+        "rfc9999_1_d",
+        "rfc5407_a_re_invite_meets_bye",
+    ):
         (tmp_path / f"{name}.txt").write_text(f"ladder of {name}\n")
     text = page(flows(tmp_path))
 
@@ -23,6 +30,7 @@ def test_flows_stand_in_the_order_of_their_sections_and_strangers_last(tmp_path:
         "### 3.10 B",
         "## RFC 5407",
         "### 3.1.1 C",
+        "### Appendix A: Re-INVITE meets BYE",
         "## RFC 9999",
         "### 1 D",
         "## Others",
@@ -36,4 +44,6 @@ def test_a_ladder_is_shown_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "rfc3665_2_1_new_registration.txt"
     path.write_text("   0.000  |--REGISTER-->|\n")
 
-    assert Flow(3665, (2, 1), "New registration", "   0.000  |--REGISTER-->|\n") == Flow.read(path)
+    assert Flow(3665, "", (2, 1), "New registration", "   0.000  |--REGISTER-->|\n") == Flow.read(
+        path
+    )

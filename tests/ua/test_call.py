@@ -24,7 +24,7 @@ from trio_sip.message import Response, Uri
 from trio_sip.sdp import Direction
 from trio_sip.session import SessionState, Side
 from trio_sip.stack import IncomingRequest
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, first
 from trio_sip.ua import IncomingCall, Progress, UserAgent
 
 from .calls import (
@@ -892,3 +892,23 @@ async def test_a_call_is_made_once(autojump_clock: MockClock) -> None:
             await call.start()
         with pytest.raises(LocalProtocolError, match="URI"):
             alice.call("nonsense")
+
+
+async def test_an_answer_waits_for_its_own_ack_and_not_for_that_of_a_reinvite(
+    autojump_clock: MockClock,
+) -> None:
+    states: list[SessionState] = []
+
+    async def look(call: IncomingCall) -> None:
+        await call.answer(OFFER)
+        states.append(call.state)
+        await trio.sleep_forever()
+
+    async with alice_and_bob(look) as (alice, _, network):
+        network.drop(first(method="ACK"))
+        async with alice.call(BOB, OFFER) as call:
+            await call.answered()
+            await call.hold()
+            await trio.sleep(1)
+
+    assert [SessionState.CONFIRMED] == states

@@ -317,7 +317,7 @@ async def test_reliable_progress_is_acknowledged(autojump_clock: MockClock) -> N
         async with alice.call(BOB, OFFER) as call:
             answered = await call.answered()
 
-        assert answered.sdp is None
+        assert answered.sdp == OFFER
         assert call.remote_sdp == OFFER
         assert ["INVITE", "183 (INVITE)", "PRACK", "200 (PRACK)", "200 (INVITE)"] == labels(
             network

@@ -143,7 +143,8 @@ class Dialog:
         """The dialog that *response* to our *request* makes.  RFC 3261 section 12.1.2.
 
         Many provisional responses have no Contact, and some 2xx.  Then the target stays where
-        the request went, because a 2xx that nobody acknowledges helps nobody.
+        the request went, because a 2xx that nobody acknowledges helps nobody.  For the same
+        reason a Record-Route that cannot be read counts as none.
         """
         return cls(
             id=DialogId(request.call_id, request.from_.tag or "", response.to.tag or ""),
@@ -151,7 +152,7 @@ class Dialog:
             remote=response.to,
             remote_target=_contact(response) or request.uri,
             # "taken from the response, reversed": we stand at the other end of the same road.
-            route_set=_routes(response)[::-1],
+            route_set=_readable_routes(response)[::-1],
             local_sequence=request.cseq.number,
             state=DialogState.EARLY if response.is_provisional else DialogState.CONFIRMED,
             secure=_is_secure(request),
@@ -252,16 +253,19 @@ class Dialog:
         )
 
     def receive_request(self, request: Request) -> Fault | None:
-        """Take note of a request of theirs; the answer it is owed if it comes out of order.
+        """Take note of a request of theirs; the answer it is owed if something is wrong with it.
 
-        RFC 3261 section 12.2.2.
+        RFC 3261 section 12.2.2: its number is out of order, or where they are cannot be read.
         """
         number = request.cseq.number
         if request.method != "ACK":
             if self.remote_sequence is not None and number <= self.remote_sequence:
                 return Fault(500, "CSeq out of order")
             self.remote_sequence = number
-        self._refresh_target(request, request.method)
+        try:
+            self._refresh_target(request, request.method)
+        except RemoteProtocolError as error:
+            return Fault(error.status_hint, "Bad Contact header")
         return None
 
     def receive_response(self, response: Response) -> None:
@@ -274,7 +278,7 @@ class Dialog:
             self._refresh_target(response, response.cseq.method)
             if self.state is DialogState.EARLY and response.cseq.method == "INVITE":
                 # RFC 3261 section 13.2.2.4: the route set is computed anew from the 2xx.
-                self.route_set = _routes(response)[::-1]
+                self.route_set = _readable_routes(response)[::-1]
                 self.state = DialogState.CONFIRMED
 
     def _refresh_target(self, message: Message, method: str) -> None:
@@ -288,6 +292,13 @@ def _routes(message: Message) -> tuple[NameAddr, ...]:
     if "Record-Route" not in message.headers:
         return ()
     return tuple(message.headers[RECORD_ROUTE])
+
+
+def _readable_routes(response: Response) -> tuple[NameAddr, ...]:
+    try:
+        return _routes(response)
+    except RemoteProtocolError:
+        return ()
 
 
 def _target(request: Request) -> Uri:

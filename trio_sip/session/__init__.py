@@ -8,6 +8,7 @@ state machines are the tables in `MACHINES`, and the documentation's figures are
 
 from __future__ import annotations
 
+from ._bodies import description_in
 from ._cause import cause_of_status, status_of_cause
 from ._effects import (
     Acknowledged,
@@ -42,7 +43,7 @@ from ._glare import LANE, PAUSE, Dice
 from ._goodbye import create_goodbye
 from ._incoming import IncomingSession
 from ._machine import Machine, Repeat
-from ._offer_answer import OFFER_ANSWER, description_in
+from ._offer_answer import OFFER_ANSWER
 from ._outgoing import OutgoingSession
 from ._refresh import REFRESH
 from ._reliable import RELIABLE

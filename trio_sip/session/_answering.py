@@ -8,6 +8,7 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import DialogState
 from trio_sip.message import RAck, Request, Response
 
+from ._bodies import Found, description_in, is_description, is_understood
 from ._core import Given, Pairs
 from ._effects import (
     Acknowledged,
@@ -25,11 +26,8 @@ from ._hearing import Hearing
 from ._leg import Leg
 from ._offer_answer import (
     Agreement,
-    Found,
     Key,
     OnDescription,
-    description_in,
-    is_description,
     is_offer,
     key_of,
 )
@@ -175,15 +173,29 @@ class Answering(Hearing):
 
     def _refuse_modify(self, request: Request, refusal: int | None) -> bool:
         """Whether an INVITE or UPDATE of theirs was refused without asking the user."""
+        pairs = self._body_refusal(request)
+        if pairs is not None:
+            self._respond(request, 415, pairs)
+            return True
         least = self._timer.too_small(request)
         if refusal is not None:
-            pairs: Pairs = ()
+            pairs = ()
             if refusal == 500:
                 pairs = (("Retry-After", overlap_pause(self._dice)),)
             self._respond(request, refusal, pairs)
         elif least is not None:
             self._respond(request, 422, (("Min-SE", least),))
         return refusal is not None or least is not None
+
+    def _body_refusal(self, request: Request) -> Pairs | None:
+        """The headers of the 415 that a body is owed which nobody here understands.
+
+        RFC 3261 section 8.2.3.
+        """
+        accepted = self.settings.accept
+        if is_understood(request, accepted):
+            return None
+        return ("Accept", ", ".join(accepted)), ("Accept-Encoding", "identity")
 
     def _receive_prack(self, leg: Leg, request: Request, now: float) -> None:
         rack = rack_of(request)

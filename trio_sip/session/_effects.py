@@ -21,8 +21,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Side(enum.Enum):
-    """Who does a thing."""
+class Side(enum.StrEnum):
+    """Who does a thing: it reads ``local`` or ``remote`` where it is printed."""
 
     LOCAL = "local"
     REMOTE = "remote"

@@ -77,6 +77,9 @@ class IncomingSession(InviteSession):
             return 420, (("Unsupported", "100rel"),)
         if reliable is Reliable.REQUIRED and not supports(invite, "100rel"):
             return 421, (("Require", "100rel"),)
+        pairs = self._body_refusal(invite)
+        if pairs is not None:
+            return 415, pairs
         return None if least is None else (422, (("Min-SE", least),))
 
     def _refuse(self, given: Given, now: float) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from trio_sip.dialog import Dialog
 from trio_sip.message import Response
 
-from ._offer_answer import Found, Key, OfferAnswer, OnDescription
+from ._bodies import Found
+from ._offer_answer import Key, OfferAnswer, OnDescription
 from ._reliable import is_reliable
 
 __all__ = ["Leg"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import Message
 
+from ._bodies import description_in
 from ._effects import Description, DescriptionRole, Side
 from ._machine import Machine
 
@@ -20,20 +20,12 @@ __all__ = [
     "OFFER_ANSWER",
     "Agreement",
     "DoDescription",
-    "Found",
     "Key",
     "OfferAnswer",
     "OnDescription",
-    "description_in",
-    "is_description",
     "is_offer",
     "key_of",
 ]
-
-_SDP = "application/sdp"
-
-Found = tuple[bytes, str]
-"""A session description and its type."""
 
 Key = tuple[str, int]
 """A transaction within the dialog, by method and CSeq number."""
@@ -191,34 +183,6 @@ class OfferAnswer:
 
 
 _BEGINNINGS = frozenset({_O.SEND_OFFER, _O.SEND_NONE, _O.RECV_OFFER, _O.RECV_NONE})
-
-
-def description_in(message: Message) -> Found | None:
-    """The session description in *message*, and its type; ``None`` if it has none.
-
-    RFC 3261 section 13.2.1 has it as the body, or as one part of a multipart body (RFC 5621).
-    """
-    if not message.body:
-        return None
-    text = message.headers.get("Content-Type", "")
-    if is_description(text):
-        return message.body, text
-    if text[:9].lower() != "multipart":
-        return None
-    try:
-        parts = message.parts
-    except RemoteProtocolError:
-        return None
-    for part in parts:
-        text = part.headers.get("Content-Type", "")
-        if is_description(text):
-            return part.content, text
-    return None
-
-
-def is_description(content_type: str) -> bool:
-    """Whether a body of this type is a session description."""
-    return content_type == _SDP or content_type.partition(";")[0].rstrip(" \t").lower() == _SDP
 
 
 def key_of(message: Message) -> Key:

@@ -9,11 +9,12 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import CSEQ, CSeq, Request, Response
 
+from ._bodies import description_in
 from ._core import Actions, Given
 from ._effects import Answered, How, Progressed, Rejected, SendCancel, SendRequest, Side
 from ._glare import Dice, Lane, OnLane
 from ._leg import Leg
-from ._offer_answer import OnDescription, description_in, is_offer, key_of
+from ._offer_answer import OnDescription, is_offer, key_of
 from ._session import InviteSession
 from ._settings import Reliable, SessionSettings
 from ._tables import CALLER, Do, On
@@ -21,6 +22,9 @@ from ._tables import CALLER, Do, On
 __all__ = ["OutgoingSession"]
 
 _DEFAULT = SessionSettings()
+
+_MOST_EARLY_DIALOGS = 64
+"""So many phones may ring at once; what further ones say is told without a dialog."""
 
 
 class OutgoingSession(InviteSession):
@@ -86,12 +90,17 @@ class OutgoingSession(InviteSession):
         if not self._main.allows(On.RECV_1XX):
             return
         progress: Progressed | None = Progressed(response, None, None, False)
-        if response.status > 100 and response.to.tag is not None and self.ended is None:
+        if response.status > 100 and self.ended is None and self._may_have_dialog(response):
             self._note(response)
             progress = self._receive_provisional(response, self._leg_for(response), None)
         if progress is not None:
             given = Given(response=response, progress=progress)
             self._take(On.RECV_1XX, given, now)
+
+    def _may_have_dialog(self, response: Response) -> bool:
+        """Whether a provisional response has an early dialog, or may begin one."""
+        tag = response.to.tag
+        return tag is not None and (tag in self._legs or len(self._legs) < _MOST_EARLY_DIALOGS)
 
     def _receive_2xx(self, response: Response, now: float) -> None:
         tag = response.to.tag or ""

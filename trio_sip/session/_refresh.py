@@ -32,6 +32,9 @@ _EXTENSION = "timer"
 _LEAST = 90
 """RFC 4028 section 5: the Min-SE of a message without one."""
 
+_MOST_RAISES = 5
+"""So many hops may each want a longer interval than the one before."""
+
 Pairs = list[tuple[str, object]]
 
 
@@ -104,11 +107,12 @@ REFRESH: Machine[Refresh, OnRefresh, DoRefresh] = Machine(
 class SessionTimer:
     """What was agreed about refreshing, and what to say about it in the next message."""
 
-    __slots__ = ("_min_se", "_settings", "interval", "running")
+    __slots__ = ("_min_se", "_raised", "_settings", "interval", "running")
 
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
         self._min_se = settings.min_se
+        self._raised = 0
         self.running: Running[Refresh, OnRefresh, DoRefresh] | None = None
         """There from when a session timer is first agreed upon."""
         self.interval: SessionInterval | None = None
@@ -140,16 +144,18 @@ class SessionTimer:
         RFC 4028 section 7.3.
         """
         least = _read_min_se(response)
-        if least is None or least <= self._min_se:
+        if least is None or least <= self._min_se or self._raised >= _MOST_RAISES:
             return False
         self._min_se = least
+        self._raised += 1
         return True
 
     def receive_2xx(self, response: Response, now: float) -> bool:
         """A 2xx to an INVITE or UPDATE of ours; whether the timer is agreed upon anew."""
         expires = _read_expires(response)
-        if expires is None:
-            # RFC 4028 section 7.2: "there is no session expiration".
+        if expires is None or expires.seconds == 0:
+            # RFC 4028 section 7.2: "there is no session expiration".  Nor does a session end
+            # before it begins.
             return self._agree(None, Side.LOCAL, now)
         # It always says who; from those that forget it, the caller refreshes.
         ours = expires.refresher is not Refresher.UAS

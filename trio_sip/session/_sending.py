@@ -8,6 +8,7 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import RSEQ, RAck, Request, Response
 
+from ._bodies import description_in
 from ._core import Core, Given
 from ._effects import (
     ExchangeEnded,
@@ -18,7 +19,7 @@ from ._effects import (
 from ._exchange import Exchange, ExchangeState, Purpose
 from ._glare import OnLane
 from ._leg import Leg
-from ._offer_answer import Agreement, OnDescription, description_in, key_of
+from ._offer_answer import Agreement, OnDescription, key_of
 from ._tables import On
 
 __all__ = ["MODIFYING", "Sending"]
@@ -46,7 +47,7 @@ class Sending(Core):
         """Whether an offer could go out at this moment, in an UPDATE or a re-INVITE.
 
         Args:
-          dialog: an early one; the call's if left out.
+          dialog: an early one; the call's if left out, or before it is answered, the only one.
         """
         leg = self._find_leg(dialog)
         if leg is None or leg.offer.state is not Agreement.QUIET:
@@ -60,13 +61,15 @@ class Sending(Core):
         """Who has to send a session description next; ``None`` if nobody has.
 
         Args:
-          dialog: an early one; the call's if left out.
+          dialog: an early one; the call's if left out, or before it is answered, the only one.
         """
         leg = self._find_leg(dialog)
         return None if leg is None else leg.offer.owed_by
 
     def _find_leg(self, dialog: Dialog | None) -> Leg | None:
         if dialog is None:
+            if self._leg is None and len(self._legs) == 1:
+                return next(iter(self._legs.values()))
             return self._leg
         leg = self._legs.get(dialog.id.remote_tag)
         return leg if leg is not None and leg.dialog is dialog else None

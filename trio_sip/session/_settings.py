@@ -82,6 +82,12 @@ class SessionSettings:
     extensions: tuple[str, ...] = ("replaces", "norefersub")
     """What else Supported names, because the user of the sessions understands it."""
 
+    accept: tuple[str, ...] = ("application/sdp",)
+    """The types of bodies that an INVITE or UPDATE may have without a session description.
+
+    In lower case.  Others are refused with 415, unless they say that they are optional.
+    """
+
     allow_text: str = attrs.field(init=False, repr=False, eq=False)
 
     supported_text: str = attrs.field(init=False, repr=False, eq=False)

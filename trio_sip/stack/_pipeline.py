@@ -96,6 +96,9 @@ class Pipeline:
         """Handle a request of a dialog here and now: nobody is to be asked before its usage."""
         try:
             self._parts.dialogs.take(request, entry)
+        except RemoteProtocolError as error:
+            self._answer(request, error.status_hint, _reason(error))
+            _logger.info("%s from %s: %r", request.method, request.source, error)
         except Exception as error:
             self._answer(request, 500, None)
             self.failed(f"{request.method} from {request.source}", error)

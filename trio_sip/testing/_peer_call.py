@@ -121,8 +121,14 @@ class PeerCall:
         """Whether that belongs to it: by Call-ID and both tags, or as an answer to its request."""
         if isinstance(message, PeerResponse):
             return False
-        local, remote = message.message.to, message.message.from_
-        return self.dialog.id == (message.message.call_id, local.tag, remote.tag or "")
+        call_id, local_tag, remote_tag = self.dialog.id
+        request = message.message
+        # Who was told no tag, as a peer of RFC 2543 does, cannot name it.
+        return (
+            call_id == request.call_id
+            and remote_tag == (request.from_.tag or "")
+            and request.to.tag in (local_tag, None)
+        )
 
     @overload
     async def expect(

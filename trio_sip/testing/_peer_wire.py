@@ -180,7 +180,9 @@ class PeerWire:
             return came.request is not None
         try:
             named = DialogId.of_request(came.message)  # type: ignore[arg-type]  # a request
-            return named is not None and named in self._calls
+            if named is None:
+                return any(call.owns(came) for call in self._calls.values())
+            return named in self._calls
         except (KeyError, RemoteProtocolError):
             return False
 

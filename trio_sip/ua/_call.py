@@ -175,12 +175,14 @@ class Call(CallReferrals):
         if sdp is None:
             body = matching_answer(self._wanted, self._local, offer)
         else:
-            body = self._wanted = as_body(sdp, self.host)
+            body = as_body(sdp, self.host)
         if body is None:
             self._respond(request, 488)
             return
         self._respond(request, 200, body)
         self._local = body
+        if sdp is not None:
+            self._wanted = body
         if offer is not None:
             self._remote = offer
 

@@ -275,8 +275,12 @@ class CallCore:
             await tasks.stop()
         if not self._leg.terminated:
             with trio.move_on_after(self.grace, shield=True):
-                while not self._leg.terminated:
-                    await self._change()
+                await self.wait_until_over()
+
+    async def wait_until_over(self) -> None:
+        """Wait until it has ended, and everybody knows: the last goodbye is answered."""
+        while not self._leg.terminated:
+            await self._change()
 
 
 class _Reader(AsyncIterator[ItemT]):

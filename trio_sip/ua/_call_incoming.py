@@ -20,9 +20,8 @@ from trio_sip.message import NameAddr, Uri
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import (
     Acknowledged,
-    Description,
-    DescriptionRole,
     Ended,
+    IncomingSession,
     SessionState,
     Side,
 )
@@ -92,7 +91,9 @@ class IncomingCall(Call):
           RemoteProtocolError: it cannot be read.
         """
         if self._offer is None:
-            self._offer = parsed(_description_of(self.request))
+            session = self._leg.session
+            assert isinstance(session, IncomingSession), "they call us"
+            self._offer = parsed(session.description)
         return self._offer
 
     @property
@@ -298,11 +299,3 @@ class IncomingCall(Call):
         Acknowledged: _acknowledged_by_them,
         Ended: _incoming_ended,
     }
-
-
-def _description_of(request: IncomingRequest) -> Description | None:
-    message = request.message
-    content_type = message.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if not message.body or content_type != SDP:
-        return None
-    return Description(DescriptionRole.OFFER, message.body, content_type)

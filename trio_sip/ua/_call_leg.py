@@ -8,7 +8,10 @@ for a minute in its handler answers a re-INVITE meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
+
+import trio
 
 from trio_sip._errors import RequestTimedOut
 from trio_sip.dialog import DialogState
@@ -173,13 +176,21 @@ class Leg:
         request = effect.request
         if self.supplements:
             self._show("on_send_request", request)
-        sent = self.stack.start_request(
-            request, self, dialog=effect.dialog, credentials=self.credentials
-        )
-        self._sent.append(sent)
+        try:
+            sent = self.stack.start_request(
+                request, self, dialog=effect.dialog, credentials=self.credentials
+            )
+        except trio.ClosedResourceError:
+            if effect.dialog is None:
+                raise
+            # The stack has failed under a call, whose goodbye nobody will hear.
+            self.session.receive_failure(request, 503, self._now())
+        else:
+            self._sent.append(sent)
 
     def _send_ack(self, effect: SendAck) -> None:
-        self.stack.send_ack(effect.request, effect.dialog)
+        with suppress(trio.ClosedResourceError):
+            self.stack.send_ack(effect.request, effect.dialog)
 
     def _send_cancel(self, effect: SendCancel) -> None:
         for sent in self._sent:
@@ -239,7 +250,7 @@ class Leg:
         self.user = NOBODY
         self.invite = None
         if self._reminder is not None:
-            self._reminder.set(_INFINITY)
+            self._reminder.forget()
             self._reminder = None
 
     # -- what comes, from the listener's task or the alarm's: each waits for its turn

@@ -244,8 +244,8 @@ class OutgoingCall(Call):
     async def answered(self) -> Answer:
         """Wait until somebody answers; the answer, at once if it is there already.
 
-        Its ``sdp`` is the answer to our offer.  If we made none, it is their offer, and
-        `acknowledge` is owed.
+        Its ``sdp`` is the answer to our offer, whether the 2xx had it or, before that, a
+        provisional response.  If we made none, it is their offer, and `acknowledge` is owed.
 
         Raises:
           CallRejected: nobody will; its cause is the `AuthenticationRejected`, if it is one.
@@ -325,9 +325,17 @@ class OutgoingCall(Call):
         self._notify()
 
     def _answered(self, event: Answered) -> None:
-        if event.description is not None:
-            self._remote = event.description
-        self.answer = Answer(event.response, event.dialog, event.description)
+        description = event.description
+        early = None if self._early is None else self._early.get(event.dialog.id)
+        if early is not None and description is None:
+            # RFC 3261 section 13.2.1: the first description is the answer, and the 2xx need not
+            # say it again.
+            self._remote = early.description
+            if not early.prack_owed:
+                description = early.description
+        elif description is not None:
+            self._remote = description
+        self.answer = Answer(event.response, event.dialog, description)
         self._notify()
 
     def _rejected(self, event: Rejected) -> None:

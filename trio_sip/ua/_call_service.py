@@ -26,6 +26,7 @@ from trio_sip.transport import Address, Flow
 
 from ._account import parse_address
 from ._call import Call, RequestHandler
+from ._call_core import CallCore
 from ._call_incoming import IncomingCall
 from ._call_leg import NOBODY, Leg
 from ._call_supplement import CallSupplement
@@ -72,7 +73,6 @@ class Calls(Service):
         self._contacts: dict[tuple[str, Address, bool], NameAddr] = {}
         self._legs: set[Leg] = set()
         self._server: _Server | None = None
-        self._idle: trio.Event | None = None
         self._draining = False
 
     # -- who we are
@@ -136,6 +136,15 @@ class Calls(Service):
         entry = self.stack.find_dialog(dialog_id)
         call = entry.usage.user if entry is not None and isinstance(entry.usage, Leg) else None
         return call if isinstance(call, Call) and call.belongs_to(self) else None
+
+    async def aclose(self) -> None:
+        """End the calls that there are still, and wait until the goodbyes are answered."""
+        users = [leg.user for leg in self._legs if not leg.terminated]
+        calls = [user for user in users if isinstance(user, CallCore)]
+        for call in calls:
+            call.hang_up()
+        for call in calls:
+            await call.wait_until_over()
 
     # -- calls that come
 

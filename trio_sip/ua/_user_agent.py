@@ -323,6 +323,8 @@ async def open_user_agent(
 ) -> AsyncIterator[UserAgent]:
     """Run a user agent for as long as the block runs.
 
+    Calls of it that are there when the block is left end with it.
+
     Args:
       address: who it is: ``sip:alice@example.com``, with a display name if it likes.
       display_name: what others see; instead of the one in *address*.
@@ -385,4 +387,9 @@ async def open_user_agent(
         )
         for own in (user_agent.calls, user_agent.notifications, AnswersOptions(user_agent)):
             blocks.enter_context(running.registered(own))
-        yield user_agent
+        try:
+            yield user_agent
+        finally:
+            # Calls that live in tasks outside of the block.
+            with trio.move_on_after(grace, shield=True):
+                await user_agent.calls.aclose()

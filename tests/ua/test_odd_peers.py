@@ -1,0 +1,168 @@
+"""Calls with phones that do what is allowed and unusual, or not allowed and usual."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_sip.session import Side
+from trio_sip.testing import MemoryNetwork, SipPeer
+from trio_sip.ua import IncomingCall, UserAgent
+
+from .calls import HOUR, OFFER, agent, answer_and_wait, nothing_is_left
+
+ALICE = "sip:alice@192.0.2.1"
+
+
+@asynccontextmanager
+async def alice_and_phone(
+    profile: str = "plain",
+) -> AsyncIterator[tuple[UserAgent, SipPeer, trio.Nursery]]:
+    with trio.fail_after(HOUR):
+        async with (
+            MemoryNetwork.open() as network,
+            agent(network, "alice") as alice,
+            trio.open_nursery() as nursery,
+            SipPeer.open(network.host("bob"), "192.0.2.2", name="bob", profile=profile) as phone,
+        ):
+            yield alice, phone, nursery
+            await trio.sleep(130)
+            nothing_is_left(alice)
+            nursery.cancel_scope.cancel()
+
+
+async def test_an_offer_in_a_multipart_is_the_offer(autojump_clock: MockClock) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+        await nursery.start(alice.serve_calls, answer_and_wait)
+        request = phone.create_request("INVITE", alice.uri)
+        part = b"--x\r\nContent-Type: %s\r\n\r\n%s\r\n"
+        body = part % (b"text/plain", b"hello") + part % (b"application/sdp", phone.sdp)
+        request.add_body(body + b"--x--\r\n", "multipart/mixed;boundary=x")
+        answered = await (await phone.send(request)).final()
+        await answered.ack()
+        await phone.call_of(answered).bye()
+
+        assert 200 == answered.status
+        assert b"m=audio 5000 " in answered.body
+
+
+async def test_a_description_before_the_200_is_the_answer_if_the_200_has_none(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+        heard: list[object] = []
+
+        async def call_bob() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                answer = await call.answered()
+                heard.extend([answer.sdp, call.remote_sdp])
+                await trio.sleep_forever()
+
+        nursery.start_soon(call_bob)
+        invite = await phone.expect("INVITE")
+        await invite.respond(183, body=phone.sdp)
+        await invite.respond(200)
+        await phone.expect("ACK")
+        await phone.call_of(invite).bye()
+
+        assert 2 == len(heard)
+        assert [phone.sdp, phone.sdp] == [bytes(one) for one in heard]  # type: ignore[call-overload]  # values
+
+
+async def test_a_bridge_passes_on_an_answer_that_came_before_the_200(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+
+        async def bridge(leg_a: IncomingCall) -> None:
+            async with alice.call(phone.uri, leg_a.offer) as leg_b:
+                async for progress in leg_b.progress():
+                    await leg_a.progress(progress.status, sdp=progress.sdp)
+                answer = await leg_b.answered()
+                await leg_a.answer(sdp=answer.sdp)
+                await trio.sleep_forever()
+
+        await nursery.start(alice.serve_calls, bridge)
+        caller = await phone.request("INVITE", alice.uri, body=phone.sdp)
+        invite = await phone.expect("INVITE")
+        await invite.respond(183, body=phone.sdp)
+        await caller.expect(183)
+        await invite.respond(200)
+        await phone.expect("ACK")
+        answered = await caller.final()
+        await answered.ack()
+        call = phone.call_of(answered)
+        await trio.sleep(1)
+        await call.bye()
+        bye = await phone.expect("BYE")
+        await bye.respond(200)
+
+        assert phone.sdp.splitlines()[-1] in answered.body
+
+
+async def test_a_route_that_cannot_be_read_harms_nobody(autojump_clock: MockClock) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+        ended_by: list[Side | None] = []
+
+        async def call_bob() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                await call.answered()
+                await trio.sleep_forever()
+            ended_by.append(call.ended_by)
+
+        nursery.start_soon(call_bob)
+        invite = await phone.expect("INVITE")
+        await invite.respond(180, headers=[("Record-Route", "<sip:a@b;lr>x>")])
+        await invite.respond(200, body=phone.sdp, headers=[("Record-Route", "<<<")])
+        await phone.expect("ACK")
+        await phone.call_of(invite).bye()
+        await trio.sleep(1)
+
+        assert [Side.REMOTE] == ended_by
+        assert "ended by remote" == f"ended by {ended_by[0]}"
+
+
+async def test_an_update_whose_contact_cannot_be_read_is_refused(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+        await nursery.start(alice.serve_calls, answer_and_wait)
+        call = await phone.invite(alice.uri)
+        update = call.create_request("UPDATE")
+        update.headers.set("Contact", "<sip:bad")
+        refused = await (await phone.send(update)).final()
+        await call.bye()
+
+        assert (400, "Bad Contact header") == (refused.status, refused.message.reason)
+        assert 0 == alice.stack.statistics().handler_errors
+
+
+@pytest.mark.parametrize("profile", ["RFC 2543", "compact", "early media"])
+async def test_phones_of_many_kinds_call_and_are_called(
+    profile: str, autojump_clock: MockClock
+) -> None:
+    async with alice_and_phone(profile) as (alice, phone, nursery):
+        await nursery.start(alice.serve_calls, answer_and_wait)
+
+        async def call_bob() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                await call.answered()
+                await call.hold()
+
+        nursery.start_soon(call_bob)
+        call = await phone.answer(ring=1)
+        held = await call.expect("INVITE")
+        await held.respond(200, body=phone.sdp)
+        await call.expect("ACK")
+        await call.expect_bye()
+        back = await phone.invite(alice.uri)
+        again = await (await back.send("INVITE", body=phone.sdp)).final()
+        await again.ack()
+        await back.bye()
+
+        assert b"a=sendonly" in held.body
+        assert 200 == again.status
