@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trio_sip._errors import LocalProtocolError
-from trio_sip.message import NameAddr, Uri
+from trio_sip.message import NameAddr, Request, Uri
 from trio_sip.session import IncomingSession, SessionSettings
 from trio_sip.stack import (
     Credentials,
@@ -26,6 +26,7 @@ from trio_sip.transport import Address, Flow
 from ._call import RequestHandler
 from ._call_incoming import IncomingCall
 from ._call_leg import NOBODY, Leg
+from ._call_sdp import SDP
 from ._call_supplement import CallSupplement
 
 if TYPE_CHECKING:
@@ -134,6 +135,9 @@ class Calls(Service):
             request.respond(480)
         elif server.calls >= self.limit:
             request.respond(486)
+        elif not _is_understood(request.message):
+            # RFC 3261 section 8.2.3.
+            request.respond(415, headers=[("Accept", SDP)])
         else:
             self._begin(server, request)
         return True
@@ -241,3 +245,11 @@ class _Server:
             if self._changed is not None:
                 self._changed.set()
                 self._changed = None
+
+
+def _is_understood(invite: Request) -> bool:
+    """Whether its body is none, or a description, or may be passed over."""
+    kind = invite.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if not invite.body or kind == SDP or kind.startswith("multipart/"):
+        return True
+    return "handling=optional" in invite.headers.get("Content-Disposition", "").replace(" ", "")
