@@ -77,13 +77,9 @@ async def test_a_body_that_may_be_passed_over_is_no_reason_to_refuse(
     sip_network: MemoryNetwork, sip_peer: SipPeer
 ) -> None:
     async with bob_answers(sip_network, sip_peer) as calls:
-        sent = await sip_peer.request(
-            "INVITE",
-            BOB,
-            headers=[("Content-Disposition", "icon; handling=optional")],
-            body=b"x",
-            content_type="image/x",
-        )
+        request = sip_peer.create_request("INVITE", BOB, body=b"x", content_type="image/x")
+        request.headers.add("Content-Disposition", "icon; handling=optional")
+        sent = await sip_peer.send(request)
         response = await sent.final()
         await response.ack()
         await sip_peer.call_of(response).bye()

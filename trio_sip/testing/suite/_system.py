@@ -9,9 +9,8 @@ import trio
 
 from trio_sip.sdp import SessionDescription
 from trio_sip.services import MemoryLocation, Registrar
+from trio_sip.testing import Place
 from trio_sip.ua import IncomingCall, open_user_agent
-
-from .._worlds import Place
 
 __all__ = ["RINGER", "USER", "own_system"]
 
@@ -53,4 +52,4 @@ async def own_system(place: Place) -> AsyncIterator[str]:
         await nursery.start(agent.serve_calls, _take)
         yield uri
         nursery.cancel_scope.cancel()
-    assert 0 == agent.stack.statistics().handler_errors
+    assert agent.stack.statistics().handler_errors == 0

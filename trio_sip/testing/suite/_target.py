@@ -10,13 +10,18 @@ import pytest
 import trio
 
 from trio_sip.auth import OutboundCredential
+from trio_sip.dialog import Dialog
 from trio_sip.message import Request, Uri, create_cancel
-
-from .._failures import MissingMessage
-from .._message_pattern import MessagePattern
-from .._peer import SipPeer
-from .._peer_call import PeerCall, SentRequest
-from .._peer_messages import PeerMessage, PeerResponse
+from trio_sip.testing import (
+    MessagePattern,
+    MissingMessage,
+    PeerCall,
+    PeerMessage,
+    PeerRequest,
+    PeerResponse,
+    SentRequest,
+    SipPeer,
+)
 
 __all__ = ["Answered", "Target"]
 
@@ -232,24 +237,17 @@ class Target:
         why = _UNSUPPORTED.get(response.status, "does not answer")
         pytest.skip(f"it {why} our INVITE: {response.status} {response.message.reason}")
 
-    async def statuses(self, sent: SentRequest, within: float) -> list[int]:
-        """The statuses of the responses to a request within so many seconds, but for 100."""
-        found: list[int] = []
-        until = trio.current_time() + within
-        while (left := until - trio.current_time()) > 0:
-            try:
-                response = await sent.expect(range(100, 700), within=left)
-            except MissingMessage:
-                break
-            if response.status > 100:
-                found.append(response.status)
-            if response.method == "INVITE" and response.status >= 200 and sent in self._pending:
-                self._pending.remove(sent)
-                if response.status < 300:
-                    self._remember(sent, [], response)
-                else:
-                    await response.ack()
-        return found
+    def early_call(self, sent: SentRequest, ringing: PeerResponse) -> PeerCall:
+        """The early dialog that a provisional response has made."""
+        return PeerCall(self.peer, Dialog.as_uac(sent.request, ringing.message))
+
+    async def request_in(self, call: PeerCall, within: float) -> PeerRequest:
+        """The re-INVITE or UPDATE that the other side sends in a call."""
+        wanted = [MessagePattern("INVITE"), MessagePattern("UPDATE")]
+        came = await self.peer.take(wanted, within=within, belongs=call.owns)
+        assert isinstance(came, PeerRequest)
+        call.dialog.receive_request(came.message)
+        return came
 
     async def is_alive(self) -> bool:
         """Whether it answers an OPTIONS, or else an INVITE, or else anything."""

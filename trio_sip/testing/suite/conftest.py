@@ -9,9 +9,8 @@ import pytest
 
 from trio_sip.auth import OutboundCredential, PlainSecret
 from trio_sip.message import Uri
+from trio_sip.testing import SipPeer, SipWorld
 
-from .._peer import SipPeer
-from .._worlds import SipWorld
 from ._system import RINGER, USER, own_system
 from ._target import Target
 
@@ -61,7 +60,7 @@ async def _target(
         )
         yield target
         await target.close()
-    assert [] == [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 _target._force_trio_fixture = True  # type: ignore[attr-defined]  # pytest-trio's own mark
