@@ -273,12 +273,17 @@ class Target:
             await self._give_up(sent)
         for one in self._open:
             if not one.is_over:
-                await one.ack()
+                await self._acknowledge(one)
                 with trio.move_on_after(_PATIENCE):
                     await self.maybe_final(await one.call.send("BYE"))
         self._pending, self._open = [], []
         self.peer.inbox.ignored.append(MessagePattern())
         await self.settle()
+
+    async def _acknowledge(self, one: Answered) -> None:
+        # Straight to its Contact: the proxies of a Record-Route are of our imagination.
+        one.call.dialog.route_set = ()
+        await self.peer.send(one.call.dialog.create_ack(one.sent.request))
 
     async def _give_up(self, sent: SentRequest) -> None:
         self.peer.answer_automatically("BYE")
