@@ -238,7 +238,8 @@ def pytest_runtest_makereport(
     scene = item.stash.get(_SCENE, None) or item.stash.get(_THREAD, None)
     if scene is None:
         return
-    if report.when == "call" and report.failed:
+    if report.when == "call" and call.excinfo is not None:
+        # Also if it was expected to, or has skipped what was left of it.
         item.stash[_FAILED] = True
     from ._test_report import drawing, findings, messages, write_files
 
