@@ -17,7 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import call_flows, draw_state_machines, fill_in_ladders, other_systems, torture_table
+from tools import (
+    call_flows,
+    draw_state_machines,
+    fill_in_ladders,
+    other_systems,
+    torture_table,
+)
 
 ROOT = Path(__file__).parent.parent
 _BIN = Path(sys.executable).parent

@@ -35,8 +35,9 @@ PLAIN_SIP_URI = (
     r"(?:([^:@%\s<>\"\x00-\x20\x7f][^@%\s<>\"\x00-\x20\x7f]*+)@)?"
     r"([A-Za-z0-9._\-]++)"
     r"(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
-    r"(;[^?%@\s<>\"\x00-\x20\x7f]*+)?"
-    r"(?:\?([^%@\s<>\"\x00-\x20\x7f]*+))?"
+    # With an "@" in them it would be the end of a user part that looks odd.
+    r"(;[^?@%\s<>\"\x00-\x20\x7f]*+)?"
+    r"(?:\?([^@%\s<>\"\x00-\x20\x7f]*+))?"
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r"[^\s<>\"\x00-\x20\x7f]++")

@@ -9,7 +9,8 @@ from ._call import Call, Change, RequestHandler
 from ._call_changes import Answer
 from ._call_fork import Fork
 from ._call_incoming import IncomingCall
-from ._call_outgoing import OutgoingCall, Progress
+from ._call_outgoing import OutgoingCall
+from ._call_progress import Progress
 from ._call_requests import Info
 from ._call_sdp import Sdp
 from ._call_service import CallHandler, Calls

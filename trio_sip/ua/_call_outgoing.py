@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import attrs
 import trio
 
 from trio_sip._errors import (
@@ -18,12 +17,10 @@ from trio_sip._errors import (
     RequestTimedOut,
     TransportFailed,
 )
-from trio_sip.dialog import Dialog, DialogId
-from trio_sip.message import NameAddr, Request, Response, Uri, create_request
-from trio_sip.sdp import SessionDescription
+from trio_sip.dialog import DialogId
+from trio_sip.message import NameAddr, Request, Uri, create_request
 from trio_sip.session import (
     Answered,
-    Description,
     DescriptionRole,
     Ended,
     OutgoingSession,
@@ -38,78 +35,18 @@ from ._call import Call
 from ._call_changes import Answer
 from ._call_core import Headers, raise_bare
 from ._call_leg import Leg
+from ._call_progress import Progress, ProgressReader
 from ._call_redirect import Redirections
-from ._call_sdp import SDP, Sdp, as_body, parsed
+from ._call_sdp import SDP, Sdp, as_body
 
 if TYPE_CHECKING:
     from ._call_service import Calls
 
-__all__ = ["OutgoingCall", "Progress"]
+__all__ = ["OutgoingCall"]
 
 
 _BACKLOG = 32
 """Provisional responses that wait to be read; beyond that the oldest gives way."""
-
-
-@attrs.frozen
-class Progress:
-    """A provisional response: how far a call has come, at one of the phones that it reaches."""
-
-    response: Response
-    dialog: Dialog | None = attrs.field(repr=False)
-    """The early dialog that it belongs to; each phone that rings has one."""
-
-    description: Description | None
-    _owed_by: OutgoingCall | None = attrs.field(default=None, repr=False)
-
-    @property
-    def prack_owed(self) -> bool:
-        """It waits for `acknowledge`: it carries an offer, because the INVITE had none."""
-        return self._owed_by is not None
-
-    @property
-    def status(self) -> int:
-        return self.response.status
-
-    @property
-    def reason(self) -> str:
-        """The reason phrase."""
-        return self.response.reason
-
-    @property
-    def sdp(self) -> SessionDescription | None:
-        """The session description: early media.
-
-        Raises:
-          RemoteProtocolError: it cannot be read.
-        """
-        return parsed(self.description)
-
-    def acknowledge(self, sdp: Sdp | None = None, *, headers: Headers = ()) -> None:
-        """Send the PRACK that is owed, with the answer to their offer (RFC 3262 section 5).
-
-        Raises:
-          LocalProtocolError: none is owed.
-        """
-        if self._owed_by is None:
-            raise LocalProtocolError("no PRACK is owed to this response")
-        self._owed_by._send_prack(self, sdp, headers)
-
-
-class _ProgressReader:
-    """Not an async generator: one that is left before its end has to be closed."""
-
-    def __init__(self, call: OutgoingCall) -> None:
-        self._call = call
-
-    def __aiter__(self) -> _ProgressReader:
-        return self
-
-    async def __anext__(self) -> Progress:
-        progress = await self._call._next_progress()
-        if progress is None:
-            raise StopAsyncIteration
-        return progress
 
 
 class OutgoingCall(Call):
@@ -270,7 +207,7 @@ class OutgoingCall(Call):
         Each provisional response but 100, which only says that somebody on the way has heard.
         It ends with the final response, whichever that is: `answered` tells.
         """
-        return _ProgressReader(self)
+        return ProgressReader(self)
 
     async def _next_progress(self) -> Progress | None:
         """The next of them; ``None`` when there will be no more."""

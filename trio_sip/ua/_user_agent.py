@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 
 import trio
 
@@ -385,10 +391,18 @@ async def open_user_agent(
             call_settings=call_settings or SessionSettings(timers=running.settings.timers),
             call_limit=call_limit,
         )
+        await blocks.enter_async_context(_at_work(user_agent, grace))
+        yield user_agent
+
+
+@asynccontextmanager
+async def _at_work(user_agent: UserAgent, grace: float) -> AsyncIterator[None]:
+    """Let its stack hand things to *user_agent*, and at the end say what goodbyes are owed."""
+    with ExitStack() as registered:
         for own in (user_agent.calls, user_agent.notifications, AnswersOptions(user_agent)):
-            blocks.enter_context(running.registered(own))
+            registered.enter_context(user_agent.stack.registered(own))
         try:
-            yield user_agent
+            yield
         finally:
             # Calls that live in tasks outside of the block.
             with trio.move_on_after(grace, shield=True):
