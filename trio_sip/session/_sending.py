@@ -68,7 +68,9 @@ class Sending(Core):
 
     def _find_leg(self, dialog: Dialog | None) -> Leg | None:
         if dialog is None:
-            return self._leg
+            # A caller has none until the first 2xx; while one phone rings, it is that one's.
+            alone = self._leg is None and len(self._legs) == 1
+            return next(iter(self._legs.values())) if alone else self._leg
         leg = self._legs.get(dialog.id.remote_tag)
         return leg if leg is not None and leg.dialog is dialog else None
 
