@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.message import Request
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import (
+    Acknowledged,
     Description,
     DescriptionRole,
     ModifyReceived,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ._call_service import Calls
 
 __all__ = ["Call", "Change", "RequestHandler"]
+
+_ITS_OWN = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
 
 _INBOX = 32
 """INFOs, keys and texts that wait to be read; beyond that the oldest gives way."""
@@ -128,7 +132,12 @@ class Call(CallChanges):
 
         It runs in a task of its own, and answers the `IncomingRequest`.  Not for what the call
         itself lives on: INVITE, ACK, CANCEL, BYE, PRACK and UPDATE.
+
+        Raises:
+          LocalProtocolError: *method* is one of those.
         """
+        if method in _ITS_OWN:
+            raise LocalProtocolError(f"{method} is the call's own")
         if self._handlers is None:
             self._handlers = {}
         if handler is None:
@@ -192,6 +201,11 @@ class Call(CallChanges):
         self.session.send_response(request, status, self.stack.now(), body=body, content_type=SDP)
         self._leg.perform()
 
+    def _take_answer(self, event: Acknowledged) -> None:
+        """The ACK to our 200 has the answer when the offer was ours."""
+        if event.description is not None:
+            self._remote = event.description
+
     def _withdrawn(self, event: Withdrawn) -> None:
         if self._changes is not None:
             kept = [one for one in self._changes if one.request is not event.request]
@@ -221,6 +235,7 @@ class Call(CallChanges):
 
     _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
         **CallChanges._tells,
+        Acknowledged: _take_answer,
         ModifyReceived: _modify_received,
         PrackReceived: _modify_received,
         Withdrawn: _withdrawn,

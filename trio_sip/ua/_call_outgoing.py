@@ -36,7 +36,7 @@ from trio_sip.transport import Flow
 
 from ._call import Call
 from ._call_changes import Answer
-from ._call_core import BY_US, Headers, raise_bare
+from ._call_core import BY_US, Headers, raise_bare, says_only_that_it_is_over
 from ._call_leg import Leg
 from ._call_redirect import Redirections
 from ._call_sdp import SDP, Sdp, as_body, parsed
@@ -254,6 +254,7 @@ class OutgoingCall(Call):
         Each provisional response but 100, which only says that somebody on the way has heard.
         It ends with the final response, whichever that is: `answered` tells.
         """
+        self._check_begun()
         waiting = self._progress
         while True:
             while waiting:
@@ -422,13 +423,9 @@ class OutgoingCall(Call):
         raise BaseExceptionGroup("a call and its tasks", failures)
 
     def _is_echo(self, error: BaseException) -> bool:
-        """Whether *error* only says that the other side has hung up, which the block knows."""
-        return (
-            isinstance(error, CallEnded)
-            and self.ended is not None
-            and self.rejection is None
-            and self.ended.by is Side.REMOTE
-        )
+        """Whether *error* only says that the call is over, which is why its block is left."""
+        over = self._scope.cancel_called and self.rejection is None
+        return over and says_only_that_it_is_over(error)
 
     async def _live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The task of a call without a block: see `UserAgent.start_call`."""
