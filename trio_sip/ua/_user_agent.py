@@ -259,6 +259,16 @@ def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
 
 
 @asynccontextmanager
+async def _ending_calls(calls: Calls, grace: float) -> AsyncIterator[None]:
+    """End the calls that live in tasks outside of the block when it is left."""
+    try:
+        yield
+    finally:
+        with trio.move_on_after(grace, shield=True):
+            await calls.aclose()
+
+
+@asynccontextmanager
 async def open_user_agent(
     address: NameAddr | Uri | str,
     *,
@@ -346,9 +356,5 @@ async def open_user_agent(
         )
         blocks.enter_context(running.registered(user_agent.calls))
         blocks.enter_context(running.registered(AnswersOptions(user_agent)))
-        try:
-            yield user_agent
-        finally:
-            # Calls that live in tasks outside of the block.
-            with trio.move_on_after(grace, shield=True):
-                await user_agent.calls.aclose()
+        await blocks.enter_async_context(_ending_calls(user_agent.calls, grace))
+        yield user_agent
