@@ -22,7 +22,7 @@ from trio_sip.stack import IncomingRequest
 
 from ._call_changes import CallChanges
 from ._call_requests import Info, answer_by_default
-from ._call_sdp import SDP, Sdp, as_body, matching_answer, parsed
+from ._call_sdp import SDP, Sdp, as_next_body, matching_answer, parsed
 
 if TYPE_CHECKING:
     from ._call_service import Calls
@@ -186,12 +186,17 @@ class Call(CallChanges):
         if sdp is None:
             body = matching_answer(self._wanted, self._local, offer)
         else:
-            body = as_body(sdp, self.host)
+            body = as_next_body(sdp, self.host, self._local)
         if body is None:
             self._respond(request, 488)
             return
-        self._respond(request, 200, body)
-        self._local = body
+        said = self._local
+        self._say(body)
+        try:
+            self._respond(request, 200, body)
+        except LocalProtocolError:
+            self._local = said
+            raise
         if sdp is not None:
             self._wanted = body
         if offer is not None:

@@ -30,7 +30,7 @@ from trio_sip.stack import Endpoint, IncomingRequest, single_error
 from ._call import Call
 from ._call_core import BY_US, Headers, says_only_that_it_is_over
 from ._call_leg import Leg
-from ._call_sdp import SDP, Sdp, as_body, parsed
+from ._call_sdp import SDP, Sdp, as_next_body, parsed
 
 if TYPE_CHECKING:
     from ._call_service import Calls
@@ -128,7 +128,7 @@ class IncomingCall(Call):
         self._check_unanswered("progress")
         if not 100 < status < 200:
             raise LocalProtocolError(f"progress: {status} is no provisional response of yours")
-        body = as_body(sdp, self.host) if sdp is not None else b""
+        body = as_next_body(sdp, self.host, self._local)
         self.session.send_response(
             self.session.invite,
             status,
@@ -163,7 +163,7 @@ class IncomingCall(Call):
         """
         self._check_unanswered("answer")
         session = self._leg.session
-        body = as_body(sdp, self.host) if sdp is not None else b""
+        body = as_next_body(sdp, self.host, self._local)
         session.send_response(
             session.invite, 200, self.stack.now(), headers=headers, body=body, content_type=SDP
         )
