@@ -52,7 +52,10 @@ def test_the_core_needs_none_of_the_extras() -> None:
 
 
 def test_packages_are_public_and_modules_are_private() -> None:
-    assert [] == [str(path.relative_to(ROOT)) for path in MODULES if not path.stem.startswith("_")]
+    public = [path for path in MODULES if not path.stem.startswith("_")]
+
+    # Modules of tests have the names that pytest looks for.
+    assert [] == [str(path.relative_to(ROOT)) for path in public if path.parent.name != "suite"]
 
 
 def test_every_package_has_a_docstring_and_a_sorted_all() -> None:

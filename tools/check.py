@@ -17,7 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import draw_state_machines, torture_table
+from tools import (
+    call_flows,
+    draw_state_machines,
+    fill_in_ladders,
+    other_systems,
+    torture_table,
+)
 
 ROOT = Path(__file__).parent.parent
 _BIN = Path(sys.executable).parent
@@ -111,10 +117,12 @@ def check_docs() -> None:
 def check_generated() -> None:
     """What is generated and committed is what would be generated now."""
     stale = {str(path): "draw_state_machines" for path in draw_state_machines.stale()}
-    if torture_table.page() != torture_table.PAGE.read_text(encoding="utf-8"):
-        stale[str(torture_table.PAGE)] = "torture_table"
+    stale |= {str(path): "fill_in_ladders" for path in fill_in_ladders.stale()}
+    for tool in (torture_table, call_flows, other_systems):
+        if tool.page() != tool.PAGE.read_text(encoding="utf-8"):
+            stale[str(tool.PAGE)] = tool.__name__.rpartition(".")[2]
     if stale:
-        lines = [f"{path} is stale: run python -m tools.{tool}" for path, tool in stale.items()]
+        lines = [f"{path} is stale: run python -m tools.{name}" for path, name in stale.items()]
         raise CheckFailed("\n".join(lines))
 
 

@@ -5,17 +5,16 @@ Run it as ``python -m tools.torture_table``; a test fails when the page is stale
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import attrs
-
 from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import Request, check_request, check_response, parse_message_untrusted
+from trio_sip.testing.suite import Case, cases
 
 ROOT = Path(__file__).parent.parent
-DATA = ROOT / "tests" / "data"
+__all__ = ["PAGE", "Case", "cases", "page", "verdict"]
+
 PAGE = ROOT / "docs" / "reference" / "torture.md"
 
 _HEAD = """\
@@ -28,35 +27,6 @@ Every message of [RFC 4475](https://www.rfc-editor.org/rfc/rfc4475) and
 it.  *Accepted* means that the message reaches the services of the server, which may still refuse
 it for what it asks.  A request that is not accepted gets the answer named; a response is dropped.
 """
-
-
-@attrs.frozen(kw_only=True)
-class Case:
-    """One message and what is expected of it."""
-
-    rfc: int
-    file: str
-    """Below ``tests/data``."""
-    section: str
-    kind: str
-    verdict: str | int
-    says: str
-    """What the RFC says about it, in short."""
-    values: Mapping[str, object] = attrs.field(factory=dict)
-
-    @property
-    def data(self) -> bytes:
-        return (DATA / self.file).read_bytes()
-
-    @property
-    def name(self) -> str:
-        return self.file.partition("/")[2]
-
-
-def cases() -> list[Case]:
-    """All of them, in the order of the RFCs."""
-    table = tomllib.loads((DATA / "torture.toml").read_text(encoding="utf-8"))
-    return [Case(**case) for case in table["message"]]
 
 
 def verdict(data: bytes) -> tuple[str | int, str]:

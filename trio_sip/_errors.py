@@ -66,11 +66,14 @@ class RequestRejected(SipError):
     """The response itself."""
 
     def __init__(self, status: int, reason: str, response: Response | None = None) -> None:
-        super().__init__(f"{status} {reason}".rstrip())
+        super().__init__(status, reason, response)
         self.status = status
         self.reason = reason
         if response is not None:
             self.response = response
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}".rstrip()
 
 
 class AuthenticationRejected(RequestRejected):

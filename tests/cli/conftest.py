@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .program import Serving, open_serve
+from .program import Serving, open_program, open_serve
 
 
 @pytest.fixture(scope="package")
@@ -16,4 +16,11 @@ def server() -> Iterator[Serving]:
         "--listen", "udp://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0",
         "--user", "alice:wonderland", "--domain", "127.0.0.1",
     ) as serving:  # fmt: skip
+        yield serving
+
+
+@pytest.fixture(scope="package")
+def telephone() -> Iterator[Serving]:
+    """A telephone that answers after a moment."""
+    with open_program("answer", "--listen", "udp://127.0.0.1:0", "--after", "0.05") as serving:
         yield serving

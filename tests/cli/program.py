@@ -36,7 +36,7 @@ def run_program(*arguments: str) -> Outcome:
 
 @attrs.define(eq=False)
 class Serving:
-    """A ``trio-sip serve`` that has said ``ready``."""
+    """A ``trio-sip serve``, or ``answer``, that has said ``ready``."""
 
     process: subprocess.Popen[str]
     lines: queue.Queue[str]
@@ -63,11 +63,16 @@ class Serving:
         return Outcome(status, "\n".join(rest), self.process.stderr.read())
 
 
-@contextlib.contextmanager
-def open_serve(*arguments: str) -> Iterator[Serving]:
+def open_serve(*arguments: str) -> contextlib.AbstractContextManager[Serving]:
     """``trio-sip serve`` with these arguments, until the block ends."""
+    return open_program("serve", *arguments)
+
+
+@contextlib.contextmanager
+def open_program(*arguments: str) -> Iterator[Serving]:
+    """A command that says where it listens and then ``ready``, until the block ends."""
     with subprocess.Popen(
-        [*COMMAND, "serve", *arguments],
+        [*COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -79,9 +84,9 @@ def open_serve(*arguments: str) -> Iterator[Serving]:
         try:
             serving = Serving(process, lines, [])
             while (line := serving.next_line()) != "ready":
-                words = line.split()
-                assert ["listening", "on"] == words[:2]
-                serving.listening.append(words[2])
+                what, _, where = line.partition(" on ")
+                if what == "listening":
+                    serving.listening.append(where)
             yield serving
         finally:
             process.kill()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import trio_sip.testing.suite
 from trio_sip.cli import main
 from trio_sip.cli._decode import explain
 from trio_sip.cli._words import duration, words_for
 
-TORTURE = Path(__file__).parent.parent / "data" / "rfc4475"
+TORTURE = Path(trio_sip.testing.suite.__file__).parent / "data" / "rfc4475"
 
 
 def lines_of(text: str) -> list[str]:

@@ -14,7 +14,7 @@ import trio
 from trio_sip._errors import LocalProtocolError, NoRoute
 from trio_sip.cli import main
 from trio_sip.cli._errors import CommandFailed, ExitStatus, UsageError, describe, leaf_of
-from trio_sip.cli._main import _tell
+from trio_sip.cli._main import _COMMANDS, _tell
 from trio_sip.cli._text import one_line, printable, without_password
 
 from .program import COMMAND, Outcome, run_program
@@ -80,6 +80,16 @@ def test_without_the_extra_one_line_says_what_to_install(
         (["register", "sip:a@b", "--contact", "<x>"], "--contact '<x>'"),
         (["message", "sip:a@b", "hello", "--from", "tel:1"], "--from 'tel:1'"),
         (["message", "sip:a@b", "hello\0there\nyou", "--wait", "-1"], "--wait"),
+        (["call", "sip: a"], "URI 'sip: a'"),
+        (["call", "sip:a", "--wait", "0"], "--wait: want more than 0 seconds, not 0"),
+        (["call", "sip:a", "--for", "-1"], "--for: want 0 seconds or more, not -1"),
+        (["call", "sip:a", "--listen", "ws://x"], "ws://x"),
+        (["call", "sip:a", "--user", "secret"], "--user: want NAME:PASSWORD"),
+        (["answer", "--after", "nan"], "--after: want 0 seconds or more, not nan"),
+        (["answer", "--for", "-1"], "--for: want 0 seconds or more, not -1"),
+        (["answer", "--reject", "200"], "--reject: want a status of 300 to 699, not 200"),
+        (["answer", "--count", "0"], "--count: want 1 or more, not 0"),
+        (["answer", "--user", "a:secret"], "want --user and --registrar, or neither"),
         (["decode", "/nowhere/at-all"], "/nowhere/at-all: No such file or directory"),
     ],
 )
@@ -102,17 +112,7 @@ def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> N
 
     output, errors = capsys.readouterr()
     assert "" == errors
-    for command in (
-        "demo",
-        "serve",
-        "ping",
-        "register",
-        "message",
-        "decode",
-        "sipp",
-        "ladder",
-        "explain",
-    ):
+    for command in _COMMANDS:
         assert f"│ {command} " in output
     assert output.rstrip().rpartition("\n")[2].startswith("trio-sip 0.")
 

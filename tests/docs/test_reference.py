@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from .pages import ROOT
+from .pages import PAGES, ROOT, blocks_of
 
 PACKAGES = sorted(
     f"trio_sip.{init.parent.name}"
     for init in (ROOT / "trio_sip").glob("*/__init__.py")
     if init.parent.name != "cli"
 )
+USED = [f"trio_sip.{name}" for name in ("ua", "session", "sdp", "subscription", "registration")]
+"""Packages whose every class and function is in a program of some page."""
+
 REFERENCE = ROOT / "docs" / "reference"
 PAGE_MAP = REFERENCE / "page-map.md"
 
@@ -37,6 +41,22 @@ def _entries(page: Path) -> list[str]:
 def _rows() -> list[re.Match[str]]:
     lines = PAGE_MAP.read_text("utf-8").splitlines()
     return [match for match in map(_ROW.match, lines) if match is not None]
+
+
+@cache
+def _used_names() -> frozenset[str]:
+    """Every name in the programs of the pages, which `test_pages` runs."""
+    programs = [
+        ast.parse(block.text)
+        for page in PAGES
+        for block in blocks_of(page)
+        if block.language == "python"
+    ]
+    nodes = [node for program in programs for node in ast.walk(program)]
+    return frozenset(
+        [node.id for node in nodes if isinstance(node, ast.Name)]
+        + [node.attr for node in nodes if isinstance(node, ast.Attribute)]
+    )
 
 
 @cache
@@ -67,6 +87,18 @@ def test_the_reference_has_everything_public_and_nothing_else(package: str) -> N
     entries = _entries(REFERENCE / f"{package.removeprefix('trio_sip.')}.rst")
 
     assert sorted(public) == sorted(entries)
+
+
+@pytest.mark.parametrize("package", USED)
+def test_everything_public_is_used_in_an_example_that_runs(package: str) -> None:
+    module = importlib.import_module(package)
+    classes_and_functions = {
+        name
+        for name in module.__all__
+        if inspect.isclass(it := getattr(module, name)) or inspect.isfunction(it)
+    }
+
+    assert set() == classes_and_functions - _used_names()
 
 
 def test_the_reference_has_every_error() -> None:

@@ -113,6 +113,23 @@ async def test_x09_want_of_descriptors_and_buffers_passes(
         assert 1 == len(caplog.records)
 
 
+async def test_x09_idle_strangers_that_hold_all_descriptors_make_room(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house() as house:
+        listener = house.network.host("bob").listener_at(BOB)
+        assert listener is not None
+        idle = [await house.connect() for _ in range(3)]
+        await trio.sleep(1)
+        listener.fail(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        began = trio.current_time()
+        stream = await house.connect()
+        assert 200 == (await stream.ask(request(uri="sip:192.0.2.2"))).status
+        assert trio.current_time() - began < 0.1
+        assert await idle[0].receive() is None
+        assert 1 == house.stack.statistics().transport.connections_evicted
+
+
 async def test_x10_a_request_too_large_for_a_datagram_goes_over_tcp(
     autojump_clock: MockClock,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -69,9 +69,7 @@ async def answer(call: IncomingCall) -> None:
 
 async def until_ringing(call: OutgoingCall) -> None:
     """Wait for the first 180."""
-    # What it returns is a generator, and trio wants to see its end.
-    async with aclosing(call.progress()) as progress:  # type: ignore[type-var]
-        async for response in progress:
-            if response.status == 180:
-                return
+    async for response in call.progress():
+        if response.status == 180:
+            return
     raise AssertionError("it never rang")

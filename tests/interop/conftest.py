@@ -1,4 +1,4 @@
-"""Servers with many users, and a place for what programs write."""
+"""Servers with many users, a place for what programs write, and what runs SIPp's scenarios."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from .sipp import Runner
 from .subscribers import COUNT, Subscriber
 
 
@@ -22,3 +23,10 @@ def config(tmp_path: Path, subscribers: list[Subscriber]) -> Path:
     lines = [f'{one.name} = "{one.password}"\n' for one in subscribers]
     path.write_text("".join(["[users]\n", *lines]))
     return path
+
+
+@pytest.fixture(params=Runner, ids=lambda one: one.name.lower())
+def runner(request: pytest.FixtureRequest) -> Runner:
+    """SIPp, and then our own program: the scenarios must end alike."""
+    chosen: Runner = request.param
+    return chosen

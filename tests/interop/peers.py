@@ -9,8 +9,10 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -43,11 +45,22 @@ def find_peer(name: str) -> str:
     """The path of a program; without it the test is skipped, in continuous integration failed."""
     path = shutil.which(name)
     if path is None:
-        reason = f"{name} is not installed (Debian: apt-get install {_PACKAGES[name]})"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _miss(f"{name} is not installed (Debian: apt-get install {_PACKAGES[name]})")
     return path
+
+
+def pip(*words: str, python: str = sys.executable) -> None:
+    """Install something; where there is nowhere to get it, as for a program that is missing."""
+    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        _miss(f"pip: {done.stderr.strip()[-200:]}")
+
+
+def _miss(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def free_port() -> str:

@@ -70,7 +70,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def open_program(arguments: Sequence[str | Path], home: Path) -> Iterator[Running]:
+def open_program(
+    arguments: Sequence[str | Path], home: Path, **environment: str
+) -> Iterator[Running]:
     """A program whose home is this folder; killed at the end, and quoted if that is a failure."""
     with subprocess.Popen(
         arguments,
@@ -80,7 +82,7 @@ def open_program(arguments: Sequence[str | Path], home: Path) -> Iterator[Runnin
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env={**SANE, "HOME": str(home), "XDG_RUNTIME_DIR": str(home)},
+        env={**SANE, "HOME": str(home), "XDG_RUNTIME_DIR": str(home), **environment},
     ) as process:
         running = Running(process)
         reader = threading.Thread(target=running.read)

@@ -1,10 +1,16 @@
-"""SIPp: a scenario, what goes into it, and what came of it."""
+"""SIPp: a scenario, what goes into it, and what came of it.
+
+And the other program that runs scenarios, ours, behind the same words.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import enum
+import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +31,26 @@ _ALWAYS = (
     "-timeout", "25", "-timeout_error", "-trace_err", "-error_file", "errors.log",
     "-trace_stat", "-stf", "statistics.csv", "-trace_logs", "-log_file", "log.txt",
 )  # fmt: skip
+
+
+# What our program calls the options of SIPp.
+_OURS = {
+    "-d": "--pause",
+    "-inf": "--rows",
+    "-key": "--key",
+    "-m": "--calls",
+    "-p": "--local",
+    "-r": "--rate",
+    "-s": "--service",
+}
+_SUMMARY = re.compile(r"(\d+) successful, (\d+) failed, (\d+) retransmissions")
+
+
+class Runner(enum.Enum):
+    """What runs a scenario."""
+
+    SIPP = "sipp"
+    OURS = "trio-sip sipp"
 
 
 @attrs.frozen(kw_only=True)
@@ -91,18 +117,81 @@ class Sipp:
             time.sleep(0.02)
 
 
+class Ours(Sipp):
+    """A ``trio-sip sipp`` that runs."""
+
+    def wait(self) -> Calls:
+        status = self.process.wait(PATIENCE)
+        found = _SUMMARY.search(self._screen())
+        assert found is not None, self._screen()
+        succeeded, failed, retransmissions = map(int, found.groups())
+        return Calls(
+            status=status,
+            succeeded=succeeded,
+            failed=failed,
+            retransmissions=retransmissions,
+            errors="".join(re.findall(r"^trio-sip: .*\n", self._screen(), re.MULTILINE)),
+        )
+
+    def logged(self) -> dict[str, str]:
+        pairs = (line.partition(";") for line in self._screen().splitlines() if ";" in line)
+        return {user.strip(): what.strip() for user, _, what in pairs}
+
+    def wait_until_open(self) -> None:
+        self._wait_until(lambda: "listening on " in self._screen())
+
+    def _screen(self) -> str:
+        return (self.folder / "screen.txt").read_text(errors="replace")
+
+
+def scenario_file(name: str, folder: Path) -> Path:
+    """A scenario of ours, or one of its own, which it is asked for."""
+    if name not in BUILT_IN:
+        return SCENARIOS / f"{name}.xml"
+    done = subprocess.run([find_peer("sipp"), "-sd", name], capture_output=True, check=False)
+    path = folder / f"{name}.xml"
+    path.write_bytes(done.stdout)
+    return path
+
+
+def _command(runner: Runner, folder: Path, scenario: str, arguments: Sequence[str]) -> list[str]:
+    if runner is Runner.SIPP:
+        own = scenario in BUILT_IN
+        chosen = ["-sn", scenario] if own else ["-sf", str(scenario_file(scenario, folder))]
+        return [find_peer("sipp"), *arguments, *_ALWAYS, *chosen]
+    command = [sys.executable, "-m", "trio_sip", "sipp", str(scenario_file(scenario, folder))]
+    words, wait = iter(arguments), "25"
+    for word in words:
+        match word:
+            case "-p":
+                command += ["--local", f"127.0.0.1:{next(words)}"]
+            case "-key":
+                command += ["--key", f"{next(words)}={next(words)}"]
+            case "-d":
+                command += ["--pause", str(int(next(words)) / 1000)]
+            case "-t":
+                command += {"u1": [], "t1": ["--tcp"]}[next(words)]
+            case "-nr":
+                command += ["--no-retransmissions"]
+            case "-recv_timeout":
+                wait = str(int(next(words)) / 1000)
+            case "-bind_local":
+                continue
+            case _:
+                command.append(_OURS.get(word, word))
+    return [*command, "--announce", "--ladder", "--wait", wait]
+
+
 @contextlib.contextmanager
-def open_sipp(folder: Path, scenario: str, *arguments: str) -> Iterator[Sipp]:
+def open_sipp(
+    folder: Path, scenario: str, *arguments: str, runner: Runner = Runner.SIPP
+) -> Iterator[Sipp]:
     """SIPp with a scenario of ours or its own, in a new folder for whatever it writes."""
-    program = find_peer("sipp")
     folder.mkdir()
-    chosen = ["-sn", scenario]
-    if scenario not in BUILT_IN:
-        chosen = ["-sf", str(SCENARIOS / f"{scenario}.xml")]
     with (
         (folder / "screen.txt").open("wb") as screen,
         subprocess.Popen(
-            [program, *arguments, *_ALWAYS, *chosen],
+            _command(runner, folder, scenario, arguments),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=screen,
@@ -111,27 +200,37 @@ def open_sipp(folder: Path, scenario: str, *arguments: str) -> Iterator[Sipp]:
         ) as process,
     ):
         try:
-            yield Sipp(process, folder)
+            yield (Sipp if runner is Runner.SIPP else Ours)(process, folder)
         finally:
             process.kill()
 
 
 @contextlib.contextmanager
 def open_answering(
-    folder: Path, scenario: str, *arguments: str, transport: str = "udp", calls: int = 1
+    folder: Path,
+    scenario: str,
+    *arguments: str,
+    transport: str = "udp",
+    calls: int = 1,
+    runner: Runner = Runner.SIPP,
 ) -> Iterator[tuple[Sipp, str]]:
     """SIPp that waits for calls, and the ``host:port`` at which it does."""
     port = free_port()
     mode = {"udp": "u1", "tcp": "t1"}[transport]
     where = ("-t", mode, "-p", port, "-bind_local", "-m", str(calls))
-    with open_sipp(folder, scenario, *where, *arguments) as sipp:
+    with open_sipp(folder, scenario, *where, *arguments, runner=runner) as sipp:
         sipp.wait_until_open()
         yield sipp, f"127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
 def open_calling(
-    folder: Path, scenario: str, address: str, rows: Sequence[str], *arguments: str
+    folder: Path,
+    scenario: str,
+    address: str,
+    rows: Sequence[str],
+    *arguments: str,
+    runner: Runner = Runner.SIPP,
 ) -> Iterator[Sipp]:
     """SIPp that goes through a scenario once for each row, 500 times a second.
 
@@ -142,11 +241,19 @@ def open_calling(
     table = folder.with_suffix(".csv")
     table.write_text("\n".join(["SEQUENTIAL", *rows, ""]))
     pace = ("-p", free_port(), "-m", str(len(rows)), "-r", "500")
-    with open_sipp(folder, scenario, address, "-inf", str(table), *pace, *arguments) as sipp:
+    options = ("-inf", str(table), *pace, *arguments)
+    with open_sipp(folder, scenario, address, *options, runner=runner) as sipp:
         yield sipp
 
 
-def call(folder: Path, scenario: str, address: str, rows: Sequence[str], *arguments: str) -> Calls:
+def call(
+    folder: Path,
+    scenario: str,
+    address: str,
+    rows: Sequence[str],
+    *arguments: str,
+    runner: Runner = Runner.SIPP,
+) -> Calls:
     """All that from its beginning to its end."""
-    with open_calling(folder, scenario, address, rows, *arguments) as sipp:
+    with open_calling(folder, scenario, address, rows, *arguments, runner=runner) as sipp:
         return sipp.wait()

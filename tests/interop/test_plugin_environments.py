@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import PLUGIN
 
+from .peers import pip
+
 pytestmark = pytest.mark.interop
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,14 +43,6 @@ async def test_asyncio(sip_peer_thread):
         assert response.status == 200
 """
 _INI = "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
-
-
-def pip(*words: str, python: str = sys.executable) -> None:
-    """Install something, or skip the test where there is nowhere to get it."""
-    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"pip: {done.stderr.strip()[-200:]}")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""Our scenarios by themselves, SIPp against SIPp: who calls, and who answers."""
+"""Our scenarios by themselves: who calls, and who answers.
+
+SIPp against SIPp, and each side run by our own program.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .sipp import Calls, open_answering, open_calling
+from .sipp import Calls, Runner, open_answering, open_calling
 
 pytestmark = pytest.mark.interop
 
@@ -32,12 +35,22 @@ ROW = "alice;[authentication username=alice password=wonderland]"
         ("call_updated", "answer_update"),
     ],
 )
+@pytest.mark.parametrize(
+    ("calls", "answers"),
+    [
+        (Runner.SIPP, Runner.SIPP),
+        (Runner.OURS, Runner.SIPP),
+        (Runner.SIPP, Runner.OURS),
+        (Runner.OURS, Runner.OURS),
+    ],
+    ids=lambda one: one.name.lower(),
+)
 def test_a_scenario_of_a_caller_fits_one_of_a_callee(
-    caller: str, callee: str, tmp_path: Path
+    caller: str, callee: str, calls: Runner, answers: Runner, tmp_path: Path
 ) -> None:
     with (
-        open_answering(tmp_path / "callee", callee, *KEYS) as (answering, address),
-        open_calling(tmp_path / "caller", caller, address, [ROW], *KEYS) as calling,
+        open_answering(tmp_path / "callee", callee, *KEYS, runner=answers) as (answering, address),
+        open_calling(tmp_path / "caller", caller, address, [ROW], *KEYS, runner=calls) as calling,
     ):
         called = calling.wait()
         answered = answering.wait()
@@ -47,11 +60,13 @@ def test_a_scenario_of_a_caller_fits_one_of_a_callee(
 
 
 def test_the_scenario_of_a_caller_who_loses_acks_sees_the_200_of_sipp_three_times(
-    tmp_path: Path,
+    runner: Runner, tmp_path: Path
 ) -> None:
     with (
         open_answering(tmp_path / "callee", "uas") as (_, address),
-        open_calling(tmp_path / "caller", "call_lost_ack", address, ["-"], "-nr") as calling,
+        open_calling(
+            tmp_path / "caller", "call_lost_ack", address, ["-"], "-nr", runner=runner
+        ) as calling,
     ):
         called = calling.wait()
 

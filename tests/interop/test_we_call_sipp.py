@@ -1,4 +1,7 @@
-"""Our user agent calls SIPp: its own scenarios as they come, and ours."""
+"""Our user agent calls SIPp: its own scenarios as they come, and ours.
+
+And the other program that runs scenarios, our own, which must come to the same verdict.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from trio_sip.stack import Tokens
 from trio_sip.ua import OutgoingCall
 
 from .agents import OFFER, open_agent, until_ringing
-from .sipp import Calls, Sipp, open_answering
+from .sipp import Calls, Runner, Sipp, open_answering
 
 pytestmark = pytest.mark.interop
 
@@ -36,13 +39,18 @@ During = Callable[[OutgoingCall], Awaitable[object]]
 
 
 async def call_it(
-    folder: Path, scenario: str, during: During, *options: str, register: bool = False
+    folder: Path,
+    scenario: str,
+    during: During,
+    *options: str,
+    runner: Runner,
+    register: bool = False,
 ) -> Sipp:
     """Call a scenario, which has ended when this returns."""
     # The scenario that has to be registered with refuses everybody who is not called like this.
     name, tokens = ("ua2", OneCallId.random()) if register else ("alice", None)
     async with open_agent(name=name, password="wonderland", tokens=tokens) as agent:
-        with open_answering(folder, scenario, *options) as (sipp, address):
+        with open_answering(folder, scenario, *options, runner=runner) as (sipp, address):
             if register:
                 await agent.send_request("REGISTER", f"sip:{address}")
             offer = None if scenario == "answer_late" else OFFER
@@ -94,9 +102,10 @@ async def take_their_offer(call: OutgoingCall) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["uas", "branchs"])
-async def test_its_own_callees_are_content(scenario: str, tmp_path: Path) -> None:
+async def test_its_own_callees_are_content(scenario: str, runner: Runner, tmp_path: Path) -> None:
     # They stay for four seconds, to repeat what was lost.
-    await call_it(tmp_path / "sipp", scenario, hang_up, register=scenario == "branchs")
+    registers = scenario == "branchs"
+    await call_it(tmp_path / "sipp", scenario, hang_up, runner=runner, register=registers)
 
 
 @pytest.mark.parametrize(
@@ -118,13 +127,13 @@ async def test_its_own_callees_are_content(scenario: str, tmp_path: Path) -> Non
     ],
 )
 async def test_our_callees_are_content(
-    scenario: str, during: During, options: tuple[str, ...], tmp_path: Path
+    scenario: str, during: During, options: tuple[str, ...], runner: Runner, tmp_path: Path
 ) -> None:
-    await call_it(tmp_path / "sipp", scenario, during, *options)
+    await call_it(tmp_path / "sipp", scenario, during, *options, runner=runner)
 
 
-async def test_what_a_proxy_asks_for_is_proved(tmp_path: Path) -> None:
-    sipp = await call_it(tmp_path / "sipp", "answer_407", hang_up, *CHALLENGE)
+async def test_what_a_proxy_asks_for_is_proved(runner: Runner, tmp_path: Path) -> None:
+    sipp = await call_it(tmp_path / "sipp", "answer_407", hang_up, *CHALLENGE, runner=runner)
 
     given = dict(re.findall(r'(\w+)="?([^",]*)', sipp.logged()["credentials"]))
     key = _md5("alice:here:wonderland")

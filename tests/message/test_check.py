@@ -50,6 +50,7 @@ def test_a_good_request_has_no_fault() -> None:
         ("<tel:+15551234567>", 416),
         ("<http://example.com>", 416),
         ("*", 400),
+        ("<sip:a@b" + ";" * 201 + ">", 400),
     ],
 )
 def test_a_dialog_begins_with_a_contact_that_sip_can_reach(

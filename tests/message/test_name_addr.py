@@ -24,6 +24,26 @@ def test_a_port_is_read_alike_in_every_form_of_address(form: str, port: str, leg
             _ = NameAddr.parse(text).uri.port
 
 
+@pytest.mark.parametrize("form", ["<{}>", "<{}>;tag=1", '"B" <{}>;tag=1', "Bob <{}>;x", "<{}> "])
+@pytest.mark.parametrize(
+    ("uri", "user", "host"),
+    [("sip:a;x=y@[::1]", "a;x=y", "[::1]"), ("sip:a;x@h:65000", "a;x", "h"),
+     ("sip:a?x=y@[::1]", "a?x=y", "[::1]"), ("sip:h;x=[::1]", None, "h")],
+)  # fmt: skip
+def test_the_at_sign_ends_the_user_in_every_form_of_address(
+    form: str, uri: str, user: str | None, host: str
+) -> None:
+    read = NameAddr.parse(form.format(uri)).uri
+
+    assert (user, host) == (read.user, read.host)
+
+
+@pytest.mark.parametrize("form", ["<{}>", "<{}>;tag=1", '"B" <{}>;tag=1', "Bob <{}>;x", "<{}> "])
+def test_too_many_parameters_of_a_uri_are_refused_when_the_address_is_read(form: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        NameAddr.parse(form.format("sip:a@b" + ";" * 201))
+
+
 @pytest.mark.parametrize(
     ("text", "name", "uri", "params"),
     [

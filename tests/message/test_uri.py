@@ -103,7 +103,7 @@ def test_the_user_is_what_stands_before_the_at_sign(text: str, user: str | None)
         "sip:a@h:65536", "sip:a@h:-1", "sip:a@h:123456", "sip:a@[::1", "sip:a@::1", "sip:a@[zz]",
         "sip:a@[::::1]", "sip:a@[1.2.3.4]", "sip:a b@h", "sip:a@h;x y", "sip:<a@h>", 'sip:"a"@h',
         "sip:a@h\r\n", "sip:a@h\0", "sip:%zz@h", "sip:%4@h", "sip:a@h;p=%", "1a:b", "x:", "x:a b",
-        "sip:a@h\u2028",
+        "sip:a@h\u2028", "sip:h;x@[zz]", "sip:h?x@[zz]", "sip:h;x@h:0",
     ],
 )  # fmt: skip
 def test_what_is_no_uri_is_refused(text: str) -> None:

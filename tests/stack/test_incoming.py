@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
-from trio_sip.message import Response
+from trio_sip.message import Request, Response
 from trio_sip.stack import AnswerState, IncomingRequest, StackSettings, Tokens
 from trio_sip.transport import Address, Flow
 
@@ -706,3 +706,23 @@ async def test_a_server_header_is_added_if_it_is_wanted(autojump_clock: MockCloc
         assert "bob/1" == (await here.alice.ask(request()))["Server"]
     async with scene(Application()) as here:
         assert "Server" not in (await here.alice.ask(request())).headers
+
+
+async def test_a_bug_that_one_message_finds_in_the_listener_ends_nothing_else(
+    autojump_clock: MockClock,
+) -> None:
+    class Broken:
+        def receive_cancel(self, request: IncomingRequest, cancel: Request) -> None:
+            raise ZeroDivisionError("a bug")
+
+    async def defer(incoming: IncomingRequest) -> None:
+        incoming.defer(Broken())
+
+    async with scene(Application(defer), strict=False) as here:
+        here.alice.send(invite())
+        await trio.sleep(0.1)
+        here.alice.send(request("CANCEL"))
+
+        assert 200 in await here.alice.statuses(1)
+        assert 1 == here.stack.statistics().handler_errors
+        assert 481 == (await here.alice.ask(request("BYE", branch="next"))).status

@@ -11,14 +11,13 @@ import trio
 from trio.testing import MockClock
 
 from trio_sip.message import parse_message_untrusted
+from trio_sip.testing.suite import cases
 
 from .scene import Application, Peer, accept, invite, request, scene
 
 DATA = Path(__file__).parent.parent / "data"
-CORPUS = {
-    path.stem: path.read_bytes()
-    for folder in ("rfc4475", "rfc3665", "rfc5118")
-    for path in sorted((DATA / folder).glob("*.*"))
+CORPUS = {path.stem: path.read_bytes() for path in sorted((DATA / "rfc3665").glob("*.*"))} | {
+    case.name.partition(".")[0]: case.data for case in cases()
 }
 
 

@@ -444,6 +444,23 @@ def test_a_finding_says_what_it_is_about_and_where_to_read_on() -> None:
     assert str(finding).endswith("alice sent none [RFC 3261 section 13.3.1.4]")
 
 
+@pytest.mark.parametrize("port", [BOB.port + 1, BOB.port + 2])
+def test_who_hangs_up_is_known_also_where_both_are_on_one_host(port: int) -> None:
+    flow = call()
+    flow.drop("BYE", "200 BYE")
+    bye = request("BYE", 1, "3", to_tag=";tag=b")
+    flow.bob("BYE", 5, bye.replace("From", "X").replace("To", "From").replace("X", "To"))
+    beside, away = Address(ALICE.host, BOB.port + 1), Address(ALICE.host, port)
+    moved = {ALICE: ALICE, BOB: beside}
+    wires = [
+        attrs.evolve(one, source=moved[one.source], destination=moved[one.destination])
+        for one in flow.wires()
+    ]
+    wires[-1] = attrs.evolve(wires[-1], source=away)
+
+    assert "wrong-tags" not in {finding.rule for finding in explain(wires, NAMES)}
+
+
 def test_every_rule_has_a_test() -> None:
     tested = {rule for _, rule, _ in CALLS}
     tested |= {"credentials", "no-credentials", "stale-nonce", "registration", "refused"}

@@ -370,6 +370,27 @@ def test_left(sip_peer_thread):
     result.stdout.fnmatch_lines(["*nobody expected what peer got: MESSAGE*"])
 
 
+def test_what_is_left_by_a_test_that_was_expected_to_fail_is_no_error(run: Run) -> None:
+    result = run("""
+import pytest
+
+@pytest.mark.xfail(raises=AssertionError, strict=True)
+def test_known(sip_peer_thread):
+    for number in range(2):
+        sip_peer_thread.run(lambda peer: peer.request("OPTIONS", peer.uri))
+    sip_peer_thread.expect("INVITE")
+
+@pytest.mark.xfail(raises=AssertionError, strict=True)
+async def test_known_too(make_sip_peer):
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
+    await alice.request("OPTIONS", bob.uri)
+    await alice.request("OPTIONS", bob.uri)
+    await bob.expect("INVITE")
+""")
+
+    result.assert_outcomes(xfailed=2)
+
+
 def test_other_tests_keep_their_clock_and_an_explicit_one_wins(run: Run) -> None:
     result = run(
         """

@@ -61,6 +61,20 @@ B = ";branch=z9hG4bK1"
                 PORT,
             ),
         ),
+        # A letter that is two in lower case, in front of rport and of what only begins so.
+        (
+            f"SIP/2.0/UDP h{B};x=\u0130;rport",
+            (f"SIP/2.0/UDP h{B};x=\u0130;received={HOST};rport={PORT}", PORT),
+        ),
+        (
+            f"SIP/2.0/UDP h:5062{B};x=\u0130;rportx",
+            (f"SIP/2.0/UDP h:5062{B};x=\u0130;rportx;received={HOST}", 5062),
+        ),
+        # Asked for twice, it is answered once.
+        (
+            f"SIP/2.0/UDP h{B}; rport;rport",
+            (f"SIP/2.0/UDP h{B};received={HOST};rport={PORT}", PORT),
+        ),
         # RFC 4475 section 3.1.1.1: white space.
         (
             "SIP / 2.0 / UDP  192.0.2.9 : 5070 ;branch=z9hG4bK1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -45,6 +46,7 @@ async def agent(
         outbound_proxy=outbound_proxy,
         password=password,
     ) as user_agent:
+        user_agent.calls.dice = random.Random(name)
         yield user_agent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -23,7 +24,7 @@ from trio_sip.message import Response, Uri
 from trio_sip.sdp import Direction
 from trio_sip.session import SessionState, Side
 from trio_sip.stack import IncomingRequest
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, first
 from trio_sip.ua import IncomingCall, Progress, UserAgent
 
 from .calls import (
@@ -67,11 +68,29 @@ async def look_and_wait(alice: UserAgent) -> None:
         await call.answered()
 
 
+async def look_once_and_wait(alice: UserAgent) -> None:
+    async with alice.call(BOB, OFFER) as call:
+        async for progress in call.progress():
+            assert 180 == progress.status
+            break
+        assert 200 == (await call.answered()).response.status
+
+
 async def talk_with_a_task(alice: UserAgent, task: Callable[[], Awaitable[None]]) -> None:
     async with alice.call(BOB, OFFER) as call:
         await call.answered()
         call.start_soon(task)
         await trio.sleep_forever()
+
+
+async def test_who_has_seen_enough_of_the_progress_may_stop_looking(
+    autojump_clock: MockClock,
+) -> None:
+    # Warnings are errors: nothing was left to be closed.
+    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+        await look_once_and_wait(alice)
+
+        assert [*TAKEN, *PARTED] == labels(network)
 
 
 async def test_who_leaves_the_block_hangs_up(autojump_clock: MockClock) -> None:
@@ -781,7 +800,8 @@ async def test_what_became_of_somebody_else_is_told_to_the_caller(
     error: Exception, status: int, autojump_clock: MockClock
 ) -> None:
     async def ask_somebody_else(call: IncomingCall) -> None:
-        raise error
+        # A copy, because an error keeps its traceback and with it the call, and parameters live on.
+        raise copy.copy(error)
 
     async with alice_and_bob(ask_somebody_else) as (alice, bob, _):
         with pytest.raises(CallRejected, match=str(status)):
@@ -872,3 +892,23 @@ async def test_a_call_is_made_once(autojump_clock: MockClock) -> None:
             await call.start()
         with pytest.raises(LocalProtocolError, match="URI"):
             alice.call("nonsense")
+
+
+async def test_an_answer_waits_for_its_own_ack_and_not_for_that_of_a_reinvite(
+    autojump_clock: MockClock,
+) -> None:
+    states: list[SessionState] = []
+
+    async def look(call: IncomingCall) -> None:
+        await call.answer(OFFER)
+        states.append(call.state)
+        await trio.sleep_forever()
+
+    async with alice_and_bob(look) as (alice, _, network):
+        network.drop(first(method="ACK"))
+        async with alice.call(BOB, OFFER) as call:
+            await call.answered()
+            await call.hold()
+            await trio.sleep(1)
+
+    assert [SessionState.CONFIRMED] == states

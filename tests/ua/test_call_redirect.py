@@ -1,9 +1,17 @@
-"""Where a 3xx sends a call."""
+"""Where a 3xx sends a request."""
 
 from __future__ import annotations
 
+import pytest
+from trio.testing import MockClock
+
+from trio_sip._errors import RequestRejected
 from trio_sip.message import Response, Uri
+from trio_sip.stack import IncomingRequest, Service
+from trio_sip.testing import MemoryNetwork
 from trio_sip.ua._call_redirect import Redirections, targets_of
+
+from .calls import agent, labels
 
 BOB = Uri.parse("sip:bob@example.com")
 
@@ -68,3 +76,46 @@ def test_headers_in_a_target_are_not_obeyed() -> None:
     redirections = Redirections(BOB, 1)
 
     assert "sip:a@x" == str(redirections.next_target(302, moved("<sip:a@x?Subject=hello>")))
+
+
+def test_there_is_a_limit_to_the_hops() -> None:
+    redirections = Redirections(BOB, 2)
+    hops = [redirections.next_target(302, moved(f"<sip:{name}@x>")) for name in "abc"]
+
+    assert ["sip:a@x", "sip:b@x", "None"] == list(map(str, hops))
+
+
+def test_a_secure_target_is_not_given_up_for_one_that_is_not() -> None:
+    redirections = Redirections(Uri.parse("sips:bob@example.com"), 1)
+    target = redirections.next_target(302, moved("<sip:c@c>", "<sips:d@d>"))
+
+    assert "sips:d@d" == str(target)
+
+
+class Moves(Service):
+    """Sends everybody to somebody else."""
+
+    name = "moves"
+    methods = frozenset({"OPTIONS"})
+    priority = 1
+
+    async def on_request(self, request: IncomingRequest) -> bool:
+        if request.uri.user == "moved":
+            request.respond(302, headers=[("Contact", "<sip:bob@192.0.2.2;a=1>")])
+            return True
+        return False
+
+
+async def test_requests_of_any_method_follow_if_they_may(autojump_clock: MockClock) -> None:
+    async with (
+        MemoryNetwork.open() as network,
+        agent(network, "alice") as alice,
+        agent(network, "bob") as bob,
+    ):
+        with bob.stack.registered(Moves()):
+            response = await alice.send_request("OPTIONS", "sip:moved@192.0.2.2", redirections=1)
+            with pytest.raises(RequestRejected, match="302"):
+                await alice.send_request("OPTIONS", "sip:moved@192.0.2.2")
+
+    assert 200 == response.status
+    assert ["OPTIONS", "302 (OPTIONS)", "OPTIONS", "200 (OPTIONS)"] == labels(network)[:4]

@@ -323,7 +323,7 @@ async def test_the_stack_of_others_is_left_as_it_was(autojump_clock: MockClock) 
             during = stack.services
 
         assert before == stack.services
-        assert len(before) + 2 == len(during)
+        assert len(before) + 3 == len(during)
 
 
 async def test_an_error_of_the_block_leaves_it_bare(autojump_clock: MockClock) -> None:

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from trio_sip.testing.suite import cases
+
 __all__ = ["corpus", "mutant", "mutants"]
 
 DATA = Path(__file__).parent.parent.parent / "tests" / "data"
@@ -44,7 +46,7 @@ _HEADERS = (
 def corpus() -> list[bytes]:
     """Every stored message, in a fixed order."""
     paths = sorted([*DATA.rglob("*.dat"), *DATA.rglob("*.sip")])
-    return [path.read_bytes() for path in paths]
+    return [path.read_bytes() for path in paths] + [case.data for case in cases()]
 
 
 def mutants(messages: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ __all__ = [
     "answer_line",
     "check_answer",
     "deadline",
+    "everywhere",
     "explaining",
     "open_probe",
     "parse_target",
@@ -90,12 +91,14 @@ class Probe:
 @asynccontextmanager
 async def open_probe() -> AsyncIterator[Probe]:
     """A stack that can reach whatever this machine can, on ports the system chooses."""
-    network = RecordingNetwork()
-    async with open_stack(*_everywhere(network), network=network, grace=0) as stack:
-        yield Probe(stack, network.record)
+    record = Record()
+    network = RecordingNetwork(record)
+    async with open_stack(*everywhere(network), network=network, grace=0) as stack:
+        yield Probe(stack, record)
 
 
-def _everywhere(network: Network) -> Iterator[Listen]:
+def everywhere(network: Network) -> Iterator[Listen]:
+    """A UDP port that the system chooses, of IPv4 and of IPv6, as far as there are any."""
     for host in ("0.0.0.0", "::"):  # noqa: S104
         try:
             network.bind_datagrams(Address(host, 0)).close()

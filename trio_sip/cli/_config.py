@@ -16,6 +16,7 @@ from ._errors import UsageError
 from ._user import check_user
 
 __all__ = [
+    "EVERYWHERE",
     "OFFERED",
     "Secret",
     "ServeConfig",
@@ -32,14 +33,15 @@ OFFERED = tuple(Algorithm(name) for name in ("MD5", "SHA-256", "SHA-512-256"))
 """What ``--digest`` and ``digest = […]`` may name."""
 
 _DEFAULT_REALM = "trio-sip"
-_EVERYWHERE = tuple(Listen.parse(f"{scheme}://0.0.0.0:5060") for scheme in ("udp", "tcp"))
+EVERYWHERE = tuple(Listen.parse(f"{scheme}://0.0.0.0:5060") for scheme in ("udp", "tcp"))
+"""Where calls and requests are expected if nobody says where."""
 
 
 @attrs.frozen(kw_only=True)
 class ServeConfig:
     """Everything ``trio-sip serve`` can be told."""
 
-    listen: tuple[Listen, ...] = _EVERYWHERE
+    listen: tuple[Listen, ...] = EVERYWHERE
     domains: tuple[str, ...] = ()
     """The domains it serves; none means any."""
 

@@ -25,17 +25,27 @@ _MISSING = "trio-sip's command line needs the cli extra: pip install 'trio-sip[c
 
 # In the order of a first encounter.  The modules are imported when they are called for.
 _COMMANDS = {
-    "demo": """See a server and a telephone talk to each other.
+    "demo": """See a server and two telephones talk to each other.
 
-The telephone registers with digest authentication, asks whether the
-server is there, and sends it a text.  Sockets, messages and times are
-real; nothing leaves this machine.""",
+One telephone registers with digest authentication, asks whether the server
+is there, sends it a text, and calls the other one.  Sockets, messages and
+times are real; nothing leaves this machine.""",
     "serve": """Run a registrar with digest authentication.
 
 It says where it listens, then "ready"; SIGTERM and Ctrl-C end it in order.
 An OPTIONS to the server itself is answered without a password.  What may be
 given several times is repeated: --listen A --listen B.  The command line
 wins over the file.""",
+    "call": """Call somebody, and see what becomes of it.
+
+There is no media: the call is offered one audio stream on which nobody
+speaks.  Ctrl-C hangs up, or gives up if nobody has answered yet; pressed
+twice, it does not wait for that to be heard.  The exit status is 1 when the
+call was refused, not answered, or broken off.""",
+    "answer": """Ring, answer, and show who calls.
+
+It takes calls to whatever user; with --user and --registrar it is registered
+meanwhile.  There is no media.  Ctrl-C hangs up and ends it.""",
     "ping": "Send OPTIONS: who answers, with what, after how long?",
     "register": "Send REGISTER, and show who is registered then.",
     "message": "Send a text (RFC 3428).",
@@ -134,7 +144,7 @@ def _app() -> cyclopts.App:
 
     app = cyclopts.App(
         name="trio-sip",
-        help="SIP on the command line: a server, probes and a magnifying glass.",
+        help="SIP on the command line: a server, a telephone, probes and a magnifying glass.",
         version=lambda: f"trio-sip {importlib.metadata.version('trio-sip')}",
         default_parameter=cyclopts.Parameter(negative=(), show_default=_worth_showing),
         help_format="plaintext",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Protocol
 
 import attrs
 import trio
 
+from trio_sip._errors import RemoteProtocolError
+from trio_sip.message import MessageStream, StreamEvent
 from trio_sip.testing import Wire
 from trio_sip.transport import (
     Address,
@@ -21,7 +24,17 @@ from trio_sip.transport import (
     Undelivered,
 )
 
-__all__ = ["Record", "RecordingNetwork"]
+__all__ = ["Pieces", "Record", "Recorder", "RecordingNetwork"]
+
+
+class Recorder(Protocol):
+    """What is told of everything that goes over the sockets of a network."""
+
+    def sent(self, local: Address, remote: Address, transport: str, data: bytes) -> None:
+        """A datagram, or a message on a stream, left."""
+
+    def received(self, local: Address, remote: Address, transport: str, data: bytes) -> None:
+        """One came."""
 
 
 @attrs.define(eq=False)
@@ -34,7 +47,7 @@ class Record:
     last_received: Wire | None = None
 
     def sent(self, local: Address, remote: Address, transport: str, data: bytes) -> None:
-        """Keep a datagram, or a piece of a stream, that left."""
+        """Keep a datagram, or a message on a stream, that left."""
         self.wires.append(_wire(local, remote, transport, data))
 
     def received(self, local: Address, remote: Address, transport: str, data: bytes) -> None:
@@ -55,10 +68,10 @@ def _wire(source: Address, destination: Address, transport: str, data: bytes) ->
 
 @attrs.frozen
 class RecordingNetwork:
-    """Another network, the real one if none is given, with a record of what happens there."""
+    """Another network, the real one if none is given, that tells a recorder what happens there."""
 
+    record: Recorder
     _network: Network = attrs.field(factory=SocketNetwork)
-    record: Record = attrs.field(init=False, factory=Record)
 
     def bind_datagrams(self, local: Address) -> DatagramSocket:
         return _RecordedDatagrams(self._network.bind_datagrams(local), self.record)
@@ -80,7 +93,7 @@ class RecordingNetwork:
 
 
 class _RecordedDatagrams:
-    def __init__(self, socket: DatagramSocket, record: Record) -> None:
+    def __init__(self, socket: DatagramSocket, record: Recorder) -> None:
         self._socket = socket
         self._record = record
 
@@ -111,10 +124,33 @@ class _RecordedDatagrams:
         self._socket.close()
 
 
+class Pieces:
+    """One direction of a stream, in messages: what is written or read at once may be several."""
+
+    def __init__(self) -> None:
+        self._stream: MessageStream | None = MessageStream()
+
+    def cut(self, data: bytes) -> Iterator[bytes]:
+        """The messages that are complete with *data*; it itself, once they cannot be told."""
+        if self._stream is None:
+            if data:
+                yield data
+            return
+        self._stream.receive_data(data)
+        try:
+            while (event := self._stream.next_event()) is not StreamEvent.NEED_DATA:
+                yield b"\r\n\r\n" if isinstance(event, StreamEvent) else bytes(event)
+        except RemoteProtocolError:
+            self._stream = None
+            yield data
+
+
 class _RecordedConnection:
-    def __init__(self, connection: Connection, record: Record) -> None:
+    def __init__(self, connection: Connection, record: Recorder) -> None:
         self._connection = connection
         self._record = record
+        self._incoming = Pieces()
+        self._outgoing = Pieces()
 
     @property
     def local(self) -> Address:
@@ -126,14 +162,14 @@ class _RecordedConnection:
 
     async def receive_some(self) -> bytes:
         data = await self._connection.receive_some()
-        if data:
-            self._record.received(self.local, self.remote, "TCP", data)
+        for message in self._incoming.cut(data):
+            self._record.received(self.local, self.remote, "TCP", message)
         return data
 
     def send_some_nowait(self, data: bytes | memoryview) -> int:
         taken = self._connection.send_some_nowait(data)
-        if taken:
-            self._record.sent(self.local, self.remote, "TCP", bytes(data[:taken]))
+        for message in self._outgoing.cut(bytes(data[:taken])):
+            self._record.sent(self.local, self.remote, "TCP", message)
         return taken
 
     async def wait_writable(self) -> None:
@@ -147,7 +183,7 @@ class _RecordedConnection:
 
 
 class _RecordedListener:
-    def __init__(self, listener: ConnectionListener, record: Record) -> None:
+    def __init__(self, listener: ConnectionListener, record: Recorder) -> None:
         self._listener = listener
         self._record = record
 

@@ -43,6 +43,7 @@ async def sipp(
     key: tuple[str, ...] = (),
     username: str = "",
     password: Annotated[str, Parameter(env_var="TRIO_SIP_PASSWORD", show_env_var=True)] = "",
+    no_retransmissions: bool = False,
     seed: Annotated[int, Parameter(converter=whole_number)] = 0,
     wait: float = 600.0,
     check: bool = False,
@@ -78,6 +79,8 @@ async def sipp(
         For an [authentication] that names nobody.
     password
         The password of that user.
+    no_retransmissions
+        Repeat nothing over UDP, and take what comes again for one more message.
     seed
         Of the dice for losses, chances and pauses.
     wait
@@ -118,6 +121,7 @@ async def sipp(
             keys=keys,
             username=username,
             password=password,
+            retransmits=not no_retransmissions,
             seed=seed,
             skip_unsupported=skip_unsupported,
             task_status=_Announcement(transport) if announce else trio.TASK_STATUS_IGNORED,

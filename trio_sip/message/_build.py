@@ -9,6 +9,7 @@ from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from ._core_fields import CSEQ
 from ._grammar import checked_text, checked_token, split_list
 from ._headers import Headers
+from ._media_fields import MediaType
 from ._message import Request, Response
 from ._name_addr import NameAddr
 from ._status import reason_phrase
@@ -19,7 +20,13 @@ __all__ = ["create_ack", "create_cancel", "create_request", "create_response"]
 
 
 def create_response(
-    request: Request, status: int, reason: str | None = None, *, to_tag: str | None = None
+    request: Request,
+    status: int,
+    reason: str | None = None,
+    *,
+    to_tag: str | None = None,
+    body: bytes = b"",
+    content_type: MediaType | str | None = None,
 ) -> Response:
     """A response to *request*, with all that RFC 3261 section 8.2.6 copies from it.
 
@@ -29,6 +36,7 @@ def create_response(
     Args:
       reason: the reason phrase; the usual one if left out.
       to_tag: put behind the To, unless it has a tag already.  100 needs none.
+      content_type: of *body*.
     """
     if not 100 <= status <= 699:
         raise LocalProtocolError(f"no such status code: {status}")
@@ -62,13 +70,15 @@ def create_response(
     if status == 100 and "timestamp" in first:
         # RFC 3261 section 8.2.6.1
         lines.append("Timestamp: " + first["timestamp"])
+    if content_type is not None:
+        lines.append("Content-Type: " + checked_text(str(content_type), "Content-Type").strip())
     response = Response.__new__(Response)
     response._status = status
     response._reason = (
         reason_phrase(status) if reason is None else checked_text(reason, "a reason phrase")
     )
     response.headers = Headers._of(lines)
-    response._body = b""
+    response._body = body
     response._start = None
     response.fault = None
     return response

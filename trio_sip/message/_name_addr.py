@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from trio_sip._errors import RemoteProtocolError
 
 from ._grammar import checked_text, quote, unquote
+from ._limits import DEFAULT_LIMITS
 from ._params import NO_PARAMS, PLAIN_PARAMS, Params
 from ._uri import PLAIN_SIP_URI, Uri
 
@@ -114,7 +115,16 @@ class NameAddr:
 
     def with_tag(self, tag: str) -> NameAddr:
         """The same address with the tag given."""
-        return NameAddr(self.uri, self.display_name, self.params.replace(tag=tag))
+        params = self._params
+        if not isinstance(params, str) or self.tag is not None or not tag.isalnum():
+            return NameAddr(self.uri, self.display_name, self.params.replace(tag=tag))
+        # Parameters that are still text need not be read for another one.
+        made = NameAddr.__new__(NameAddr)
+        made._uri = self._uri
+        made.display_name = self.display_name
+        made._params = f"{params};tag={tag}"
+        made.tag = tag
+        return made
 
     def __str__(self) -> str:
         name = "" if self.display_name is None else quote(self.display_name) + " "
@@ -145,7 +155,10 @@ def _read(text: str) -> NameAddr:
         made.display_name, params, made.tag = match.group(1, 7, 8)
         made._params = params or ""
         return made
-    match = _USUAL.fullmatch(text) if short else None
+    # The URI is read when it is asked for, so by then nothing may be wrong with it; the pattern
+    # counts no parameters.
+    few = short and text.count(";") <= DEFAULT_LIMITS.param_count
+    match = _USUAL.fullmatch(text) if few else None
     if match is None:
         return _read_step_by_step(text)
     quoted, plain, params, tag, others = match.group(1, 2, 10, 11, 12)

@@ -144,7 +144,8 @@ class MessageStream:
         if not lengths:
             # RFC 3261 section 18.3: on a stream it is mandatory.
             raise RemoteProtocolError("no Content-Length")
-        if len(set(lengths)) > 1 or "," in lengths[0]:
+        if len(lengths) > 1 or "," in lengths[0]:
+            # Also if they agree: whoever stands between us may have taken another one.
             raise RemoteProtocolError("more than one Content-Length")
         length = content_length(lengths[0])
         if length > self._limits.message_bytes:

@@ -30,13 +30,14 @@ _ANY_SIP_URI = (
 )
 _SIP_URI = re.compile(f"(sips?):{_ANY_SIP_URI}")
 # The same with the same groups, but without what has to be looked at again: escapes, IPv6
-# addresses, and ports that might be too large.
+# addresses, ports that might be too large, and an "@" that this pattern cannot place.
 PLAIN_SIP_URI = (
     r"(?:([^:@%\s<>\"\x00-\x20\x7f][^@%\s<>\"\x00-\x20\x7f]*+)@)?"
     r"([A-Za-z0-9._\-]++)"
     r"(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
-    r"(;[^?%\s<>\"\x00-\x20\x7f]*+)?"
-    r"(?:\?([^%\s<>\"\x00-\x20\x7f]*+))?"
+    # With an "@" in them it would be the end of a user part that looks odd.
+    r"(;[^?@%\s<>\"\x00-\x20\x7f]*+)?"
+    r"(?:\?([^@%\s<>\"\x00-\x20\x7f]*+))?"
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r"[^\s<>\"\x00-\x20\x7f]++")
@@ -145,6 +146,9 @@ class Uri:
         headers: str | None = None,
     ) -> None:
         """The pieces that the pattern has found."""
+        if user is None and "@" in text:
+            # What stands before it is a user, so this is no host with an "@" in its parameters.
+            raise RemoteProtocolError(f"bad URI: {text[:80]!r}")
         self._text = text
         self.scheme = scheme
         self._headers = headers

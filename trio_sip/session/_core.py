@@ -224,18 +224,18 @@ class Core:
         content_type: str | None = None,
     ) -> Response:
         tag = None if status == 100 else self._local_tag(request)
-        response = create_response(request, status, reason, to_tag=tag)
         # The headers of a response that was just made have no index yet, and get none by being
         # added to: what is there already is asked of what was given.
         named = {name.lower() for name, _ in headers} if headers else _NOTHING
+        if not body or "content-type" in named:
+            content_type = None
+        response = create_response(
+            request, status, reason, to_tag=tag, body=body, content_type=content_type
+        )
         for name, value in headers:
             response.add_header(name, value)
         if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
             self._introduce(response.headers, named, final=status >= 200)
-        if body:
-            if content_type is not None and "content-type" not in named:
-                response.headers.add("Content-Type", content_type)
-            response.body = body
         return response
 
     def _local_tag(self, request: Request) -> str | None:

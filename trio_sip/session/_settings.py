@@ -79,6 +79,9 @@ class SessionSettings:
     allow: tuple[str, ...] = _METHODS
     """The Allow header of what is sent, unless the message has one."""
 
+    extensions: tuple[str, ...] = ("replaces", "norefersub")
+    """What else Supported names, because the user of the sessions understands it."""
+
     accept: tuple[str, ...] = ("application/sdp",)
     """The types of bodies that an INVITE or UPDATE may have without a session description.
 
@@ -91,7 +94,8 @@ class SessionSettings:
 
     @supported_text.default
     def _supported_text(self) -> str:
-        return "timer" if self.reliable is Reliable.NEVER else "100rel, timer"
+        own = ("timer",) if self.reliable is Reliable.NEVER else ("100rel", "timer")
+        return ", ".join((*own, *self.extensions))
 
     @allow_text.default
     def _allow_text(self) -> str:

@@ -73,13 +73,20 @@ class Clients:
         self._waiting.discard(outgoing)
 
     def give_up(
-        self, transaction: ClientTransaction, request: Request, *, provisional: bool, final: bool
+        self,
+        transaction: ClientTransaction,
+        request: Request,
+        *,
+        provisional: bool,
+        final: bool,
+        cancelled: bool = False,
     ) -> None:
         """Nobody waits for the answer any more; an INVITE is cancelled.
 
         Args:
           provisional: a provisional response has come in this transaction.
           final: a final one has.
+          cancelled: a CANCEL has been sent.
         """
         parts = self._parts
         if parts.state is StackState.CLOSED:
@@ -94,6 +101,7 @@ class Clients:
             transaction.owner = _Abandoned(request)
             if provisional:
                 self._send_cancel(transaction, request, ())
+            if provisional or cancelled:
                 parts.layer.forget(transaction, parts.now())
         parts.driver.flush()
 

@@ -79,6 +79,10 @@ class Dialogs(Service):
         """It is over; its requests are answered 481 from now on."""
         self._entries.pop(dialog.id, None)
 
+    def get(self, dialog_id: DialogId) -> DialogEntry | None:
+        """The dialog of that name."""
+        return self._entries.get(dialog_id)
+
     def find(self, request: Request) -> DialogEntry | None:
         """The dialog that a request belongs to."""
         if not self._entries and not self._expected:

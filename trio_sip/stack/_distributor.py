@@ -47,12 +47,17 @@ class Distributor:
 
     def receive_message(self, message: Request | Response, flow: Flow) -> None:
         """Take a message: answer it, absorb it, or give it to a work."""
-        if type(message) is Request:
-            self._counters.requests_received += 1
-            self._receive_request(message, flow)
-        elif type(message) is Response:
-            self._counters.responses_received += 1
-            self._receive_response(message, flow)
+        try:
+            if type(message) is Request:
+                self._counters.requests_received += 1
+                self._receive_request(message, flow)
+            elif type(message) is Response:
+                self._counters.responses_received += 1
+                self._receive_response(message, flow)
+        except Exception as error:
+            # A bug of ours, that one message has found.  The listener would end with it, and all
+            # that others are doing; so it is treated like a bug in a handler.
+            self._parts.pipeline.failed(f"a message from {flow.remote}", error)
 
     def receive_garbage(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
         """Count what is no message.  On a stream, say once why it is going to be closed."""

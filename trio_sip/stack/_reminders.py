@@ -41,6 +41,17 @@ class Reminder:
             return
         self._reminders._set(self, due)
 
+    def forget(self) -> None:
+        """Never be told again, and let go at once of what it was made for.
+
+        Its place in the heap may stay for a quarter of an hour, and would keep a whole call.
+        """
+        self.set(math.inf)
+        self.tell = _nothing
+
+
+def _nothing() -> None: ...
+
 
 class Reminders:
     """All reminders of a stack, and the task that tells."""

@@ -56,13 +56,15 @@ class _At(enum.Enum):
     ASKED = "asked"
     PROCEEDING = "proceeding"
     CANCELLING = "cancelled, as soon as a provisional response allows it"
+    CANCELLED = "cancelled; the answer is still to come"
     ANSWERED = "answered"
     LEFT = "left"
     """Nobody is told anything any more."""
 
 
 # An enumeration's member costs 150 ns to look up in CPython 3.11, a global 10.
-_FINDING, _ASKED, _PROCEEDING, _CANCELLING, _ANSWERED, _LEFT = _At
+_FINDING, _ASKED, _PROCEEDING, _CANCELLING, _CANCELLED, _ANSWERED, _LEFT = _At
+_IS_CANCELLED = frozenset({_CANCELLING, _CANCELLED})
 
 
 class SentRequest(RequestOwner):
@@ -134,6 +136,7 @@ class SentRequest(RequestOwner):
             self._cancel_headers = headers
         elif self._at is _PROCEEDING:
             assert self._transaction is not None, "something came by it"
+            self._at = _CANCELLED
             self._parts.clients.cancel(self._transaction, self.request, headers)
 
     def leave(self) -> None:
@@ -144,9 +147,12 @@ class SentRequest(RequestOwner):
         at, self._at = self._at, _LEFT
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            provisional, final = at is _PROCEEDING, at is _ANSWERED
             self._parts.clients.give_up(
-                transaction, self.request, provisional=provisional, final=final
+                transaction,
+                self.request,
+                provisional=at is _PROCEEDING,
+                final=at is _ANSWERED,
+                cancelled=at is _CANCELLED,
             )
         self._parts.clients.end(self)
 
@@ -203,7 +209,7 @@ class SentRequest(RequestOwner):
             return
         self._pass_over()
         servers = self._servers
-        cancelled = self._at is _CANCELLING
+        cancelled = self._at in _IS_CANCELLED
         self._at = _FINDING
         if servers and servers[1:] and not cancelled:
             self._passed_over = failure
@@ -255,7 +261,7 @@ class SentRequest(RequestOwner):
 
     def _answer(self, response: Response) -> bool:
         """Whether the challenge is one to be answered."""
-        if self._attempt is None or self._at is _CANCELLING:
+        if self._attempt is None or self._at in _IS_CANCELLED:
             return False
         try:
             take_challenge(self.request, self._attempt, response, self.dialog)

@@ -11,7 +11,7 @@ import trio
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.auth import DigestChallengeData
-from trio_sip.dialog import Dialog
+from trio_sip.dialog import Dialog, DialogId
 from trio_sip.message import NameAddr, Response, Uri
 from trio_sip.transport import Address, Flow, Listen
 from trio_sip.work import Work
@@ -367,6 +367,10 @@ class Stack(UsageSupport):
     def remove_dialog(self, dialog: Dialog) -> None:
         """Its requests are answered 481 from now on."""
         self._parts.dialogs.remove(dialog)
+
+    def find_dialog(self, dialog_id: DialogId) -> DialogEntry | None:
+        """The dialog of that name, and whose it is; ``None`` if there is none."""
+        return self._parts.dialogs.get(dialog_id)
 
     # -- looking at it
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from trio_sip.message import RECORD_ROUTE, ROUTE, Uri
 
 from ._finding import Said
-from ._story import Call, Event, Exchange, Story, is_private
+from ._story import Call, Event, Exchange, Story, is_private, same_sender
 
 __all__ = [
     "ack_number",
@@ -48,9 +48,9 @@ def wrong_tags(story: Story) -> Iterator[Said]:
             event = exchange.request
             if event.to_tag is None or event.from_tag is None:
                 continue
-            by_caller = event.wire.source.host == invite.request.wire.source.host
+            by_caller = same_sender(event, invite.request)
             mine, theirs = (event.from_tag, event.to_tag)
-            if not by_caller:
+            if by_caller is False or (by_caller is None and theirs == caller):
                 mine, theirs = theirs, mine
             if mine == caller and theirs in callees:
                 continue
@@ -194,9 +194,8 @@ def _remote_target(call: Call, exchange: Exchange) -> Uri | None:
     for other in call.of("INVITE", "UPDATE"):
         if other.request.time > event.time:
             break
-        sent_by_us = other.request.wire.source.host == event.wire.source.host
         heard: list[Event] = []
-        if sent_by_us:
+        if same_sender(other.request, event) is not False:
             heard = [
                 one
                 for one in other.responses

@@ -76,11 +76,14 @@ class SentRequest:
             response = await self.expect(_FINAL, within=within, optional=[_PROVISIONAL])
             if self.request.method == "INVITE" and response.status >= 300:
                 await response.ack()
-            if self._attempt is None or response.status not in (401, 407):
+            if not await self.answer_challenge(response):
                 return response
-            await self._authenticate(self._attempt, response)
 
-    async def _authenticate(self, attempt: AuthenticationAttempt, response: PeerResponse) -> None:
+    async def answer_challenge(self, response: PeerResponse) -> bool:
+        """Send it again with credentials, if it has some and *response* asks for them."""
+        attempt = self._attempt
+        if attempt is None or response.status not in (401, 407):
+            return False
         values = response.message.headers.get_all
         attempt.receive_rejection(
             response.status,
@@ -96,6 +99,7 @@ class SentRequest:
             again.headers.add(header.name, header.value)
         self.request = again
         await self.peer.transmit_request(self)
+        return True
 
     async def cancel(self, *, rude: Rude = (), lost: bool = False) -> SentRequest:
         """Send a CANCEL for it."""

@@ -57,6 +57,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sip-device", metavar="URI", help="the system for tests in the world 'device'"
     )
+    group.addoption(
+        "--sip-target", metavar="udp:HOST:PORT", help="what trio_sip.testing.suite is aimed at"
+    )
+    group.addoption("--sip-user", metavar="NAME", help="whom the suite calls, and who answers")
+    group.addoption("--sip-ringing-user", metavar="NAME", help="whose telephone only rings")
+    group.addoption(
+        "--sip-credentials", metavar="USER:PASSWORD", help="what the suite answers challenges with"
+    )
+    group.addoption(
+        "--sip-slow", action="store_true", help="with a target, run the suite's longest tests, too"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +75,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
     if config.getoption("--sip-seed") == "random":
         config.option.sip_seed = str(random.randrange(_LARGEST_SEED))  # noqa: S311
+    target = config.getoption("--sip-target")
+    if target is not None:
+        config.option.sip_device = _uri_of_target(target)
+
+
+def _uri_of_target(text: str) -> str:
+    """The URI that ``udp:127.0.0.1:5060`` stands for."""
+    transport, _, address = text.partition(":")
+    if transport not in ("udp", "tcp") or not address.strip("/"):
+        raise pytest.UsageError(f"--sip-target is udp:HOST:PORT or tcp:HOST:PORT, not {text!r}")
+    return f"sip:{address.strip('/')};transport={transport}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -216,7 +238,8 @@ def pytest_runtest_makereport(
     scene = item.stash.get(_SCENE, None) or item.stash.get(_THREAD, None)
     if scene is None:
         return
-    if report.when == "call" and report.failed:
+    if report.when == "call" and call.excinfo is not None:
+        # Also if it was expected to, or has skipped what was left of it.
         item.stash[_FAILED] = True
     from ._test_report import drawing, findings, messages, write_files
 

@@ -37,6 +37,8 @@ class ScenarioCall:
         dice: random.Random,
         default_pause: float,
         record: Callable[[bytes, Address, bool], None],
+        *,
+        retransmits: bool = True,
     ) -> None:
         self.fields = fields
         self.response_times: list[tuple[str, float]] = []
@@ -46,6 +48,7 @@ class ScenarioCall:
         self._dice = dice
         self._default_pause = default_pause
         self._record = record
+        self._retransmits = retransmits
         self._inbox = trio.open_memory_channel[tuple[bytes, Address]](_QUEUE)
         self._sent = b""
         self._history: list[bytes] = []
@@ -61,7 +64,7 @@ class ScenarioCall:
     def deliver(self, data: bytes, source: Address) -> None:
         """Hand it a message of its own.  When it has ended, it answers what comes again."""
         if self._has_ended:
-            if data in self._answers:
+            if self._retransmits and data in self._answers:
                 self._answer_again(data)
             return
         try:
@@ -142,7 +145,7 @@ class ScenarioCall:
             self._latest.append(data)
         self._sent, self._repetitions = data, 0
         self._repeat_at = math.inf
-        if step.retrans is not None and not self._port.is_reliable:
+        if step.retrans is not None and self._retransmits and not self._port.is_reliable:
             self._interval = step.retrans
             self._repeat_at = trio.current_time() + step.retrans
         if self._dice.random() >= step.lost:
@@ -178,7 +181,7 @@ class ScenarioCall:
                 if trio.current_time() >= deadline:
                     return None
                 self._repeat()
-            elif data in self._answers:
+            elif self._retransmits and data in self._answers:
                 self._answer_again(data)
             else:
                 self._latest = self._answers[data] = []

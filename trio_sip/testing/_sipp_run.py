@@ -70,6 +70,7 @@ async def run_sipp_scenario(
     keys: Mapping[str, str] | None = None,
     username: str = "",
     password: str = "",
+    retransmits: bool = True,
     seed: int = 0,
     skip_unsupported: bool = False,
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
@@ -92,6 +93,8 @@ async def run_sipp_scenario(
         see `read_sipp_rows`.
       keys: what the keywords mean that `load_sipp_scenario` was told of.
       username: for ``[authentication]`` that names nobody.
+      retransmits: over UDP; without it, nothing is repeated, and a copy of what came is one more
+        message, as with SIPp's option ``-nr``.
       seed: of the dice for losses, chances and pauses.
       skip_unsupported: leave out what cannot be done here instead of refusing the scenario.
 
@@ -123,7 +126,7 @@ async def run_sipp_scenario(
                     keys=keys or {},
                 )
                 dice = random.Random(seed)  # noqa: S311
-                runner = _Runner(scenario, settings, port, pause, rows, dice)
+                runner = _Runner(scenario, settings, port, pause, rows, dice, retransmits)
                 task_status.started(port.local)
                 result = await runner.run(remote, calls, rate)
             finally:
@@ -178,6 +181,7 @@ class _Runner:
         pause: float,
         rows: Sequence[Sequence[str]],
         dice: random.Random,
+        retransmits: bool,
     ) -> None:
         self._scenario = scenario
         self._settings = settings
@@ -185,6 +189,7 @@ class _Runner:
         self._pause = pause
         self._rows = rows
         self._dice = dice
+        self._retransmits = retransmits
         self._calls: dict[str, ScenarioCall] = {}
         self._result = ScenarioResult()
         self._ended = 0
@@ -211,7 +216,15 @@ class _Runner:
         row = self._rows[(number - 1) % len(self._rows)] if self._rows else ()
         dice = random.Random(self._dice.getrandbits(64))  # noqa: S311
         fields = CallFields(self._settings, number, call_id, remote, row, dice)
-        call = ScenarioCall(self._scenario, fields, self._port, dice, self._pause, self._record)
+        call = ScenarioCall(
+            self._scenario,
+            fields,
+            self._port,
+            dice,
+            self._pause,
+            self._record,
+            retransmits=self._retransmits,
+        )
         self._calls[call_id] = call
         self._nursery.start_soon(self._run_call, call, name=f"call {number}")
         return call

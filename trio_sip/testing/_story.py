@@ -31,7 +31,7 @@ from trio_sip.transport import Address
 from ._picture import name_of
 from ._wire import Fate, Wire
 
-__all__ = ["Call", "Event", "Exchange", "Story", "is_private", "read_story"]
+__all__ = ["Call", "Event", "Exchange", "Story", "is_private", "read_story", "same_sender"]
 
 T = TypeVar("T")
 
@@ -247,6 +247,22 @@ class Story:
     def receiver(self, event: Event) -> str:
         """Whom it was sent to."""
         return self.name(event.wire.destination)
+
+
+def same_sender(one: Event, other: Event) -> bool | None:
+    """Whether the same side of a call sent both; ``None`` where that cannot be seen.
+
+    A side is a host.  Where both sides are on one, as in tests on loopback, it is a port, and
+    that tells nothing of connections, which leave from any.
+    """
+    mine, its = one.wire, other.wire
+    if its.source.host != its.destination.host:
+        return mine.source.host == its.source.host
+    if its.source in (mine.source, mine.destination):
+        return mine.source == its.source
+    if its.destination in (mine.source, mine.destination):
+        return mine.destination == its.destination
+    return None
 
 
 def read_story(wires: Iterable[Wire], names: Mapping[str | Address, str] | None = None) -> Story:

@@ -26,7 +26,7 @@ class Refusals(Service):
 
     name = "refusals"
     priority: int = ServicePriority.IDENTIFY - 1
-    methods = frozenset({"REGISTER"})
+    methods: frozenset[str] = frozenset({"REGISTER"})
 
     def __init__(self) -> None:
         self.coming: list[tuple[int, tuple[tuple[str, str], ...]]] = []

@@ -76,23 +76,38 @@ class TcpTransport:
 
     async def serve_listener(self, listener: ConnectionListener) -> None:
         """Accept connections until cancelled."""
+        room_was_made = False
         while True:
             try:
                 pipe = await listener.accept()
             except OSError as error:
                 self._counters.accepts_failed += 1
                 if error.errno in _EXHAUSTED:
-                    await self._wait_for_descriptors(listener, error)
+                    self._warn_once(listener, error)
+                    # Not twice in a row: what did not help has only cost somebody a connection.
+                    room_was_made = not room_was_made and self._make_room(error)
+                    if not room_was_made:
+                        # The listener stays readable, so without a pause this would spin.
+                        await trio.sleep(self._limits.accept_retry_seconds)
                 continue
+            room_was_made = False
             self._counters.connections_accepted += 1
             self._adopt(pipe)
 
-    async def _wait_for_descriptors(self, listener: ConnectionListener, error: OSError) -> None:
-        # The listener stays readable, so without a pause this would spin.
+    def _make_room(self, error: OSError) -> bool:
+        """Whether a descriptor of our own was given up for the next connection.
+
+        Strangers may hold them all, idle, long before there are `max_connections`.
+        """
+        idle = error.errno == errno.EMFILE and any(not c.holds for c in self._connections.values())
+        if idle:
+            self._evict()
+        return idle
+
+    def _warn_once(self, listener: ConnectionListener, error: OSError) -> None:
         if not self._warned:
             self._warned = True
             _log.error("cannot accept connections on %s: %s", listener.local, error)
-        await trio.sleep(self._limits.accept_retry_seconds)
 
     def _adopt(self, pipe: Connection) -> MessageConnection:
         nursery = self.nursery

@@ -97,8 +97,10 @@ def _fill_usual(raw: str, host: str, port: int) -> tuple[str, int] | None:
     end = place + 6
     if (
         place < 0
+        # A letter such as U+0130 is two in lower case, so places in the two texts would differ.
+        or not raw.isascii()
         or raw[end : end + 1] not in (";", "")
-        or lowered.find("rport", end) > 0
+        or lowered.count("rport") > 1
         or "received" in lowered
         or "," in raw
         or '"' in raw

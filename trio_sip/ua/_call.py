@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.message import Request
@@ -20,7 +20,7 @@ from trio_sip.session import (
 )
 from trio_sip.stack import IncomingRequest
 
-from ._call_changes import CallChanges
+from ._call_referrals import CallReferrals
 from ._call_requests import Info, answer_by_default
 from ._call_sdp import SDP, Sdp, as_next_body, matching_answer, parsed
 
@@ -33,8 +33,6 @@ _ITS_OWN = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
 
 _INBOX = 32
 """INFOs, keys and texts that wait to be read; beyond that the oldest gives way."""
-
-ItemT = TypeVar("ItemT")
 
 RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
 """What answers the requests of one method within a call."""
@@ -73,7 +71,7 @@ class Change:
         self._call._respond(self.request, status)
 
 
-class Call(CallChanges):
+class Call(CallReferrals):
     """A call, made by `UserAgent.call` or handed to the handler of `UserAgent.serve_calls`."""
 
     __slots__ = ("_changes", "_digits", "_handlers", "_infos", "_texts", "info_packages")
@@ -119,14 +117,6 @@ class Call(CallChanges):
             self._changes = deque()
         return self._read(self._changes)
 
-    async def _read(self, inbox: deque[ItemT]) -> AsyncIterator[ItemT]:
-        while True:
-            while inbox:
-                yield inbox.popleft()
-            if self.ended is not None:
-                return
-            await self._change()
-
     def set_handler(self, method: str, handler: RequestHandler | None) -> None:
         """Have *handler* answer the requests of *method* that come within the call.
 
@@ -167,10 +157,18 @@ class Call(CallChanges):
         self._notify()
         return True
 
+    def take_referral(self, request: IncomingRequest) -> None:
+        """From `answer_by_default`."""
+        self._calls.referrals.receive(request, self)
+
     # -- told by the leg
 
     def _modify_received(self, event: ModifyReceived | PrackReceived) -> None:
         description = event.description
+        if "Replaces" in event.request.headers:
+            # RFC 3891 section 3: only an INVITE that begins a call may have it.
+            self._respond(event.request, 400)
+            return
         if isinstance(event, PrackReceived) and (
             description is None or description.role is not DescriptionRole.OFFER
         ):
@@ -239,7 +237,7 @@ class Call(CallChanges):
                 incoming.respond(500)
 
     _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
-        **CallChanges._tells,
+        **CallReferrals._tells,
         Acknowledged: _take_answer,
         ModifyReceived: _modify_received,
         PrackReceived: _modify_received,

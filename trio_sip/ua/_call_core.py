@@ -7,8 +7,10 @@ who wait.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVarTuple
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, TypeVarTuple
 
 import trio
 
@@ -33,21 +35,15 @@ from ._call_tasks import CallTasks
 if TYPE_CHECKING:
     from ._call_service import Calls
 
-__all__ = [
-    "BY_US",
-    "CallCore",
-    "Headers",
-    "raise_bare",
-    "says_only_that_it_is_over",
-    "wait_for_any",
-]
+__all__ = ["CallCore", "Headers", "raise_bare", "says_only_that_it_is_over", "wait_for_any"]
 
-BY_US = frozenset({How.BYE, How.CANCEL, How.REJECTED})
+_BY_US = frozenset({How.BYE, How.CANCEL, How.REJECTED})
 """How a call ends when we end it: whoever did so knows, and need not be interrupted."""
 
 _TALKING = frozenset({SessionState.ANSWERED, SessionState.CONFIRMED})
 
 ArgsT = TypeVarTuple("ArgsT")
+ItemT = TypeVar("ItemT")
 
 Headers = Iterable[tuple[str, object]]
 
@@ -59,6 +55,7 @@ class CallCore:
         "_calls",
         "_changed",
         "_failure",
+        "_kept_open",
         "_leg",
         "_scope",
         "_storage",
@@ -85,6 +82,7 @@ class CallCore:
         self.ended = None
         self._changed: trio.Event | None = None
         self._failure: BaseException | None = None
+        self._kept_open = 0
         self._scope = trio.CancelScope()
         # What most calls never need is made when it is needed.
         self._tasks: CallTasks | None = None
@@ -143,6 +141,10 @@ class CallCore:
         """The address of ours that the other side reaches: for session descriptions."""
         raise NotImplementedError
 
+    def belongs_to(self, calls: Calls) -> bool:
+        """Whether it is one of the calls of that user agent."""
+        return self._calls is calls
+
     @property
     def storage(self) -> dict[object, Any]:
         """A place for what supplements and handlers want to remember, by a key of their own."""
@@ -192,6 +194,9 @@ class CallCore:
             self._changed = trio.Event()
         await self._changed.wait()
 
+    def _read(self, inbox: deque[ItemT]) -> AsyncIterator[ItemT]:
+        return _Reader(self, inbox)
+
     # -- typed states
 
     def _check_begun(self) -> None:
@@ -225,6 +230,24 @@ class CallCore:
         if self._tasks is not None:
             self._tasks.cancel()
         self._notify()
+
+    def _interrupt(self) -> None:
+        """Interrupt the block or handler of a call that has ended, unless we did that ourselves."""
+        ended = self.ended
+        if ended is None or self._kept_open:
+            return
+        if ended.by is Side.REMOTE or ended.how not in _BY_US:
+            self._scope.cancel()
+
+    @contextmanager
+    def _keeping_open(self) -> Iterator[None]:
+        """Let no end of the call interrupt what its user waits for, until that is there."""
+        self._kept_open += 1
+        try:
+            yield
+        finally:
+            self._kept_open -= 1
+            self._interrupt()
 
     def _session_terminated(self, event: Terminated) -> None:
         self._notify()
@@ -268,6 +291,24 @@ class CallCore:
         """Wait until it has ended, and everybody knows: the last goodbye is answered."""
         while not self._leg.terminated:
             await self._change()
+
+
+class _Reader(AsyncIterator[ItemT]):
+    """What comes into an inbox of a call, until the call ends; nothing has to be closed."""
+
+    __slots__ = ("_call", "_inbox")
+
+    def __init__(self, call: CallCore, inbox: deque[ItemT]) -> None:
+        self._call = call
+        self._inbox = inbox
+
+    async def __anext__(self) -> ItemT:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._inbox:
+            if self._call.ended is not None:
+                raise StopAsyncIteration
+            await self._call._change()
+        return self._inbox.popleft()
 
 
 async def wait_for_any(calls: Iterable[CallCore]) -> None:

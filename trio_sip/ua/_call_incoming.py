@@ -28,7 +28,7 @@ from trio_sip.session import (
 from trio_sip.stack import Endpoint, IncomingRequest, single_error
 
 from ._call import Call
-from ._call_core import BY_US, Headers, says_only_that_it_is_over
+from ._call_core import Headers, says_only_that_it_is_over
 from ._call_leg import Leg
 from ._call_sdp import SDP, Sdp, as_next_body, parsed
 
@@ -48,15 +48,24 @@ class IncomingCall(Call):
     When the handler returns, the call is ended; when the call ends, the handler is cancelled.
     """
 
-    __slots__ = ("_offer", "request")
+    __slots__ = ("_offer", "replaces", "request")
 
     request: IncomingRequest
     """The INVITE."""
+
+    replaces: Call | None
+    """The call of ours that it wants to take the place of, because somebody has transferred it.
+
+    `answer` ends that one; `reject` leaves it as it is.  RFC 3891 section 3 wants you to make
+    sure that the caller may do that: that `endpoint` is one that you trust, or that its
+    Referred-By names the other side of that call.
+    """
 
     def __init__(self, calls: Calls, request: IncomingRequest, leg: Leg, grace: float) -> None:
         super().__init__(calls, grace)
         self.request = request
         self._leg = leg
+        self.replaces = None
         self._offer: SessionDescription | None = None
 
     # -- who calls, and what for
@@ -170,12 +179,22 @@ class IncomingCall(Call):
         if body:
             self._local = self._wanted = body
         self._leg.perform()
-        offered = self._remote
+        if session.state is not SessionState.ACCEPTING:
+            self._replace()
+        owed = session.owed_by() is Side.REMOTE
         while True:
             self._check_alive("answer")
             if session.state is SessionState.CONFIRMED:
-                return None if self._remote is offered else self.remote_sdp
+                self._replace()
+                return self.remote_sdp if owed else None
             await self._change()
+
+    def _replace(self) -> None:
+        """The 2xx is out: the call that this one replaces is over, by BYE or CANCEL."""
+        replaced = self.replaces
+        if replaced is not None and replaced.ended is None:
+            replaced.replaced_by = self
+            replaced.hang_up()
 
     async def reject(
         self, status: int = 486, reason: str | None = None, *, headers: Headers = ()
@@ -277,8 +296,7 @@ class IncomingCall(Call):
 
     def _incoming_ended(self, event: Ended) -> None:
         self._session_ended(event)
-        if event.by is Side.REMOTE or event.how not in BY_US:
-            self._scope.cancel()
+        self._interrupt()
 
     _tells: ClassVar[dict[type[object], Any]] = {
         **Call._tells,

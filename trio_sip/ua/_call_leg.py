@@ -44,6 +44,7 @@ from trio_sip.transport import Flow
 from trio_sip.work import Work
 
 from ._call_supplement import CallSupplement
+from ._dialog_usages import OF_SUBSCRIPTIONS, usage_for
 
 __all__ = ["NOBODY", "Leg", "LegUser"]
 
@@ -249,7 +250,7 @@ class Leg:
         self.user = NOBODY
         self.invite = None
         if self._reminder is not None:
-            self._reminder.set(_INFINITY)
+            self._reminder.forget()
             self._reminder = None
 
     # -- what comes, from the listener's task or the alarm's: each waits for its turn
@@ -295,6 +296,11 @@ class Leg:
 
     def receive_request(self, request: IncomingRequest) -> None:
         """The stack's: a request within a dialog of the session, in its work."""
+        if request.method in OF_SUBSCRIPTIONS and request.dialog is not None:
+            usage = usage_for(request.dialog.dialog, request.message)
+            if usage is not None:
+                usage.receive_request(request)
+                return
         if request.transaction is not None:
             if request.method == "INVITE":
                 self._received = [one for one in self._received if one.method != "INVITE"]

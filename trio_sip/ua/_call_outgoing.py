@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import attrs
 import trio
 
 from trio_sip._errors import (
@@ -18,82 +17,35 @@ from trio_sip._errors import (
     RequestTimedOut,
     TransportFailed,
 )
-from trio_sip.dialog import Dialog, DialogId
-from trio_sip.message import NameAddr, Request, Response, Uri, create_request
-from trio_sip.sdp import SessionDescription
+from trio_sip.dialog import DialogId
+from trio_sip.message import NameAddr, Request, Uri, create_request
 from trio_sip.session import (
     Answered,
-    Description,
     DescriptionRole,
     Ended,
     OutgoingSession,
     Progressed,
     Rejected,
-    Side,
 )
 from trio_sip.stack import Credentials, LocalContact
 from trio_sip.transport import Flow
 
 from ._call import Call
 from ._call_changes import Answer
-from ._call_core import BY_US, Headers, raise_bare, says_only_that_it_is_over
+from ._call_core import Headers, raise_bare, says_only_that_it_is_over
 from ._call_leg import Leg
+from ._call_progress import Progress, ProgressReader
 from ._call_redirect import Redirections
-from ._call_sdp import SDP, Sdp, as_body, parsed
+from ._call_sdp import SDP, Sdp, as_body
 
 if TYPE_CHECKING:
     from ._call_service import Calls
 
-__all__ = ["OutgoingCall", "Progress"]
+__all__ = ["OutgoingCall"]
 
 
 _BACKLOG = 32
 """Provisional responses that wait to be read; beyond that the oldest gives way."""
-
-
-@attrs.frozen
-class Progress:
-    """A provisional response: how far a call has come, at one of the phones that it reaches."""
-
-    response: Response
-    dialog: Dialog | None = attrs.field(repr=False)
-    """The early dialog that it belongs to; each phone that rings has one."""
-
-    description: Description | None
-    _owed_by: OutgoingCall | None = attrs.field(default=None, repr=False)
-
-    @property
-    def prack_owed(self) -> bool:
-        """It waits for `acknowledge`: it carries an offer, because the INVITE had none."""
-        return self._owed_by is not None
-
-    @property
-    def status(self) -> int:
-        return self.response.status
-
-    @property
-    def reason(self) -> str:
-        """The reason phrase."""
-        return self.response.reason
-
-    @property
-    def sdp(self) -> SessionDescription | None:
-        """The session description: early media.
-
-        Raises:
-          RemoteProtocolError: it cannot be read.
-        """
-        return parsed(self.description)
-
-    def acknowledge(self, sdp: Sdp | None = None, *, headers: Headers = ()) -> None:
-        """Send the PRACK that is owed, with the answer to their offer (RFC 3262 section 5).
-
-        Raises:
-          LocalProtocolError: none is owed.
-        """
-        if self._owed_by is None:
-            raise LocalProtocolError("no PRACK is owed to this response")
-        self._owed_by._send_prack(self, sdp, headers)
 
 
 class OutgoingCall(Call):
@@ -248,20 +200,23 @@ class OutgoingCall(Call):
                 return self.answer
             await self._change()
 
-    async def progress(self) -> AsyncIterator[Progress]:
+    def progress(self) -> AsyncIterator[Progress]:
         """``async for progress in call.progress()``: what happens before the final response.
 
         Each provisional response but 100, which only says that somebody on the way has heard.
         It ends with the final response, whichever that is: `answered` tells.
         """
         self._check_begun()
+        return ProgressReader(self)
+
+    async def _next_progress(self) -> Progress | None:
+        """The next of them; ``None`` when there will be no more."""
         waiting = self._progress
-        while True:
-            while waiting:
-                yield waiting.popleft()
+        while not waiting:
             if self.answer is not None or self.ended is not None:
-                return
+                return None
             await self._change()
+        return waiting.popleft()
 
     @property
     def early_media(self) -> Mapping[DialogId, Progress]:
@@ -364,8 +319,7 @@ class OutgoingCall(Call):
         # First those who wait are woken, so that they raise what happened, and then the rest of
         # the block is interrupted.
         self._session_ended(event)
-        if event.by is Side.REMOTE or event.how not in BY_US:
-            self._scope.cancel()
+        self._interrupt()
 
     _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
         **Call._tells,
@@ -394,7 +348,12 @@ class OutgoingCall(Call):
         trace: TracebackType | None,
     ) -> bool:
         """Hang up, wait for a while until everybody knows, and let errors out as they are."""
-        await self._say_goodbye(480)
+        try:
+            await self._say_goodbye(480)
+        except BaseException as impatience:
+            # Ctrl-C.  The block is left all the same.
+            self._scope.__exit__(type(impatience), impatience, impatience.__traceback__)
+            raise
         remaining = error
         try:
             if self._scope.__exit__(kind, error, trace):
@@ -424,8 +383,8 @@ class OutgoingCall(Call):
 
     def _is_echo(self, error: BaseException) -> bool:
         """Whether *error* only says that the call is over, which is why its block is left."""
-        over = self._scope.cancel_called and self.rejection is None
-        return over and says_only_that_it_is_over(error)
+        left = self._scope.cancel_called or self.replaced_by is not None
+        return left and self.rejection is None and says_only_that_it_is_over(error)
 
     async def _live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The task of a call without a block: see `UserAgent.start_call`."""

@@ -33,13 +33,14 @@ def _rank(contact: NameAddr) -> float:
 
 
 class Redirections:
-    """Where a call has been sent, and where it may go next; each target is tried once."""
+    """Where a request has been sent, and where it may go next; each target is tried once."""
 
-    __slots__ = ("_hops", "_seen", "_waiting")
+    __slots__ = ("_hops", "_secure", "_seen", "_waiting")
 
     def __init__(self, first: Uri, hops: int) -> None:
         self._hops = hops
         self._seen = {str(first)}
+        self._secure = first.scheme == "sips"
         self._waiting: list[Uri] = []
 
     def next_target(self, status: int, response: Response | None) -> Uri | None:
@@ -55,7 +56,10 @@ class Redirections:
             # "MUST NOT add any given URI to the target set more than once".  They are compared as
             # they are written: by the rules of section 19.1.4 two targets that differ in an
             # unknown parameter would be one, and what goes in circles ends with the hops.
-            if (text := str(target)) not in self._seen:
+            text = str(target)
+            # RFC 3261 section 8.1.3.4 would have the user told before a secure target is given up
+            # for one that is not; nobody can be asked here, so it is not.
+            if text not in self._seen and (target.scheme == "sips" or not self._secure):
                 self._seen.add(text)
                 return target
         return None

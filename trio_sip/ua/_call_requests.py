@@ -92,8 +92,7 @@ def answer_by_default(call: Call, request: IncomingRequest) -> None:
         case "SUBSCRIBE":
             request.respond(489)
         case "REFER":
-            # RFC 3515 section 2.4.2: nobody here may send us elsewhere.
-            request.respond(603)
+            call.take_referral(request)
         case _:
             request.respond(405, headers=[("Allow", ", ".join(call.allow))])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
-from trio_sip.sdp import SessionDescription, create_answer
+from trio_sip.sdp import Direction, SessionDescription, create_answer
 from trio_sip.session import Description
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Sdp",
     "as_body",
     "as_next_body",
+    "handed_on",
     "held",
     "matching_answer",
     "parsed",
@@ -100,6 +101,23 @@ def matching_answer(wanted: bytes, said: bytes, offer: Description | None) -> by
         return bytes(_following(answer, said)) if answer.is_accepted else None
     except (RemoteProtocolError, LocalProtocolError):
         return None
+
+
+def handed_on(theirs: SessionDescription | None, said: bytes) -> bytes:
+    """What one side says about its media, as we say it to another one, nothing of it on hold.
+
+    Raises:
+      LocalProtocolError: they have said nothing, or have fewer streams than the other side knows.
+    """
+    if theirs is None or not said:
+        raise LocalProtocolError("there are no media to be connected")
+    if len(theirs.media) < len(SessionDescription.parse(said).media):
+        # RFC 3264 section 8: a stream that was there once keeps its place.
+        raise LocalProtocolError("the one side has fewer streams than the other")
+    open_ = (
+        one.with_direction(Direction.SENDRECV) if one.is_active else one for one in theirs.media
+    )
+    return bytes(_following(theirs.with_sections(open_), said))
 
 
 def _following(new: SessionDescription, said: bytes) -> SessionDescription:

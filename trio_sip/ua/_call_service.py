@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trio_sip._errors import LocalProtocolError
-from trio_sip.message import NameAddr, Uri
+from trio_sip._errors import LocalProtocolError, RemoteProtocolError
+from trio_sip.dialog import DialogId, DialogState
+from trio_sip.message import REPLACES, NameAddr, Uri
 from trio_sip.session import IncomingSession, SessionSettings
 from trio_sip.stack import (
     Credentials,
@@ -23,13 +24,15 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import Address, Flow
 
-from ._call import RequestHandler
+from ._account import parse_address
+from ._call import Call, RequestHandler
 from ._call_core import CallCore
 from ._call_incoming import IncomingCall
 from ._call_leg import NOBODY, Leg
 from ._call_supplement import CallSupplement
 
 if TYPE_CHECKING:
+    from ._referral_service import TakesReferrals
     from ._user_agent import UserAgent
 
 __all__ = ["CallHandler", "Calls"]
@@ -47,7 +50,7 @@ class Calls(Service):
     methods: frozenset[str] = frozenset(
         {"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO"}
     )
-    extensions: frozenset[str] = frozenset({"100rel", "timer"})
+    extensions: frozenset[str] = frozenset({"100rel", "norefersub", "replaces", "timer"})
     body_types: frozenset[str] = frozenset({"application/sdp"})
 
     def __init__(self, user_agent: UserAgent, settings: SessionSettings, *, limit: int) -> None:
@@ -78,6 +81,15 @@ class Calls(Service):
     def from_(self) -> NameAddr:
         """The From of our calls, but for its tag."""
         return self._user_agent.account.from_()
+
+    def referrer(self, who: NameAddr | str | None) -> NameAddr:
+        """Who sends others elsewhere: we do, unless somebody else is named."""
+        return self._user_agent.account.address if who is None else parse_address(who, None)
+
+    @property
+    def referrals(self) -> TakesReferrals:
+        """Who is given the REFERs that come in calls."""
+        return self._user_agent.referrals
 
     @property
     def route(self) -> tuple[NameAddr, ...]:
@@ -119,6 +131,12 @@ class Calls(Service):
         """Nothing can come for it any more."""
         self._legs.discard(leg)
 
+    def find(self, dialog_id: DialogId) -> Call | None:
+        """The call with this dialog, early ones included; ``None`` if it is none of this user."""
+        entry = self.stack.find_dialog(dialog_id)
+        call = entry.usage.user if entry is not None and isinstance(entry.usage, Leg) else None
+        return call if isinstance(call, Call) and call.belongs_to(self) else None
+
     async def aclose(self) -> None:
         """End the calls that there are still, and wait until the goodbyes are answered."""
         users = [leg.user for leg in self._legs if not leg.terminated]
@@ -144,10 +162,40 @@ class Calls(Service):
         elif server.calls >= self.limit:
             request.respond(486)
         else:
-            self._begin(server, request)
+            replaced = self._replaced_by(request)
+            if isinstance(replaced, int):
+                request.respond(replaced)
+            else:
+                self._begin(server, request, replaced)
         return True
 
-    def _begin(self, server: _Server, request: IncomingRequest) -> None:
+    def _replaced_by(self, request: IncomingRequest) -> Call | int | None:
+        """The call that an INVITE wants to take the place of, or how it is refused.
+
+        RFC 3891 section 3, to which the numbers below belong.
+        """
+        headers = request.message.headers
+        if "Replaces" not in headers:
+            return None
+        try:
+            replaces = headers.get(REPLACES)
+        except RemoteProtocolError:
+            return 400
+        if replaces is None or len(headers.get_all("Replaces")) > 1 or "Join" in headers:
+            return 400
+        entry = self.stack.find_dialog(DialogId.of_replaces(replaces))
+        if entry is None or not isinstance(entry.usage, Leg):
+            return 481
+        call = self.find(entry.dialog.id)
+        if call is None or call.ended is not None:
+            # The dialog is there because somebody still says goodbye in it.
+            return 603 if entry.usage.session.ended is not None else 481
+        if entry.dialog.state is DialogState.CONFIRMED:
+            return 486 if replaces.early_only else call
+        # "an early dialog that was not initiated by this UA"
+        return 481 if isinstance(call, IncomingCall) else call
+
+    def _begin(self, server: _Server, request: IncomingRequest, replaced: Call | None) -> None:
         stack = self.stack
         message = request.message
         flow = request.flow
@@ -172,6 +220,7 @@ class Calls(Service):
         )
         leg.session = session
         call = leg.user = IncomingCall(self, request, leg, server.grace)
+        call.replaces = replaced
         self._legs.add(leg)
         if self.supplements:
             self._ask_supplements(call)

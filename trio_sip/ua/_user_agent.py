@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 
 import trio
 
@@ -25,8 +31,12 @@ from trio_sip.transport import Listen, Network
 from ._account import Account, AnswersFor, as_loose_route, create_account, parse_address
 from ._bindings import fetch_bindings, remove_bindings
 from ._call_agent import CallingAgent
+from ._call_redirect import Redirections
 from ._call_service import Calls
+from ._notifications import NotificationHandler, TakesNotifications
 from ._presence import AnswersOptions
+from ._referral_agent import ReferringAgent
+from ._referral_service import TakesReferrals
 from ._registration import Registration, open_registration
 from ._requests import checked
 from ._subscription_agent import SubscribingAgent
@@ -38,7 +48,7 @@ __all__ = ["UserAgent", "open_user_agent"]
 Route = NameAddr | Uri | str
 
 
-class UserAgent(CallingAgent, SubscribingAgent):
+class UserAgent(CallingAgent, ReferringAgent, SubscribingAgent):
     """Somebody with an address, who sends requests in its name and takes those to it.
 
     Made by `open_user_agent`.
@@ -53,6 +63,8 @@ class UserAgent(CallingAgent, SubscribingAgent):
         self.account: Account = account
         self.calls: Calls = Calls(self, call_settings, limit=call_limit)
 
+        self.referrals: TakesReferrals = TakesReferrals(self)
+        self.notifications: TakesNotifications = TakesNotifications(self)
         self.subscriptions: TakesSubscriptions = TakesSubscriptions(self)
         self.service_route: tuple[NameAddr, ...] = ()
         """The way that its registrar wants requests to take (RFC 3608)."""
@@ -117,8 +129,12 @@ class UserAgent(CallingAgent, SubscribingAgent):
         *,
         content_type: str | None = None,
         headers: Iterable[tuple[str, object]] = (),
+        redirections: int = 0,
     ) -> Response:
         """Send a request and wait for its success.
+
+        Args:
+          redirections: how many 3xx responses to follow: RFC 3261 section 8.1.3.4.
 
         Returns:
           The 2xx.
@@ -131,16 +147,24 @@ class UserAgent(CallingAgent, SubscribingAgent):
 
         Cancellation: the transaction ends quietly.
         """
-        async with self.open_request(
-            method,
-            target,
-            body,
-            content_type=content_type,
-            headers=headers,
-            # RFC 3428 section 4: "MUST NOT contain a Contact".
-            with_contact=method != "MESSAGE",
-        ) as outgoing:
-            return checked(await outgoing.final())
+        headers = tuple(headers)
+        uri = self.account.target(target)
+        following = Redirections(uri, redirections)
+        while True:
+            async with self.open_request(
+                method,
+                uri,
+                body,
+                content_type=content_type,
+                headers=headers,
+                # RFC 3428 section 4: "MUST NOT contain a Contact".
+                with_contact=method != "MESSAGE",
+            ) as outgoing:
+                response = await outgoing.final()
+            other = following.next_target(response.status, response)
+            if response.is_success or other is None:
+                return checked(response)
+            uri = other
 
     async def message(
         self, target: Uri | str, text: str | bytes, *, content_type: str = "text/plain"
@@ -252,20 +276,33 @@ class UserAgent(CallingAgent, SubscribingAgent):
             task_status.started()
             await trio.sleep_forever()
 
+    async def serve_notifications(
+        self,
+        event: str,
+        handler: NotificationHandler,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Hand each NOTIFY about *event* that nobody has subscribed to to *handler*.
+
+        Others are answered 481.  Runs until cancelled.
+
+        Args:
+          event: the event package: ``message-summary``, ``check-sync``.
+          handler: called with the `trio_sip.stack.IncomingRequest`; 200 is sent when it returns,
+            unless it has answered by itself.
+
+        Raises:
+          LocalProtocolError: those about *event* are being served already.
+        """
+        with self.notifications.serving(event, handler):
+            task_status.started()
+            await trio.sleep_forever()
+
 
 def _loose_routes(proxies: Route | Sequence[Route]) -> tuple[NameAddr, ...]:
     several = [proxies] if isinstance(proxies, NameAddr | Uri | str) else proxies
     return tuple(as_loose_route(proxy) for proxy in several)
-
-
-@asynccontextmanager
-async def _ending_calls(calls: Calls, grace: float) -> AsyncIterator[None]:
-    """End the calls that live in tasks outside of the block when it is left."""
-    try:
-        yield
-    finally:
-        with trio.move_on_after(grace, shield=True):
-            await calls.aclose()
 
 
 @asynccontextmanager
@@ -354,7 +391,19 @@ async def open_user_agent(
             call_settings=call_settings or SessionSettings(timers=running.settings.timers),
             call_limit=call_limit,
         )
-        blocks.enter_context(running.registered(user_agent.calls))
-        blocks.enter_context(running.registered(AnswersOptions(user_agent)))
-        await blocks.enter_async_context(_ending_calls(user_agent.calls, grace))
+        await blocks.enter_async_context(_at_work(user_agent, grace))
         yield user_agent
+
+
+@asynccontextmanager
+async def _at_work(user_agent: UserAgent, grace: float) -> AsyncIterator[None]:
+    """Let its stack hand things to *user_agent*, and at the end say what goodbyes are owed."""
+    with ExitStack() as registered:
+        for own in (user_agent.calls, user_agent.notifications, AnswersOptions(user_agent)):
+            registered.enter_context(user_agent.stack.registered(own))
+        try:
+            yield
+        finally:
+            # Calls that live in tasks outside of the block.
+            with trio.move_on_after(grace, shield=True):
+                await user_agent.calls.aclose()

@@ -1,0 +1,773 @@
+"""Sending somebody elsewhere, and being sent: REFER within calls and outside of them."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_sip._errors import (
+    AuthenticationRejected,
+    CallEnded,
+    LocalProtocolError,
+    RequestRejected,
+    RequestTimedOut,
+)
+from trio_sip.message import Request, Response
+from trio_sip.session import Side
+from trio_sip.subscription import ReferProgress, SubscriberState
+from trio_sip.testing import MemoryNetwork
+from trio_sip.ua import Call, IncomingCall, IncomingReferral, Referral, open_user_agent
+
+from .calls import BOB, OFFER, agent, labels
+from .transfers import CAROL, alice_and_bob_by_hand, dialogs, go, golden, talking, three
+
+RINGING = ReferProgress(180, "Ringing")
+DONE = ReferProgress(200, "OK")
+
+
+# -- within a call
+
+
+async def test_a_blind_transfer_is_followed_until_the_new_call_is_answered(
+    autojump_clock: MockClock,
+) -> None:
+    heard = []
+    async with three() as scene:
+        async with talking(scene.alice) as call:
+            async with call.refer(CAROL) as referral:
+                heard = [progress async for progress in referral]
+            assert call.ended is None
+        await trio.sleep(10)
+        drawn = scene.network.ladder()
+
+    assert [ReferProgress(100, "Trying"), RINGING, DONE] == heard
+    assert golden("blind_transfer") == drawn
+
+
+async def test_who_is_sent_says_by_whom(autojump_clock: MockClock) -> None:
+    seen: list[Request] = []
+
+    async def look(call: IncomingCall) -> None:
+        seen.append(call.request.message)
+        await call.reject(486)
+
+    async with three(carol=look) as scene, talking(scene.alice) as call:
+        outcome = await call.transfer(CAROL)
+
+    assert ReferProgress(486, "Busy Here") == outcome
+    assert ["<sip:alice@192.0.2.1>"] == seen[0].headers.get_all("Referred-By")
+
+
+async def test_a_transfer_tells_its_outcome_although_they_hang_up_first(
+    autojump_clock: MockClock,
+) -> None:
+    async def go_and_leave(referral: IncomingReferral) -> None:
+        assert referral.within is not None
+        referral.accept()
+        referral.within.hang_up()
+        await go(referral)
+
+    outcomes = []
+    async with three(referred=go_and_leave) as scene, scene.alice.call(BOB, OFFER) as call:
+        await call.answered()
+        outcomes.append(await call.transfer(CAROL))
+        await trio.sleep_forever()
+
+    assert [DONE] == outcomes
+    assert Side.REMOTE is call.ended_by
+
+
+async def test_the_end_of_the_call_ends_the_block_of_a_referral(autojump_clock: MockClock) -> None:
+    async def accept_and_leave(referral: IncomingReferral) -> None:
+        assert referral.within is not None
+        referral.accept()
+        referral.within.hang_up()
+        await trio.sleep(60)
+
+    async with three(referred=accept_and_leave) as scene:
+        async with scene.alice.call(BOB, OFFER) as call:
+            await call.answered()
+            async with call.refer(CAROL) as referral:
+                await referral.outcome()
+            raise AssertionError
+
+        assert SubscriberState.TERMINATED is referral.state
+
+
+async def test_a_dialog_lives_until_its_last_usage_has_left_it(autojump_clock: MockClock) -> None:
+    """RFC 5057: the BYE ends the call, and the NOTIFYs go on."""
+    async with three() as scene, trio.open_nursery() as nursery:
+        call = await scene.alice.start_call(nursery, BOB, OFFER)
+        await call.answered()
+        async with call.refer(CAROL) as referral:
+            assert 100 == (await referral.receive()).status
+            await call.aclose()
+            assert [1, 2] == dialogs(scene.alice, scene.bob)
+            assert DONE == await referral.outcome()
+            await trio.sleep(1)
+
+            assert [0, 1] == dialogs(scene.alice, scene.bob)
+
+    assert (len(labels(scene.network)) - 1) > labels(scene.network).index("BYE")
+
+
+async def test_leaving_early_unsubscribes_and_stops_nothing(autojump_clock: MockClock) -> None:
+    async with three() as scene, talking(scene.alice) as call:
+        async with call.refer(CAROL) as referral:
+            await referral.receive()
+        assert SubscriberState.TERMINATED is referral.state
+        await trio.sleep(3)
+
+        # Bob talks to Carol all the same.
+        assert [2, 1] == dialogs(scene.bob, scene.carol)
+
+    assert Side.LOCAL is call.ended_by
+    assert 1 == labels(scene.network).count("SUBSCRIBE")
+    assert "200 (SUBSCRIBE)" in labels(scene.network)
+
+
+async def test_nobody_is_told_anything_who_does_not_want_to_be(autojump_clock: MockClock) -> None:
+    """RFC 4488."""
+    async with three() as scene, talking(scene.alice) as call:
+        async with call.refer(CAROL, follow=False) as referral:
+            assert await referral.outcome() is None
+            assert ["false"] == referral.response.headers.get_all("Refer-Sub")
+        await trio.sleep(3)
+        assert 2 == dialogs(scene.bob)[0]
+
+    assert Side.LOCAL is call.ended_by
+    assert "NOTIFY" not in labels(scene.network)
+
+
+async def test_a_refusal_is_raised_and_the_call_goes_on(autojump_clock: MockClock) -> None:
+    async with three(referred=None) as scene, talking(scene.alice) as call:
+        with pytest.raises(RequestRejected, match="603"):
+            await call.transfer(CAROL)
+        await trio.sleep(1)
+
+        assert call.ended is None
+        assert [1, 1] == dialogs(scene.alice, scene.bob)
+
+    assert Side.LOCAL is call.ended_by
+
+
+async def test_several_referrals_of_one_dialog_are_told_apart(autojump_clock: MockClock) -> None:
+    async def by_target(referral: IncomingReferral) -> None:
+        referral.accept()
+        await trio.sleep(1)
+        referral.notify(486 if referral.target.user == "carol" else 404)
+
+    outcomes = {}
+
+    async with three(referred=by_target) as scene, talking(scene.alice) as call:
+
+        async def send(target: str) -> None:
+            async with call.refer(target) as referral:
+                outcomes[target] = await referral.outcome()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send, CAROL)
+            nursery.start_soon(send, "sip:dave@192.0.2.3")
+
+    assert ReferProgress(486, "Busy Here") == outcomes[CAROL]
+    assert ReferProgress(404, "Not Found") == outcomes["sip:dave@192.0.2.3"]
+
+
+async def test_only_an_answered_call_can_be_sent_elsewhere(autojump_clock: MockClock) -> None:
+    async with three() as scene:
+        async with scene.alice.call(BOB, OFFER) as call:
+            with pytest.raises(LocalProtocolError, match="answered"):
+                await call.transfer(CAROL)
+            with pytest.raises(LocalProtocolError, match="answered"):
+                await call.transfer_to(call)
+            await call.answered()
+            with pytest.raises(LocalProtocolError, match="SIP URI"):
+                await call.transfer("tel:+1234", replaces=call)
+            with pytest.raises(LocalProtocolError, match="refer"):
+                await call.transfer("carol at home")
+        with pytest.raises(CallEnded):
+            await call.transfer(CAROL)
+
+
+# -- being sent
+
+
+async def test_a_call_may_read_the_referrals_itself(autojump_clock: MockClock) -> None:
+    seen: list[IncomingReferral] = []
+
+    async def talk(call: IncomingCall) -> None:
+        # They may send us elsewhere in the moment in which we are told that we talk.
+        referrals = call.referrals()
+        await call.answer(OFFER)
+        async for referral in referrals:
+            seen.append(referral)
+            if len(seen) == 1:
+                referral.reject(486)
+            else:
+                await trio.sleep_forever()
+
+    async with three(bob=talk, referred=None) as scene, scene.alice.call(BOB, OFFER) as call:
+        await call.answered()
+        with pytest.raises(RequestRejected, match="486"):
+            await call.transfer(CAROL)
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(_transferred_in_vain, call)
+            await trio.sleep(1)
+            call_of_bob = seen[0].within
+            assert call_of_bob is not None
+            call_of_bob.hang_up()
+            await trio.sleep(1)
+
+    assert Side.REMOTE is call.ended_by
+    # One that was read and not answered, and one that nobody has read.
+    assert 2 == len(seen)
+    assert 2 == labels(scene.network).count("603 (REFER)")
+
+
+async def _transferred_in_vain(call: Call) -> None:
+    with pytest.raises(CallEnded):
+        await call.transfer(CAROL)
+
+
+@pytest.mark.parametrize(
+    "refer_to",
+    [
+        None,
+        "<sip:carol@192.0.2.3?Replaces=no%3Bdialog>",
+        "<sip:carol@192.0.2.3?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2&replaces=b>",
+    ],
+)
+async def test_where_to_has_to_be_clear(refer_to: str | None, autojump_clock: MockClock) -> None:
+    headers = [] if refer_to is None else [("Refer-To", refer_to)]
+    async with three() as scene, talking(scene.alice) as call:
+        with pytest.raises(RequestRejected, match="400"):
+            await call.send_request("REFER", headers=headers)
+
+
+async def test_explicit_subscriptions_are_not_understood(autojump_clock: MockClock) -> None:
+    """RFC 7614 is off: who insists on it gets 420."""
+    async with three() as scene, talking(scene.alice) as call:
+        with pytest.raises(RequestRejected, match="420"):
+            async with call.refer(CAROL, headers=[("Require", "explicitsub")]):
+                raise AssertionError
+
+
+async def test_a_handler_that_does_not_answer_refuses(autojump_clock: MockClock) -> None:
+    async def nothing(referral: IncomingReferral) -> None:
+        assert "carol" in repr(referral)
+        with pytest.raises(LocalProtocolError, match="accepted"):
+            referral.notify(200)
+        with pytest.raises(LocalProtocolError, match="no refusal"):
+            referral.reject(200)
+
+    async with three(referred=nothing) as scene, talking(scene.alice) as call:
+        with pytest.raises(RequestRejected, match="603"):
+            await call.transfer(CAROL)
+
+
+async def test_a_handler_that_fails_is_told_as_a_500(autojump_clock: MockClock) -> None:
+    async def fail(referral: IncomingReferral) -> None:
+        if referral.target.user == "carol":
+            referral.accept()
+        raise ZeroDivisionError
+
+    async with (
+        three(referred=fail, strict=False) as scene,
+        talking(scene.alice) as call,
+    ):
+        assert ReferProgress(500, "Server Internal Error") == await call.transfer(CAROL)
+        with pytest.raises(RequestRejected, match="500"):
+            await call.transfer("sip:dave@192.0.2.3")
+
+    assert 2 == scene.bob.stack.statistics().handler_errors
+
+
+async def test_a_handler_that_thinks_for_too_long_answers_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    async def think(referral: IncomingReferral) -> None:
+        await trio.sleep(40)
+
+    async with three(referred=think) as scene, talking(scene.alice) as call:
+        with pytest.raises(RequestTimedOut):
+            await call.transfer(CAROL)
+        await trio.sleep(20)
+
+
+async def test_what_is_no_call_is_for_the_handler_to_do(autojump_clock: MockClock) -> None:
+    async def do(referral: IncomingReferral) -> None:
+        assert "BYE" == referral.method
+        assert CAROL == str(referral.target)
+        with pytest.raises(LocalProtocolError, match="BYE"):
+            referral.call()
+        referral.reject(405)
+
+    async with three(referred=do) as scene, talking(scene.alice) as call:
+        with pytest.raises(RequestRejected, match="405"):
+            await call.transfer(f"<{CAROL};method=BYE>")
+
+
+async def test_a_call_that_is_given_up_or_cannot_be_made_is_told(autojump_clock: MockClock) -> None:
+    async def give_up(referral: IncomingReferral) -> None:
+        with trio.move_on_after(0.5):
+            async with referral.call(OFFER) as call:
+                await call.answered()
+
+    async with three(referred=give_up) as scene, talking(scene.alice) as call:
+        assert ReferProgress(487, "Request Terminated") == await call.transfer(CAROL)
+        outcome = await call.transfer("sip:carol@nowhere.invalid")
+        assert outcome is not None
+        assert 404 == outcome.status
+
+
+# -- outside of calls
+
+
+async def test_somebody_can_be_sent_who_is_in_no_call(autojump_clock: MockClock) -> None:
+    heard = []
+    async with three() as scene:
+        async with scene.alice.refer(BOB, CAROL) as referral:
+            heard = [progress async for progress in referral]
+        await trio.sleep(10)
+        drawn = scene.network.ladder()
+
+    assert [ReferProgress(100, "Trying"), RINGING, DONE] == heard
+    assert golden("refer_outside_of_dialogs") == drawn
+
+
+async def test_who_serves_no_referrals_takes_none(autojump_clock: MockClock) -> None:
+    async with three(referred=None) as scene:
+        with pytest.raises(RequestRejected, match="405"):
+            async with scene.alice.refer(BOB, CAROL):
+                raise AssertionError
+        with pytest.raises(RequestTimedOut):
+            async with scene.alice.refer("sip:nobody@192.0.2.9", CAROL):
+                raise AssertionError
+
+
+async def test_no_more_referrals_than_the_limit_are_followed(autojump_clock: MockClock) -> None:
+    async with three() as scene, talking(scene.alice) as call:
+        scene.bob.referrals.limit = 1
+        async with call.refer(CAROL):
+            with pytest.raises(RequestRejected, match="503"):
+                await call.transfer(CAROL)
+        assert 1 == scene.bob.referrals.running
+        await trio.sleep(10)
+        assert 0 == scene.bob.referrals.running
+
+
+async def test_referrals_are_served_once(autojump_clock: MockClock) -> None:
+    async with three() as scene:
+        with pytest.raises(LocalProtocolError, match="served already"):
+            await scene.bob.serve_referrals(go)
+
+
+async def test_outside_of_calls_nobody_need_be_told_either(autojump_clock: MockClock) -> None:
+    async with (
+        three() as scene,
+        scene.alice.refer(BOB, CAROL, follow=False, referred_by=BOB) as referral,
+    ):
+        assert await referral.outcome() is None
+        assert [0] == dialogs(scene.alice)
+
+
+# -- peers that are written by hand
+
+
+async def test_a_notify_may_be_faster_than_the_202(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            refer = await bob.request()
+            bob.notify(invite, f"refer;id={refer.cseq.number}", "active;expires=60", "100 Trying")
+            assert 200 == (await bob.response()).status
+            # RFC 3515 section 2.4.6: about the first REFER the id may be left out.
+            bob.notify(invite, "refer", "terminated;reason=noresource", "200 Fine")
+            assert 200 == (await bob.response()).status
+            bob.answer(refer, 202)
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice) as call:
+            assert ReferProgress(200, "Fine") == await call.transfer(CAROL)
+
+
+async def test_outside_of_dialogs_a_notify_may_be_faster_too(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            refer = await bob.request()
+            assert "REFER" == refer.method
+            assert refer.contact is not None
+            bob.notify(refer, "refer", "active;expires=60", "180 Ringing")
+            assert 200 == (await bob.response()).status
+            bob.answer(refer, 202)
+            bob.ask_within(refer, "ACK")
+            bob.ask_within(refer, "INFO")
+            assert 405 == (await bob.response()).status
+            bob.ask_within(refer, "SUBSCRIBE", "Event: refer")
+            assert 481 == (await bob.response()).status
+            bob.notify(refer, "refer;id=1", "terminated;reason=noresource", "486 Busy")
+            assert 200 == (await bob.response()).status
+
+        nursery.start_soon(play)
+        async with alice.refer(BOB, CAROL) as referral:
+            assert ReferProgress(486, "Busy") == await referral.outcome()
+
+
+async def test_a_202_makes_the_dialog_that_notifies_come_in(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            refer = await bob.request()
+            bob.answer(refer, 202)
+            await trio.sleep(1)
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
+            assert 200 == (await bob.response()).status
+            leaving = await bob.request()
+            assert ["SUBSCRIBE", "0"] == [leaving.method, leaving.headers.get("Expires")]
+            assert leaving.contact is not None
+            assert refer.cseq.number + 1 == leaving.cseq.number
+            bob.answer(leaving, 200, ("Expires", "0"))
+            bob.notify(refer, "refer", "terminated;reason=timeout", "100 Trying")
+            assert 200 == (await bob.response()).status
+
+        nursery.start_soon(play)
+        async with alice.refer(BOB, CAROL) as referral:
+            assert "refer" in repr(referral).lower()
+            assert referral.last is None
+            assert 100 == (await referral.receive()).status
+            assert [1] == dialogs(alice)
+        assert [0] == dialogs(alice)
+        assert referral.ended is not None
+        assert "timeout" == referral.ended.reason
+
+
+async def test_only_the_first_of_several_notifiers_is_heard(autojump_clock: MockClock) -> None:
+    """A proxy has forked the REFER: RFC 6665 section 4.4.1, and RFC 3515 wants but one."""
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            refer = await bob.request()
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
+            assert 200 == (await bob.response()).status
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying", tag="other")
+            assert 481 == (await bob.response()).status
+            bob.answer(refer, 202)
+            bob.notify(refer, "refer", "terminated;reason=noresource", "200 OK")
+            assert 200 == (await bob.response()).status
+
+        nursery.start_soon(play)
+        async with alice.refer(BOB, CAROL) as referral:
+            assert DONE == await referral.outcome()
+
+
+async def test_whoever_leaves_is_done_although_nobody_answers(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            refer = await bob.request()
+            bob.answer(refer, 202)
+            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
+            await bob.response()
+            bob.answer(await bob.request(), 100)
+
+        nursery.start_soon(play)
+        async with alice.refer(BOB, CAROL) as referral:
+            await referral.receive()
+        left, states = trio.current_time(), [referral.state]
+        await trio.sleep(64)
+        states.append(referral.state)
+        assert referral.ended is not None
+        assert isinstance(referral.ended.error, RequestTimedOut)
+
+    assert left < 6
+    assert [SubscriberState.LEAVING, SubscriberState.TERMINATED] == states
+
+
+async def test_what_outlives_its_stack_does_nothing(autojump_clock: MockClock) -> None:
+    kept: list[IncomingReferral] = []
+
+    async def keep(referral: IncomingReferral) -> None:
+        kept.append(referral)
+        referral.accept()
+        await trio.sleep_forever()
+
+    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
+        async with agent(network, "alice") as alice, agent(network, "bob") as bob:
+            nursery.start_soon(bob.serve_referrals, keep)
+            block = alice.refer(BOB, CAROL)
+            referral = await block.__aenter__()
+            await referral.receive()
+            await trio.sleep(1)
+        kept[0].notify(180)
+        await block.__aexit__(None, None, None)
+        nursery.cancel_scope.cancel()
+
+    assert SubscriberState.TERMINATED is referral.state
+
+
+async def test_users_of_one_stack_have_their_own_referrals(autojump_clock: MockClock) -> None:
+    async with three() as scene:
+        bobs = scene.bob.stack
+        async with (
+            open_user_agent("sip:dave@192.0.2.2", stack=bobs) as dave,
+            trio.open_nursery() as nursery,
+        ):
+            bobs.unregister_service(scene.bob.referrals)
+            await nursery.start(dave.serve_referrals, go)
+            with pytest.raises(RequestRejected, match="404"):
+                async with scene.alice.refer(BOB, CAROL):
+                    raise AssertionError
+            async with scene.alice.refer("sip:dave@192.0.2.2", CAROL) as referral:
+                assert DONE == await referral.outcome()
+            await trio.sleep(6)
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_202_may_have_a_contact_that_cannot_be_read(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            refer = await bob.request()
+            bob.answer(refer, 202, ("Contact", "<nobody"))
+            bob.notify(invite, "refer", "terminated;reason=noresource", "200 OK")
+            assert 200 == (await bob.response()).status
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice) as call:
+            assert DONE == await call.transfer(CAROL)
+
+
+async def test_a_promise_that_is_not_kept_is_a_timeout(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            await bob.take_call()
+            bob.answer(await bob.request(), 202)
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice) as call:
+            began = trio.current_time()
+            with pytest.raises(RequestTimedOut, match="NOTIFY"):
+                await call.transfer(CAROL)
+            assert 31 < trio.current_time() - began < 33
+
+
+async def test_what_cannot_be_read_tells_nothing(autojump_clock: MockClock) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            refer = await bob.request()
+            bob.answer(refer, 202)
+            number = refer.cseq.number
+            for event in ("refer;id=99", "presence", ""):
+                bob.notify(invite, event, "active;expires=60", "100 Trying")
+                assert (await bob.response()).status in (400, 481)
+            bob.notify(invite, f"refer;id={number}", "active;expires=60", "or is it?")
+            assert 200 == (await bob.response()).status
+            bob.notify(invite, f"refer;id={number}", "terminated;reason=noresource", "")
+            assert 200 == (await bob.response()).status
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice) as call:
+            assert await call.transfer(CAROL) is None
+
+
+async def test_a_challenge_moves_the_number_that_notifies_name(autojump_clock: MockClock) -> None:
+    challenge = ("WWW-Authenticate", 'Digest realm="b", nonce="n", algorithm=MD5')
+    async with (
+        alice_and_bob_by_hand(password="s3cret") as (alice, bob, _),
+        trio.open_nursery() as nursery,
+    ):
+        alice.account = alice.account.trusting("192.0.2.2")
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            refer = await bob.request()
+            bob.answer(refer, 401, challenge)
+            again = await bob.request()
+            assert refer.cseq.number + 1 == again.cseq.number
+            event = f"refer;id={again.cseq.number}"
+            bob.notify(invite, event, "active;expires=60", "100 Trying")
+            assert 200 == (await bob.response()).status
+            bob.answer(again, 202)
+            bob.notify(invite, event, "terminated;reason=noresource", "200 OK")
+            assert 200 == (await bob.response()).status
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice) as call:
+            assert DONE == await call.transfer(CAROL)
+
+
+async def test_a_481_to_the_refer_ends_no_more_than_the_referral(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            await bob.take_call()
+            bob.answer(await bob.request(), 481)
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice) as call:
+            with pytest.raises(RequestRejected, match="481"):
+                await call.transfer(CAROL)
+            await trio.sleep(5)
+
+
+async def test_a_481_to_a_notify_ends_no_more_than_its_subscription(
+    autojump_clock: MockClock,
+) -> None:
+    """RFC 5057 section 5.1."""
+    seen: list[Referral | IncomingReferral] = []
+
+    async def accept(referral: IncomingReferral) -> None:
+        seen.append(referral)
+        referral.accept()
+        await trio.sleep(5)
+        referral.notify(200)
+
+    async with (
+        alice_and_bob_by_hand() as (alice, bob, _),
+        trio.open_nursery() as nursery,
+    ):
+        await nursery.start(alice.serve_referrals, accept)
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
+            first = await bob.receive()
+            assert isinstance(first, Response)
+            assert 202 == first.status
+            notify = await bob.request()
+            assert ["refer;id=1"] == notify.headers.get_all("Event")
+            assert b"SIP/2.0 100 Trying\r\n" == notify.body
+            bob.answer(notify, 481)
+            await trio.sleep(10)
+            bob.hang_up(invite)
+            assert 200 == (await bob.response()).status
+
+        nursery.start_soon(play)
+        async with alice.call(BOB, OFFER) as call:
+            await call.answered()
+            await trio.sleep(8)
+            assert call.ended is None
+            await trio.sleep_forever()
+        nursery.cancel_scope.cancel()
+
+    assert 1 == len(seen)
+
+
+async def test_who_does_not_answer_is_told_nothing_more(autojump_clock: MockClock) -> None:
+    async def accept(referral: IncomingReferral) -> None:
+        referral.accept()
+        await trio.sleep(40)
+        referral.notify(180)
+
+    async with alice_and_bob_by_hand() as (alice, bob, network), trio.open_nursery() as nursery:
+        await nursery.start(alice.serve_referrals, accept)
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
+            assert 202 == (await bob.response()).status
+            while (request := await bob.request()).method != "BYE":
+                assert b"SIP/2.0 100 Trying\r\n" == request.body
+            bob.answer(request, 200)
+
+        nursery.start_soon(play)
+        async with talking(alice):
+            await trio.sleep(60)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+    assert 11 == labels(network).count("NOTIFY")
+
+
+async def test_what_is_out_of_date_is_not_told(autojump_clock: MockClock) -> None:
+    """Only one NOTIFY is on its way at a time, and the next one says how things stand then."""
+
+    async def hurry(referral: IncomingReferral) -> None:
+        referral.accept()
+        for status in (180, 183, 200, 486):
+            referral.notify(status)
+
+    fragments: list[bytes] = []
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+        await nursery.start(alice.serve_referrals, hurry)
+
+        async def play() -> None:
+            invite = await bob.take_call()
+            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
+            assert 202 == (await bob.response()).status
+            bob.ask_within(invite, "SUBSCRIBE", "Event: ;;", "Expires: 100")
+            for _ in range(2):
+                notify = await bob.request()
+                fragments.append(notify.body)
+                bob.answer(notify, 200)
+                if len(fragments) == 1:
+                    assert (await bob.response()).status in (400, 489)
+            bob.answer(await bob.request(), 200)
+
+        nursery.start_soon(play)
+        async with talking(alice):
+            await trio.sleep(5)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+    assert [b"SIP/2.0 100 Trying\r\n", b"SIP/2.0 200 OK\r\n"] == fragments
+
+
+async def test_a_subscription_runs_out_when_nothing_becomes_of_the_referral(
+    autojump_clock: MockClock,
+) -> None:
+    async def accept(referral: IncomingReferral) -> None:
+        referral.accept()
+        await trio.sleep(1000)
+
+    async with (
+        alice_and_bob_by_hand() as (alice, bob, _),
+        trio.open_nursery() as nursery,
+    ):
+        await nursery.start(alice.serve_referrals, accept)
+        async with alice.call(BOB, OFFER) as call:
+            invite = await bob.take_call()
+            await call.answered()
+            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>", f"Refer-To: <{BOB}>")
+            assert 400 == (await bob.response()).status
+            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>", "Refer-Sub: true")
+            assert 202 == (await bob.response()).status
+            bob.answer(await bob.request(), 200)
+            bob.ask_within(invite, "SUBSCRIBE", "Event: refer;id=2", "Expires: 100")
+            assert 200 == (await bob.response()).status
+            bob.answer(await bob.request(), 200)
+            last = await bob.request()
+            assert ["terminated;reason=timeout"] == last.headers.get_all("Subscription-State")
+            bob.answer(last, 200)
+            bob.hang_up(invite)
+            await trio.sleep_forever()
+        nursery.cancel_scope.cancel()
+
+
+async def test_credentials_that_are_refused_refuse_the_refer(autojump_clock: MockClock) -> None:
+    challenge = ("WWW-Authenticate", 'Digest realm="b", nonce="n", algorithm=MD5')
+    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+
+        async def play() -> None:
+            bob.answer(await bob.request(), 401, challenge)
+
+        nursery.start_soon(play)
+        with pytest.raises((AuthenticationRejected, RequestRejected), match="401"):
+            async with alice.refer(BOB, CAROL):
+                raise AssertionError

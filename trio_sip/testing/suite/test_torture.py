@@ -1,0 +1,123 @@
+"""The torture tests of RFC 4475 and RFC 5118, aimed at a system.
+
+Each message comes with the address of the peer in its top Via, and else as the RFCs have it.  What
+the system makes of a plain request of the same method to the same URI tells what to expect of it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from trio_sip._errors import RemoteProtocolError
+from trio_sip.message import Request, Response, Uri, create_request
+
+from ._target import Target
+from ._torture import Case, cases, come_from
+
+REQUESTS = [one for one in cases() if one.kind == "request"]
+RESPONSES = [one for one in cases() if one.kind != "request"]
+_WAIT = 1.5
+# RFC 3261 section 10.3: a registrar need not have addresses of other schemes.
+_MAY_BE_BAD = frozenset({"unksm2.dat"})
+_CALL_ID = re.compile(rb"(?im)^(?:call-id|i)[ \t]*:\s*([^\r\n]*?)[ \t]*\r?$")
+
+
+def _name(case: Case) -> str:
+    return case.file
+
+
+async def final_of(target: Target, data: bytes) -> Response | None:
+    """The last final response to octets; calls that they make are ended."""
+    await target.send_octets(data)
+    last: Response | None = None
+    for _ in range(int(_WAIT / 0.25)):
+        for came in await target.settle(0.25):
+            response = came.message
+            if isinstance(response, Response) and response.status >= 200:
+                last = response
+        if last is not None:
+            await _part(target, data, last)
+            break
+    return last
+
+
+async def _part(target: Target, data: bytes, response: Response) -> None:
+    """Acknowledge what must be, and hang up."""
+    try:
+        if response.cseq.method != "INVITE":
+            return
+        parts = {"from_": response.from_, "to": response.to, "call_id": response.call_id}
+        number = response.cseq.number
+        uri: Uri = target.uri
+        if response.is_success and response.contact is not None:
+            uri = response.contact.uri
+        for method in ("ACK", "BYE") if response.is_success else ("ACK",):
+            request = create_request(method, uri, **parts, cseq=number + (method == "BYE"))  # type: ignore[arg-type]  # the parts of a response
+            via = response.via if not response.is_success else target.peer.voice.via("UDP")
+            request.headers.insert_first("Via", via)
+            await target.send_octets(bytes(request))
+    except (KeyError, RemoteProtocolError):
+        return
+    await target.settle(0.1)
+
+
+async def _plainly(target: Target, case: Case) -> int | None:
+    """What a plain request of that method to the same URI is answered."""
+    start = case.data.lstrip(b"\r\n").split(b"\r\n")[0].split(b" ")
+    method = start[0].decode("utf-8", "replace")
+    request = (
+        target.create("INVITE", body=target.peer.sdp)
+        if method == "INVITE"
+        else (target.create("OPTIONS"))
+    )
+    plain = bytes(request)
+    if method not in ("INVITE", "OPTIONS"):
+        plain = plain.replace(b"OPTIONS ", start[0] + b" ", 1).replace(
+            b" OPTIONS\r\n", b" " + start[0] + b"\r\n", 1
+        )
+    response = await final_of(target, plain)
+    return None if response is None else response.status
+
+
+@pytest.mark.parametrize("case", REQUESTS, ids=_name)
+async def test_a_torture_request_gets_what_it_is_owed(case: Case, target: Target) -> None:
+    """RFC 4475 section 3 and RFC 5118 section 4, each message by its own section.
+
+    A good one is not called bad, a bad one is not accepted, and both leave the system alive.
+    """
+    target.needs_datagrams()
+    plainly = await _plainly(target, case)
+    data = come_from(case.data, target.peer.address, target.transport)
+    response = await final_of(target, data)
+
+    assert plainly is None or await target.is_alive(), "it does not answer any more"
+    if case.verdict == "accepted":
+        if plainly is None:
+            pytest.skip("it does not answer plain requests of this method either")
+        if response is None:
+            assert _is_foreign(case, target) or _CALL_ID.search(data) is None, "no answer came"
+        elif case.name not in _MAY_BE_BAD:
+            assert 400 != response.status, f"{response.reason}: {case.says}"
+    elif response is not None:
+        assert response.status >= 300, case.says
+
+
+def _is_foreign(case: Case, target: Target) -> bool:
+    """Whether it is for somebody else, so that it may be dropped, or is passed on and lost."""
+    start = case.data.lstrip(b"\r\n").split(b"\r\n")[0].decode("utf-8", "replace")
+    return target.uri.host not in start or "\nTo:" not in start
+
+
+@pytest.mark.parametrize("case", RESPONSES, ids=_name)
+async def test_a_torture_response_does_no_harm(case: Case, target: Target) -> None:
+    """RFC 4475 section 3: a response that answers nothing is dropped, good or bad."""
+    target.needs_datagrams()
+    if not await target.is_alive():
+        pytest.skip("it answers nothing")
+    await target.send_octets(come_from(case.data, target.peer.address, target.transport))
+    came = [one for one in await target.settle(0.5) if isinstance(one.message, Request)]
+
+    assert [] == came
+    assert await target.is_alive()
