@@ -9,6 +9,10 @@ synonyms here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trio_sip.message import Response
 
 __all__ = [
     "AuthenticationRejected",
@@ -52,14 +56,21 @@ class RemoteProtocolError(ProtocolError):
 
 
 class RequestRejected(SipError):
-    """A request got a final response other than 2xx."""
+    """A request got a final response other than 2xx.
 
-    def __init__(self, status: int, reason: str, response: object = None) -> None:
+    Args:
+      response: there for every one that this package raises; yours may do without.
+    """
+
+    response: Response
+    """The response itself."""
+
+    def __init__(self, status: int, reason: str, response: Response | None = None) -> None:
         super().__init__(status, reason, response)
         self.status = status
         self.reason = reason
-        self.response = response
-        """The response itself, a `trio_sip.Response`."""
+        if response is not None:
+            self.response = response
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}".rstrip()

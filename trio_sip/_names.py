@@ -92,6 +92,9 @@ from .services import (
     open_sqlite_location,
 )
 
+# Who has ended a call.
+from .session import Side
+
 # The running stack: who sent it, who proves it, who serves it.
 from .stack import (
     ANONYMOUS,
@@ -224,6 +227,7 @@ __all__ = [
     "Service",
     "ServicePriority",
     "SessionDescription",
+    "Side",
     "SipError",
     "Stack",
     "StackSettings",

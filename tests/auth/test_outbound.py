@@ -21,6 +21,7 @@ from trio_sip.auth import (
     make_challenges,
     verify_credentials,
 )
+from trio_sip.message import Response
 
 ALICE = PlainSecret("alice", "secret")
 
@@ -198,7 +199,7 @@ def test_a_credential_for_anybody_anywhere_cannot_be_made() -> None:
     ],
 )
 def test_what_cannot_be_answered_is_named(value: str, named: str) -> None:
-    response = object()
+    response = Response(401)
     with pytest.raises(AuthenticationRejected, match=named) as caught:
         authenticator().start_attempt("proxy").receive_rejection(
             407, proxy_challenges=[value], response=response

@@ -28,10 +28,11 @@ async def test_record_route_is_echoed_in_order(autojump_clock: MockClock) -> Non
         assert routes == answer.headers.get_all("Record-Route")
 
 
+@pytest.mark.parametrize("guarded", [False, True])
 async def test_every_answer_has_a_to_tag_and_copies_have_the_same(
-    autojump_clock: MockClock,
+    guarded: bool, autojump_clock: MockClock
 ) -> None:
-    async with open_house() as house:
+    async with open_house(guarded=guarded) as house:
         for number, data in enumerate(
             [invite(), request("TELEPORT"), request("BYE"), request("REGISTER")]
         ):

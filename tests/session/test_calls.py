@@ -464,8 +464,9 @@ def test_a_phone_that_rings_says_so_every_minute(reliable: bool) -> None:
     assert 4 == len(pair.times("b 180 INVITE"))
 
 
-def test_a_phone_that_has_said_nothing_says_nothing_new() -> None:
+def test_a_phone_that_has_said_nothing_asks_for_time_every_minute() -> None:
     pair = Pair()
     pair.run(200)
 
-    assert ["b 100 INVITE"] == [label for label in pair.flow() if label.startswith("b")]
+    assert ["b 100 INVITE"] == [label for label in pair.flow() if label.startswith("b")][:1]
+    assert [60, 120, 180] == [round(time) for time in pair.times("b 183 INVITE")]

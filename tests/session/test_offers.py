@@ -523,6 +523,33 @@ def test_an_update_of_a_callee_waits_until_it_is_heard() -> None:
     assert 0.62 == pair.times("b UPDATE")[0]
 
 
+def test_an_update_of_a_callee_without_an_offer_goes_as_soon_as_it_rings() -> None:
+    pair = Pair()
+    pair.run(0.02)
+    session = pair.bob.session
+    exchange = session.send_update(pair.now)
+    pair.flush()
+    waiting = session.delayed
+    pair.ring()
+    rung = pair.now
+    pair.run(1)
+
+    assert (exchange,) == waiting
+    assert [round(rung, 3)] == pair.times("b UPDATE")
+    assert ExchangeState.DONE is exchange.state
+
+
+def test_an_update_of_a_caller_goes_to_the_one_phone_that_rings() -> None:
+    pair = Pair()
+    pair.ring()
+    pair.run(0.05)
+    exchange = pair.alice.session.send_update(pair.now)
+    pair.flush()
+    pair.run(1)
+
+    assert ExchangeState.DONE is exchange.state
+
+
 def test_an_update_of_a_callee_without_reliable_responses_waits_for_the_ack() -> None:
     pair = Pair(lose=["a ACK"])
     pair.ring()

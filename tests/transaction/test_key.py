@@ -74,12 +74,13 @@ def test_without_a_branch_of_rfc_3261_everything_that_rfc_2543_names_counts(
 
 
 def test_a_response_matches_by_branch_and_cseq_method() -> None:
-    assert ("z9hG4bKnashds8", "INVITE") == client_key(response(invite(), 200))
-    assert ("z9hG4bKnashds8", "CANCEL") == client_key(response(cancel(), 200))
+    assert ("z9hG4bKnashds8", "INVITE") == client_key(response(invite(), 200))[:2]
+    assert ("z9hG4bKnashds8", "CANCEL") == client_key(response(cancel(), 200))[:2]
+    assert client_key(invite()) == client_key(response(invite(), 200))
 
 
 def test_a_response_without_a_branch_matches_no_request_of_ours() -> None:
-    assert ("", "OPTIONS") == client_key(response(request(branch=None), 200))
+    assert ("", "OPTIONS") == client_key(response(request(branch=None), 200))[:2]
 
 
 def test_copies_of_a_forked_request_are_known_by_call_id_from_tag_and_cseq() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import attrs
 import pytest
@@ -399,6 +400,30 @@ def test_a_response_that_nobody_waits_for_is_a_stray() -> None:
 
     assert [StrayResponse(answer, UDP)] == layer.effects()
     assert 1 == layer.statistics().stray_responses
+
+
+@pytest.mark.parametrize("asked", [request, invite])
+@pytest.mark.parametrize("name", ["Call-ID", "From", "CSeq"])
+def test_a_response_that_does_not_repeat_what_it_must_is_a_stray(
+    asked: Callable[[], Request], name: str
+) -> None:
+    layer = TransactionLayer()
+    layer.send_request(message := asked(), UDP, 0.0)
+    layer.effects()
+    foreign = {
+        "Call-ID": "foreign",
+        "From": "<sip:a@b>;tag=foreign",
+        "CSeq": f"77 {message.method}",
+    }
+    answer = response(message, 200)
+    answer.headers.set(name, foreign[name])
+
+    layer.receive_response(answer, UDP, 0.1)
+    layer.receive_response(right := response(message, 404), UDP, 0.2)
+
+    stray, *others = layer.effects()
+    assert StrayResponse(answer, UDP) == stray
+    assert [right] == [one.response for one in others if isinstance(one, ResponseReceived)]
 
 
 def test_a_response_after_the_timeout_is_a_stray() -> None:

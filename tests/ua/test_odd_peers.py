@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from trio_sip.sdp import SessionDescription
 from trio_sip.session import Side
 from trio_sip.testing import MemoryNetwork, SipPeer
 from trio_sip.ua import IncomingCall, UserAgent
@@ -166,3 +167,81 @@ async def test_phones_of_many_kinds_call_and_are_called(
 
         assert b"a=sendonly" in held.body
         assert 200 == again.status
+
+
+def origins(*bodies: bytes) -> list[tuple[int, int]]:
+    found = [SessionDescription.parse(body).origin for body in bodies]
+    return [(origin.session_id, origin.version) for origin in found]
+
+
+async def test_an_offer_that_met_theirs_has_the_version_after_what_was_said_meanwhile(
+    autojump_clock: MockClock,
+) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+
+        async def hold_bob() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                await call.answered()
+                await call.hold()
+                await trio.sleep_forever()
+
+        nursery.start_soon(hold_bob)
+        call = await phone.answer()
+        first = await call.expect("INVITE")
+        await first.respond(491)
+        held = phone.sdp.replace(b"a=sendrecv", b"a=sendonly")
+        theirs = await (await call.send("INVITE", body=held)).final()
+        await theirs.ack()
+        second = await call.expect("INVITE")
+        await second.respond(200, body=phone.sdp)
+        await call.expect("ACK")
+        await call.bye()
+
+        said = origins(bytes(OFFER), first.body, theirs.body, second.body)
+        assert [(1, 1), (1, 2), (1, 2), (1, 3)] == said
+        assert b"a=sendonly" in second.body
+
+
+async def test_the_origin_stays_whatever_is_offered_in_a_call(autojump_clock: MockClock) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+        other = SessionDescription.audio(7000, "192.0.2.1", session_id=77)
+
+        async def change() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                await call.answered()
+                await call.reinvite(other)
+                await call.update(other)
+                await call.reinvite(bytes(other))
+
+        nursery.start_soon(change)
+        call = await phone.answer()
+        bodies = []
+        for method in ("INVITE", "UPDATE", "INVITE"):
+            request = await call.expect(method)
+            bodies.append(request.body)
+            await request.respond(200, body=phone.sdp)
+            if method == "INVITE":
+                await call.expect("ACK")
+        await call.expect_bye()
+
+        assert [(1, 2), (1, 2), (77, 1)] == origins(*bodies)
+
+
+async def test_early_media_and_answer_are_one_description(autojump_clock: MockClock) -> None:
+    async with alice_and_phone() as (alice, phone, nursery):
+
+        async def answer_twice(call: IncomingCall) -> None:
+            assert call.offer is not None
+            await call.progress(183, call.offer.answer(5000), reliable=False)
+            await call.answer(call.offer.answer(5002))
+            await trio.sleep_forever()
+
+        await nursery.start(alice.serve_calls, answer_twice)
+        sent = await phone.request("INVITE", alice.uri, body=phone.sdp)
+        early = await sent.expect(183)
+        answered = await sent.final()
+        await answered.ack()
+        await phone.call_of(answered).bye()
+
+        before, after = origins(early.body, answered.body)
+        assert (before[0], before[1] + 1) == after

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -25,6 +26,9 @@ from ._credentials import Credentials
 from ._digest import compute_response
 from ._params import parse_digest_untrusted
 from ._secret import HashedSecret, PlainSecret
+
+if TYPE_CHECKING:
+    from trio_sip.message import Response
 
 _MAX_STALE = 3
 _MAX_REJECTIONS = 10  # Asterisk's and pjsip's limit.
@@ -270,7 +274,7 @@ class AuthenticationAttempt:
         *,
         server_challenges: Sequence[str] = (),
         proxy_challenges: Sequence[str] = (),
-        response: object = None,
+        response: Response | None = None,
     ) -> None:
         """Take the challenges of a 401 or 407; then send again, with `headers`.
 

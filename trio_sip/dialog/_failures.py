@@ -65,7 +65,8 @@ def ends_session(status: int, method: str) -> bool:
     """Whether a *status* in answer to a *method* request ends the INVITE session of its dialog.
 
     408 and 481 do (RFC 3261 section 12.2.1.2), unless they answer a request of a subscription in
-    the same dialog, the one that REFER makes included, which is all that they end then.  RFC 5057 would end a session more often,
-    but says of itself that it is no standard: calls that survive a 404 to a re-INVITE are usual.
+    the same dialog, the one that REFER makes included: that is then all that they end.  RFC 5057
+    would end a session more often, but says of itself that it is no standard: calls that survive
+    a 404 to a re-INVITE are usual.
     """
     return status in _SESSION_ENDING and method not in _OF_SUBSCRIPTIONS

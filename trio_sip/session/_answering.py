@@ -21,6 +21,7 @@ from ._effects import (
     Side,
     Withdrawn,
 )
+from ._exchange import Exchange
 from ._glare import DoLane, OnLane, overlap_pause
 from ._hearing import Hearing
 from ._leg import Leg
@@ -32,7 +33,7 @@ from ._offer_answer import (
     key_of,
 )
 from ._reliable import Heard, Provisionals, chosen_reliability, rack_of, requires
-from ._tables import On
+from ._tables import On, SessionState
 from ._two_hundred import TWO_HUNDRED, OnRepeat, Repetition
 
 __all__ = ["Answering"]
@@ -58,6 +59,14 @@ class Answering(Hearing):
         provisionals = self._provisionals
         heard = provisionals is not None and provisionals.is_heard
         return super()._update_may_go() or (heard and self._main.allows(On.SEND_REQUEST))
+
+    def _may_go(self, exchange: Exchange) -> bool:
+        # RFC 3311 section 5.1 restrains offers; an UPDATE without one is free to go as soon as
+        # there is a dialog.
+        early = self._rung is not None and self.state is SessionState.PROCEEDING
+        if early and exchange.method == "UPDATE" and not exchange.body:
+            return True
+        return super()._may_go(exchange)
 
     # -- what comes
 

@@ -20,6 +20,9 @@ __all__ = ["IncomingSession"]
 
 _DEFAULT = SessionSettings()
 
+_PROGRESS = 183
+"""Said by itself when nothing else was: 100 does not keep a proxy from giving up."""
+
 
 class IncomingSession(InviteSession):
     """A call that came.
@@ -115,8 +118,7 @@ class IncomingSession(InviteSession):
         self._effects.append(Acknowledged(given.request, given.description))
 
     def _extend(self, given: Given, now: float) -> None:
-        if self._rung is not None:
-            self.send_response(self.invite, self._rung, now)
+        self.send_response(self.invite, self._rung or _PROGRESS, now)
 
     def _send_refusal(self, given: Given, now: float) -> None:
         """The INVITE is refused for a reason that is not the user's answer to it."""

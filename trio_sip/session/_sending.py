@@ -47,7 +47,7 @@ class Sending(Core):
         """Whether an offer could go out at this moment, in an UPDATE or a re-INVITE.
 
         Args:
-          dialog: an early one; the call's if left out, or before it is answered, the only one.
+          dialog: an early one; the call's if left out.
         """
         leg = self._find_leg(dialog)
         if leg is None or leg.offer.state is not Agreement.QUIET:
@@ -61,16 +61,16 @@ class Sending(Core):
         """Who has to send a session description next; ``None`` if nobody has.
 
         Args:
-          dialog: an early one; the call's if left out, or before it is answered, the only one.
+          dialog: an early one; the call's if left out.
         """
         leg = self._find_leg(dialog)
         return None if leg is None else leg.offer.owed_by
 
     def _find_leg(self, dialog: Dialog | None) -> Leg | None:
         if dialog is None:
-            if self._leg is None and len(self._legs) == 1:
-                return next(iter(self._legs.values()))
-            return self._leg
+            # A caller has none until the first 2xx; while one phone rings, it is that one's.
+            alone = self._leg is None and len(self._legs) == 1
+            return next(iter(self._legs.values())) if alone else self._leg
         leg = self._legs.get(dialog.id.remote_tag)
         return leg if leg is not None and leg.dialog is dialog else None
 

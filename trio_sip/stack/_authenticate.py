@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from trio_sip._errors import LocalProtocolError
@@ -15,7 +15,6 @@ from trio_sip.auth import (
     make_challenges,
     verify_credentials,
 )
-from trio_sip.message import Response
 
 from ._endpoint import Endpoint, EndpointKind
 from ._identify import Identification
@@ -133,7 +132,7 @@ class Authentication(Service):
         required = await self._requires(authenticator, endpoint, request)
         if authenticator is None or not required:
             if endpoint.kind is _ARTIFICIAL and authenticator is None:
-                _turn_away(request, request.create_response(403))
+                _turn_away(request, 403)
                 self._tell(SecurityEventKind.AUTHENTICATION_FAILED, endpoint, request)
                 return CheckAuthResult.FAILED
             return _NOT_REQUIRED
@@ -188,10 +187,7 @@ class Authentication(Service):
             stale=stale,
             now=self._now(),
         )
-        response = request.create_response(status)
-        for one in challenges:
-            response.add_header(header, one)
-        _turn_away(request, response)
+        _turn_away(request, status, [(header, one) for one in challenges])
 
     def verify(
         self,
@@ -264,12 +260,14 @@ def _several(
     return (data,) if isinstance(data, DigestChallengeData) else data
 
 
-def _turn_away(request: IncomingRequest, response: Response) -> None:
+def _turn_away(
+    request: IncomingRequest, status: int, headers: Iterable[tuple[str, object]] = ()
+) -> None:
     """Answer somebody who has proved nothing."""
     if request.method == "INVITE" and not request.flow.reliable:
         # RFC 3261 section 26.3.2.4: "a single 401 (Unauthorized) or 407 …, forgoing the
         # normal response retransmission algorithm".  The source of a datagram may be forged,
         # and whom it names would get eleven answers to a question that was never asked.
-        request.send_response_once(response)
+        request.respond_stateless(status, headers=headers)
     else:
-        request.send_response(response)
+        request.respond(status, headers=headers)

@@ -215,11 +215,22 @@ class IncomingRequest:
           LocalProtocolError: as for `respond`, and for a provisional response, which nobody
             could keep going.
         """
+        if self.transaction is None:
+            raise LocalProtocolError(f"{self.method} is not answered")
+        if self.state is not _UNANSWERED:
+            self._check_deferred()
+        # RFC 3261 section 8.2.7: "generate To header tags for responses in a stateless manner - in
+        # a manner that will generate the same tag for the same request consistently".
         if self._to_tag is None:
             self._to_tag = self._parts.tokens.stateless_tag(self.message)
         response = self.create_response(status, reason)
+        if response.is_provisional:
+            raise LocalProtocolError(f"a {status} cannot be sent without a transaction")
         _fill(response, headers, body, content_type)
-        self.send_response_once(response)
+        self._parts.pipeline.send_response_once(self, response)
+        if self.state is _DEFERRED:
+            self._note_deferred(response)
+        self.state = _ANSWERED
         return response
 
     def send_response(self, response: Response) -> None:
@@ -233,23 +244,6 @@ class IncomingRequest:
             self._note_deferred(response)
         if response.status >= 200:
             self.state = _ANSWERED
-
-    def send_response_once(self, response: Response) -> None:
-        """Send a response made by `create_response` as `respond_stateless` does.
-
-        For what strangers get who ask with INVITE, whose answer would be repeated until an ACK
-        comes.  Raises as `respond_stateless`.
-        """
-        if self.transaction is None:
-            raise LocalProtocolError(f"{self.method} is not answered")
-        if self.state is not _UNANSWERED:
-            self._check_deferred()
-        if response.is_provisional:
-            raise LocalProtocolError(f"a {response.status} cannot be sent without a transaction")
-        self._parts.pipeline.send_response_once(self, response)
-        if self.state is _DEFERRED:
-            self._note_deferred(response)
-        self.state = _ANSWERED
 
     def repeat_response(self, response: Response) -> None:
         """Send a response to INVITE again, as it was sent: a 2xx without ACK, a 1xx without PRACK.

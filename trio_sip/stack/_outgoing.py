@@ -23,7 +23,7 @@ from trio_sip.transport import Flow, Server
 from ._authorize import CHALLENGES, authorize, take_challenge
 from ._contact import LocalContact
 from ._hop import find_servers, put_via
-from ._owner import RequestOwner
+from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
     from ._parts import Parts
@@ -177,16 +177,7 @@ class OutgoingRequest(RequestOwner):
 
     def receive_failure(self, error: Exception | None) -> None:
         """The stack's: the transaction timed out (no error), or its transport failed."""
-        # RFC 3261 section 8.1.3.1: a timeout is as good as a 408, a transport error as a 503.
-        failure: Exception
-        if error is None:
-            failure = RequestTimedOut(f"no answer to {self.request.method} {self.request.target}")
-        elif isinstance(error, TransportFailed):
-            failure = error
-        else:
-            failure = TransportFailed(str(error))
-            failure.__cause__ = error
-        self._put(failure)
+        self._put(failure_of(self.request, error))
 
     def receive_closing(self) -> None:
         """The stack's: it has closed, so nothing will come."""

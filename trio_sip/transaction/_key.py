@@ -22,18 +22,20 @@ __all__ = [
 
 COOKIE = "z9hG4bK"
 
-ClientKey = tuple[str, str]
+ClientKey = tuple[str, str, str, str | None, int]
 MergeKey = tuple[str, str | None, int, str]
 ServerKey = tuple[str | int | None, ...]
 
 
-def client_key(response: Response) -> ClientKey:
-    """The key of the client transaction that *response* belongs to.
+def client_key(message: Request | Response) -> ClientKey:
+    """The key of the client transaction that a response belongs to, or that a request begins.
 
     The method tells the response to a CANCEL from that to the INVITE, which shares its branch.
+    Beside it, which is all that RFC 3261 section 17.1.3 asks for, stands what section 8.2.6.2 has
+    every response repeat: what is forged, or has gone astray, must not stand for the right one.
     """
-    # RFC 3261 section 17.1.3
-    return response.via.branch or "", response.cseq.method
+    via, from_, _, call_id, cseq = message.mandatory
+    return via.branch or "", cseq.method, call_id, from_.tag, cseq.number
 
 
 def server_key(request: Request, method: str) -> ServerKey:

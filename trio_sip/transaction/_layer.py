@@ -218,7 +218,7 @@ class TransactionLayer:
             raise LocalProtocolError("an ACK has no transaction: hand it to the transport")
         if branch is None or not branch.startswith(COOKIE) or branch == COOKIE:
             raise LocalProtocolError(f"a branch begins with {COOKIE} and goes on: {branch!r}")
-        key = (branch, method)
+        key = client_key(request)
         if key in self._index.clients:
             raise LocalProtocolError(f"branch {branch} has a {method} transaction already")
         settings = self.settings if settings is None else settings

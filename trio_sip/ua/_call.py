@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.message import Request
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import (
+    Acknowledged,
     Description,
     DescriptionRole,
     ModifyReceived,
@@ -20,12 +22,14 @@ from trio_sip.stack import IncomingRequest
 
 from ._call_referrals import CallReferrals
 from ._call_requests import Info, answer_by_default
-from ._call_sdp import SDP, Sdp, as_body, matching_answer, parsed
+from ._call_sdp import SDP, Sdp, as_next_body, matching_answer, parsed
 
 if TYPE_CHECKING:
     from ._call_service import Calls
 
 __all__ = ["Call", "Change", "RequestHandler"]
+
+_ITS_OWN = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
 
 _INBOX = 32
 """INFOs, keys and texts that wait to be read; beyond that the oldest gives way."""
@@ -118,7 +122,12 @@ class Call(CallReferrals):
 
         It runs in a task of its own, and answers the `IncomingRequest`.  Not for what the call
         itself lives on: INVITE, ACK, CANCEL, BYE, PRACK and UPDATE.
+
+        Raises:
+          LocalProtocolError: *method* is one of those.
         """
+        if method in _ITS_OWN:
+            raise LocalProtocolError(f"{method} is the call's own")
         if self._handlers is None:
             self._handlers = {}
         if handler is None:
@@ -175,12 +184,17 @@ class Call(CallReferrals):
         if sdp is None:
             body = matching_answer(self._wanted, self._local, offer)
         else:
-            body = as_body(sdp, self.host)
+            body = as_next_body(sdp, self.host, self._local)
         if body is None:
             self._respond(request, 488)
             return
-        self._respond(request, 200, body)
-        self._local = body
+        said = self._local
+        self._say(body)
+        try:
+            self._respond(request, 200, body)
+        except LocalProtocolError:
+            self._local = said
+            raise
         if sdp is not None:
             self._wanted = body
         if offer is not None:
@@ -189,6 +203,11 @@ class Call(CallReferrals):
     def _respond(self, request: Request, status: int, body: bytes = b"") -> None:
         self.session.send_response(request, status, self.stack.now(), body=body, content_type=SDP)
         self._leg.perform()
+
+    def _take_answer(self, event: Acknowledged) -> None:
+        """The ACK to our 200 has the answer when the offer was ours."""
+        if event.description is not None:
+            self._remote = event.description
 
     def _withdrawn(self, event: Withdrawn) -> None:
         if self._changes is not None:
@@ -219,6 +238,7 @@ class Call(CallReferrals):
 
     _tells: ClassVar[dict[type[object], Callable[[Any, Any], None]]] = {
         **CallReferrals._tells,
+        Acknowledged: _take_answer,
         ModifyReceived: _modify_received,
         PrackReceived: _modify_received,
         Withdrawn: _withdrawn,

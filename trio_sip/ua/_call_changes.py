@@ -18,16 +18,25 @@ from trio_sip._errors import (
 from trio_sip.dialog import Dialog
 from trio_sip.message import Response
 from trio_sip.sdp import SessionDescription
-from trio_sip.session import Description, DescriptionRole, Exchange, ExchangeEnded
+from trio_sip.session import (
+    Description,
+    DescriptionRole,
+    Exchange,
+    ExchangeEnded,
+    ExchangeState,
+)
 
 from ._call_core import CallCore, Headers
 from ._call_requests import DTMF, dtmf_body
-from ._call_sdp import SDP, Sdp, as_body, held, matching_answer, parsed
+from ._call_sdp import SDP, Sdp, as_next_body, held, matching_answer, parsed, renumbered
 
 if TYPE_CHECKING:
     from ._call_service import Calls
 
 __all__ = ["Answer", "CallChanges"]
+
+
+_WAITING = frozenset({ExchangeState.DELAYED, ExchangeState.WAITING})
 
 
 @attrs.frozen
@@ -78,6 +87,7 @@ class CallChanges(CallCore):
         """Change the call: a re-INVITE with *sdp* as the offer, RFC 3261 section 14.
 
         Without one they are asked for their offer, which is answered with what we said last.
+        A `SessionDescription` gets the origin of what we said last, with the next version.
         What cannot be sent now, because another change is going on, is sent when that is over.
 
         Raises:
@@ -89,7 +99,7 @@ class CallChanges(CallCore):
         Cancellation: the re-INVITE is cancelled.
         """
         self._check_talking("reinvite")
-        body = as_body(sdp, self.host)
+        body = as_next_body(sdp, self.host, self._local)
         exchange = self.session.send_reinvite(
             self.stack.now(), headers=headers, body=body, content_type=SDP
         )
@@ -98,7 +108,7 @@ class CallChanges(CallCore):
     async def update(self, sdp: Sdp | None = None, *, headers: Headers = ()) -> Answer:
         """Change the call, answered or not: an UPDATE, RFC 3311.  Raises as `reinvite`."""
         self._check_alive("update")
-        body = as_body(sdp, self.host)
+        body = as_next_body(sdp, self.host, self._local)
         exchange = self.session.send_update(
             self.stack.now(), headers=headers, body=body, content_type=SDP
         )
@@ -199,6 +209,15 @@ class CallChanges(CallCore):
         if result.status == 408:
             raise RequestTimedOut(f"no answer to {exchange.method}")
         raise TransportFailed(f"{exchange.method} could not be sent")
+
+    def _say(self, body: bytes) -> None:
+        """*body* is what we answer to a change of theirs; what waits has the version after it."""
+        exchanges = self._exchanges or {}
+        for exchange, (waiting, result) in exchanges.items():
+            if waiting and exchange.state in _WAITING:
+                exchange.body = renumbered(waiting, body)
+                exchanges[exchange] = (exchange.body, result)
+        self._local = body
 
     def _exchange_ended(self, event: ExchangeEnded) -> None:
         exchanges = self._exchanges

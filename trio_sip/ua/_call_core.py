@@ -35,7 +35,7 @@ from ._call_tasks import CallTasks
 if TYPE_CHECKING:
     from ._call_service import Calls
 
-__all__ = ["CallCore", "Headers", "raise_bare", "wait_for_any"]
+__all__ = ["CallCore", "Headers", "raise_bare", "says_only_that_it_is_over", "wait_for_any"]
 
 _BY_US = frozenset({How.BYE, How.CANCEL, How.REJECTED})
 """How a call ends when we end it: whoever did so knows, and need not be interrupted."""
@@ -92,18 +92,23 @@ class CallCore:
 
     @property
     def session(self) -> InviteSession:
-        """The session under it, to look at."""
+        """The session under it, to look at.
+
+        Raises:
+          LocalProtocolError: the call has not begun.
+        """
+        self._check_begun()
         return self._leg.session
 
     @property
     def state(self) -> SessionState:
         """How far it has come."""
-        return self._leg.session.state
+        return self.session.state
 
     @property
     def dialog(self) -> Dialog | None:
         """Its dialog; ``None`` for a call of ours that has not been answered."""
-        return self._leg.session.dialog
+        return self.session.dialog
 
     @property
     def ended_by(self) -> Side | None:
@@ -124,7 +129,7 @@ class CallCore:
     @property
     def interval(self) -> SessionInterval | None:
         """The session timer, if the two sides have agreed on one (RFC 4028)."""
-        return self._leg.session.refresh
+        return self.session.refresh
 
     @property
     def allow(self) -> tuple[str, ...]:
@@ -194,7 +199,12 @@ class CallCore:
 
     # -- typed states
 
+    def _check_begun(self) -> None:
+        if not hasattr(self, "_leg"):
+            raise LocalProtocolError("the call has not begun: it does when its block is entered")
+
     def _check_alive(self, what: str) -> None:
+        self._check_begun()
         if self.ended is not None:
             raise CallEnded(f"{what}: the call is over, ended by the {self.ended.by.value} side")
 
@@ -309,6 +319,13 @@ async def wait_for_any(calls: Iterable[CallCore]) -> None:
         call._notify()
         call._changed = changed
     await changed.wait()
+
+
+def says_only_that_it_is_over(error: BaseException) -> bool:
+    """Whether *error* is a `CallEnded`, or a group of nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(CallEnded)[1] is None
+    return isinstance(error, CallEnded)
 
 
 def raise_bare(error: BaseException) -> NoReturn:

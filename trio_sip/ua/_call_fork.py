@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 
+import trio
+
 from trio_sip._errors import CallRejected, LocalProtocolError, NoRoute, TransportFailed
 
 from ._call_core import raise_bare, wait_for_any
@@ -83,8 +85,10 @@ class Fork:
     async def _part(self) -> None:
         for call in self._begun:
             call.hang_up()
-        for call in self._begun:
-            await call.aclose()
+        # All at once: phones that are not there must not be waited for one after the other.
+        with trio.move_on_after(self._calls[0].grace, shield=True):
+            for call in self._begun:
+                await call.wait_until_over()
 
     async def __aexit__(
         self,

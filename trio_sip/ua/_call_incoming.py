@@ -28,14 +28,16 @@ from trio_sip.session import (
 from trio_sip.stack import Endpoint, IncomingRequest, single_error
 
 from ._call import Call
-from ._call_core import Headers
+from ._call_core import Headers, says_only_that_it_is_over
 from ._call_leg import Leg
-from ._call_sdp import SDP, Sdp, as_body, parsed
+from ._call_sdp import SDP, Sdp, as_next_body, parsed
 
 if TYPE_CHECKING:
     from ._call_service import Calls
 
 __all__ = ["IncomingCall"]
+
+Target = NameAddr | Uri | str
 
 _NOT_HANDED_ON = frozenset({401, 407, 503})
 
@@ -133,7 +135,9 @@ class IncomingCall(Call):
           LocalProtocolError: the call has been answered, or they cannot do what you want.
         """
         self._check_unanswered("progress")
-        body = as_body(sdp, self.host) if sdp is not None else b""
+        if not 100 < status < 200:
+            raise LocalProtocolError(f"progress: {status} is no provisional response of yours")
+        body = as_next_body(sdp, self.host, self._local)
         self.session.send_response(
             self.session.invite,
             status,
@@ -168,7 +172,7 @@ class IncomingCall(Call):
         """
         self._check_unanswered("answer")
         session = self._leg.session
-        body = as_body(sdp, self.host) if sdp is not None else b""
+        body = as_next_body(sdp, self.host, self._local)
         session.send_response(
             session.invite, 200, self.stack.now(), headers=headers, body=body, content_type=SDP
         )
@@ -212,16 +216,17 @@ class IncomingCall(Call):
         self._leg.perform()
         await trio.lowlevel.checkpoint_if_cancelled()
 
-    async def redirect(self, targets: Iterable[NameAddr | Uri | str], *, status: int = 302) -> None:
+    async def redirect(self, targets: Target | Iterable[Target], *, status: int = 302) -> None:
         """Send the caller elsewhere: 302, or 300, 301, 305, 380.  Raises as `reject`.
 
         Args:
-          targets: where to; a ``q`` parameter says how much one is wanted.
+          targets: where to, one or several; a ``q`` parameter says how much one is wanted.
         """
+        several = [targets] if isinstance(targets, NameAddr | Uri | str) else targets
         try:
             contacts: list[tuple[str, object]] = [
                 ("Contact", NameAddr(one) if isinstance(one, Uri) else NameAddr.parse(one))
-                for one in targets
+                for one in several
             ]
         except RemoteProtocolError as error:
             raise LocalProtocolError(f"redirect: {error}") from None
@@ -244,7 +249,7 @@ class IncomingCall(Call):
             with self._scope:
                 await handler(self)
         except Exception as error:
-            if type(error) is not CallEnded:
+            if not says_only_that_it_is_over(error):
                 status = self._status_for(error)
         except BaseException:
             status = 503
@@ -284,8 +289,7 @@ class IncomingCall(Call):
     # -- told by the leg
 
     def _acknowledged_by_them(self, event: Acknowledged) -> None:
-        if event.description is not None:
-            self._remote = event.description
+        self._take_answer(event)
         # The INVITE lives as long as the call; what has been read in it need not.
         self.request.message.headers.unread()
         self._notify()

@@ -26,14 +26,13 @@ from trio_sip.session import (
     OutgoingSession,
     Progressed,
     Rejected,
-    Side,
 )
 from trio_sip.stack import Credentials, LocalContact
 from trio_sip.transport import Flow
 
 from ._call import Call
 from ._call_changes import Answer
-from ._call_core import Headers, raise_bare
+from ._call_core import Headers, raise_bare, says_only_that_it_is_over
 from ._call_leg import Leg
 from ._call_progress import Progress, ProgressReader
 from ._call_redirect import Redirections
@@ -207,6 +206,7 @@ class OutgoingCall(Call):
         Each provisional response but 100, which only says that somebody on the way has heard.
         It ends with the final response, whichever that is: `answered` tells.
         """
+        self._check_begun()
         return ProgressReader(self)
 
     async def _next_progress(self) -> Progress | None:
@@ -382,13 +382,9 @@ class OutgoingCall(Call):
         raise BaseExceptionGroup("a call and its tasks", failures)
 
     def _is_echo(self, error: BaseException) -> bool:
-        """Whether *error* only says what the block knows: that they have hung up, for example."""
-        return (
-            isinstance(error, CallEnded)
-            and self.ended is not None
-            and self.rejection is None
-            and (self.ended.by is Side.REMOTE or self.replaced_by is not None)
-        )
+        """Whether *error* only says that the call is over, which is why its block is left."""
+        left = self._scope.cancel_called or self.replaced_by is not None
+        return left and self.rejection is None and says_only_that_it_is_over(error)
 
     async def _live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The task of a call without a block: see `UserAgent.start_call`."""

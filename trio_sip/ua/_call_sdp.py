@@ -8,7 +8,17 @@ from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.sdp import Direction, SessionDescription, create_answer
 from trio_sip.session import Description
 
-__all__ = ["SDP", "Sdp", "as_body", "handed_on", "held", "matching_answer", "parsed"]
+__all__ = [
+    "SDP",
+    "Sdp",
+    "as_body",
+    "as_next_body",
+    "handed_on",
+    "held",
+    "matching_answer",
+    "parsed",
+    "renumbered",
+]
 
 SDP = "application/sdp"
 
@@ -23,6 +33,31 @@ def as_body(sdp: Sdp | None, host: str) -> bytes:
     if isinstance(sdp, SessionDescription):
         return bytes(sdp.with_host(host))
     return sdp if isinstance(sdp, bytes) else sdp.encode("utf-8", "surrogateescape")
+
+
+def as_next_body(sdp: Sdp | None, host: str, said: bytes) -> bytes:
+    """The same for a description that follows on *said*, whose origin a value then takes over.
+
+    RFC 3264 section 8: in a session the origin stays, and only its version goes up by one.  Text
+    and bytes go as they are.
+    """
+    if not isinstance(sdp, SessionDescription) or not said:
+        return as_body(sdp, host)
+    try:
+        return bytes(_following(sdp.with_host(host), said))
+    except RemoteProtocolError:
+        return as_body(sdp, host)
+
+
+def renumbered(waiting: bytes, said: bytes) -> bytes:
+    """An offer that has waited while we said something else: its version is that one's plus one."""
+    try:
+        origin, last = (SessionDescription.parse(one).origin for one in (waiting, said))
+        if origin.session_id != last.session_id or origin.version > last.version:
+            return waiting
+        return bytes(_following(SessionDescription.parse(waiting), said))
+    except RemoteProtocolError:
+        return waiting
 
 
 def parsed(description: Description | None) -> SessionDescription | None:
