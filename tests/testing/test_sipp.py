@@ -74,6 +74,7 @@ async def play(
     rows: Sequence[Sequence[str]] = (),
     keys: Mapping[str, str] | None = None,
     transport: str = "udp",
+    retransmits: bool = True,
 ) -> tuple[ScenarioResult, ScenarioResult | None]:
     """Both sides on one network; the server's result, if it came to an end."""
     results: list[ScenarioResult] = []
@@ -100,6 +101,7 @@ async def play(
             result = await run_sipp_scenario(
                 load_sipp_scenario(client, keys or {}),
                 address,
+                retransmits=retransmits,
                 network=network.host("client"),
                 local=CLIENT,
                 calls=calls,
@@ -394,6 +396,22 @@ async def test_a_wrong_password_is_not_proved(autojump_clock: MockClock) -> None
     called, _ = await play(*files, rows=[row], keys=KEYS)
 
     assert 1 == called.exit_status
+
+
+async def test_without_retransmissions_a_copy_is_one_more_message(
+    autojump_clock: MockClock,
+) -> None:
+    client = scenario(
+        send("OPTIONS sip:x", attributes="retrans='500'"),
+        "<recv response='100'/><recv response='100'/><recv response='200'/>",
+    )
+    trying = answer("100 Trying")
+    server = scenario("<recv request='OPTIONS'/>", trying, trying, answer("200 OK"))
+    once, _ = await play(client, server, retransmits=False)
+    folded, _ = await play(client, server)
+
+    assert [] == once.failures
+    assert ["call 1: 200 (OPTIONS) came instead of 100 (line 13)"] == folded.failures
 
 
 async def test_calls_over_one_tcp_connection(autojump_clock: MockClock) -> None:
