@@ -71,7 +71,9 @@ def _with(defect: Defect, place: Path) -> Iterator[None]:
     path = place / "trio_sip" / defect.file
     good = path.read_text(encoding="utf-8")
     if good.count(defect.old) != 1:
-        raise SystemExit(f"{defect.name}: {defect.file} has its text {good.count(defect.old)} times")
+        raise SystemExit(
+            f"{defect.name}: {defect.file} has its text {good.count(defect.old)} times"
+        )
     try:
         _write(path, good.replace(defect.old, defect.new))
         yield
@@ -124,6 +126,13 @@ def _named(place: Path, defect: Defect) -> str:
     return ""
 
 
+def _check(place: Path, defects: list[Defect]) -> None:
+    """See that `explain` names nothing where nothing is wrong."""
+    wrong = [one.name for one in defects if _named(place, one)]
+    if wrong:
+        raise SystemExit(f"named without being there: {', '.join(wrong)}")
+
+
 def _verdict(place: Path, defect: Defect) -> Verdict:
     with _with(defect, place):
         return Verdict(defect, _found_by(place), _named(place, defect))
@@ -153,6 +162,7 @@ def main(arguments: list[str]) -> int:
     chosen = [one for one in DEFECTS if not asked.names or one.name in asked.names]
     verdicts = []
     with _copy() as place:
+        _check(place, chosen)
         for defect in chosen:
             if asked.explain_only:
                 with _with(defect, place):
@@ -160,7 +170,9 @@ def main(arguments: list[str]) -> int:
             else:
                 verdict = _verdict(place, defect)
             verdicts.append(verdict)
-            print(f"{defect.name:28} {verdict.found_by or '-'}\n  {verdict.named or '-'}", flush=True)
+            print(
+                f"{defect.name:28} {verdict.found_by or '-'}\n  {verdict.named or '-'}", flush=True
+            )
     print("\n" + _table(verdicts).splitlines()[0])
     if asked.page:
         PAGE.write_text(_HEAD + _table(verdicts), encoding="utf-8")
