@@ -447,6 +447,9 @@ def test_a_finding_says_what_it_is_about_and_where_to_read_on() -> None:
 def test_every_rule_has_a_test() -> None:
     tested = {rule for _, rule, _ in CALLS}
     tested |= {"credentials", "no-credentials", "stale-nonce", "registration", "refused"}
+    # In test_explain_habits.py.
+    tested |= {"no-100", "repeat-interval", "route-order", "nonce-count", "stale-unanswered"}
+    tested |= {"not-removed", "wrong-rack", "sdp-version"}
 
     assert {rule.name for rule in RULES} == tested
 
