@@ -25,9 +25,11 @@ async def test_a_registrar_may_find_a_nonce_stale_more_than_once(
             last = await sip_peer.expect("REGISTER", within=600)
             await last.respond(200, headers=[("Contact", last["Contact"]), ("Expires", 600)])
 
-    async with agent(sip_network, "alice", password=SECRET.password) as alice:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(registrar)
-            async with alice.register(600, registrar=f"sip:{sip_peer.address}") as registration:
-                assert registration.bindings
-            nursery.cancel_scope.cancel()
+    async with (
+        agent(sip_network, "alice", password=SECRET.password) as alice,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(registrar)
+        async with alice.register(600, registrar=f"sip:{sip_peer.address}") as registration:
+            assert registration.bindings
+        nursery.cancel_scope.cancel()

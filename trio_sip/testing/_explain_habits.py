@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -54,11 +55,10 @@ def repeat_interval(story: Story) -> Iterator[Said]:
             continue
         until = exchange.responses[0].time if exchange.responses else story.end
         times = [one.time for one in exchange.requests if one.time <= until]
-        gaps = [b - a for a, b in zip(times, times[1:], strict=False) if b - a > _T1 / 10]
+        gaps = [b - a for a, b in itertools.pairwise(times) if b - a > _T1 / 10]
         longest = 64 * _T1 if exchange.method == "INVITE" else _T2
         short = any(
-            after < min(1.5 * before, 0.9 * longest)
-            for before, after in zip(gaps, gaps[1:], strict=False)
+            after < min(1.5 * before, 0.9 * longest) for before, after in itertools.pairwise(gaps)
         )
         if len(gaps) >= 3 and short:
             shown = ", ".join(f"{gap:.2g}" for gap in gaps[:5])
