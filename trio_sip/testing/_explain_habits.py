@@ -139,7 +139,7 @@ def rack_of_nothing(story: Story) -> Iterator[Said]:
                 yield (
                     (
                         f"the RAck of {story.sender(prack.request)}'s PRACK says {rack.rseq} "
-                        f"{rack.cseq}, but {last.word} had RSeq {last.get(RSEQ)} and CSeq {last.cseq}"
+                        f"{rack.cseq}, but {last.word} had RSeq {last.text('RSeq')} and CSeq {last.cseq}"
                     ),
                     [last, prack.request],
                 )

@@ -48,7 +48,8 @@ async def _target(
     if sip_world.is_virtual:
         user, ringing = USER, RINGER
     # A system that runs on has not forgotten the calls of the test before.
-    peer = make_sip_peer("alice", tokens=None if sip_world.is_virtual else Tokens.random())
+    name = (option("--sip-credentials") or "alice").partition(":")[0]
+    peer = make_sip_peer(name, tokens=None if sip_world.is_virtual else Tokens.random())
     # What else a telephone may ask of who calls it.
     peer.answer_automatically("OPTIONS", "NOTIFY", "MESSAGE")
     async with sip_world.system(own_system) as uri:
