@@ -21,6 +21,7 @@ from tools import (
     call_flows,
     draw_state_machines,
     fill_in_ladders,
+    fill_in_reports,
     other_systems,
     torture_table,
 )
@@ -118,6 +119,7 @@ def check_generated() -> None:
     """What is generated and committed is what would be generated now."""
     stale = {str(path): "draw_state_machines" for path in draw_state_machines.stale()}
     stale |= {str(path): "fill_in_ladders" for path in fill_in_ladders.stale()}
+    stale |= {str(path): "fill_in_reports" for path in fill_in_reports.stale()}
     for tool in (torture_table, call_flows, other_systems):
         if tool.page() != tool.PAGE.read_text(encoding="utf-8"):
             stale[str(tool.PAGE)] = tool.__name__.rpartition(".")[2]

@@ -26,12 +26,9 @@ async def on_a_terrible_network(name: str, seed: int) -> Outcome:
 
 @pytest.mark.parametrize("name", TALKS)
 async def test_on_a_perfect_network_everything_is_answered(
-    name: str, autojump_clock: MockClock
+    name: str, sip_network: MemoryNetwork
 ) -> None:
-    with trio.fail_after(HOUR):
-        async with MemoryNetwork.open() as network:
-            assert Outcome.ANSWERED is await TALKS[name](network)
-            assert 0 == network.open_sockets
+    assert Outcome.ANSWERED is await TALKS[name](sip_network)
 
 
 @pytest.mark.parametrize("name", TALKS)
@@ -65,13 +62,18 @@ async def test_a_seed_tells_the_same_story_every_time(name: str, autojump_clock:
 
 
 @pytest.mark.parametrize("name", TALKS)
-@pytest.mark.parametrize("loss", [0.0, 0.3])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(0.0, marks=pytest.mark.sip(seed=3)),
+        pytest.param(0.3, marks=pytest.mark.sip(seed=3, loss=0.3)),
+    ],
+)
 async def test_nothing_is_explained_where_nothing_is_wrong(
-    name: str, loss: float, autojump_clock: MockClock
+    name: str, loss: float, sip_network: MemoryNetwork
 ) -> None:
-    async with MemoryNetwork.open(seed=3, loss=loss) as network:
-        outcome = await TALKS[name](network)
-        findings = explain(network.wires, network.names())
+    outcome = await TALKS[name](sip_network)
+    findings = explain(sip_network.wires, sip_network.names())
 
     faults = [one for one in findings if one.kind is FindingKind.FAULT]
     if outcome is Outcome.ANSWERED:

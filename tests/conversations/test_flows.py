@@ -7,14 +7,13 @@ from typing import Any
 
 import attrs
 import pytest
-import trio
 from trio.testing import MockClock
 
 from trio_sip.message import RECORD_ROUTE, ROUTE, parse_message_untrusted
 from trio_sip.testing import Label, MemoryNetwork
 
 from .flows import FLOWS
-from .golden import HOUR, golden, on_terrible_networks
+from .golden import golden, on_terrible_networks
 
 SEEDS = range(30)
 EXAMPLES = Path(__file__).parent.parent / "data" / "rfc3665"
@@ -97,26 +96,19 @@ def examples(flow: str) -> list[tuple[str, Essentials]]:
     ]
 
 
-async def network_after(name: str) -> MemoryNetwork:
-    with trio.fail_after(HOUR):
-        async with MemoryNetwork.open() as network:
-            await FLOWS[name](network)
-    return network
-
-
 @pytest.mark.parametrize("name", FLOWS)
-async def test_a_flow_goes_as_its_ladder_says(name: str, autojump_clock: MockClock) -> None:
-    network = await network_after(name)
+async def test_a_flow_goes_as_its_ladder_says(name: str, sip_network: MemoryNetwork) -> None:
+    await FLOWS[name](sip_network)
 
-    assert golden(name) == network.ladder()
+    assert golden(name) == sip_network.ladder()
 
 
 @pytest.mark.parametrize("name", FLOWS)
 async def test_a_flow_has_the_messages_that_the_rfc_writes_down(
-    name: str, autojump_clock: MockClock
+    name: str, sip_network: MemoryNetwork
 ) -> None:
-    network = await network_after(name)
-    sent = [Essentials.of(wire.data) for wire in network.wires]
+    await FLOWS[name](sip_network)
+    sent = [Essentials.of(wire.data) for wire in sip_network.wires]
     missing: list[tuple[str, Essentials]] = []
     for example, wanted in examples(name):
         if wanted in sent:

@@ -31,7 +31,16 @@ def test_the_tests_of_a_page_do_what_it_says(page: Path, pytester: pytest.Pytest
     pytester.makepyfile(test_page=program)
     loaded = [word for name in PLUGIN for word in ("-p", name)]
 
-    options = ["-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:cov", "-rf"]
+    options = [
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:cov",
+        "-rf",
+        "--log-level=ERROR",
+    ]
     result = pytester.runpytest_inprocess(*options, *loaded)
 
     failed = [line for line in result.stdout.lines if line.startswith("FAILED ")]

@@ -1,4 +1,4 @@
-"""Our client, and a SIPp that answers."""
+"""Our client, and a SIPp that answers, or our own program with SIPp's scenarios."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.program import Outcome, run_program
 
-from .sipp import Calls, open_answering
+from .sipp import Calls, Runner, open_answering
 
 pytestmark = pytest.mark.interop
 
@@ -20,9 +20,9 @@ transports = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
 @transports
-def test_a_ping_is_answered(transport: str, tmp_path: Path) -> None:
+def test_a_ping_is_answered(transport: str, runner: Runner, tmp_path: Path) -> None:
     with open_answering(
-        tmp_path / "sipp", "answer_options", transport=transport, calls=2
+        tmp_path / "sipp", "answer_options", transport=transport, calls=2, runner=runner
     ) as (sipp, address):  # fmt: skip
         target = f"sip:{address};transport={transport}"
         outcome = run_program("ping", target, "--count", "2", "--json", "--wait", "10")
@@ -36,9 +36,9 @@ def test_a_ping_is_answered(transport: str, tmp_path: Path) -> None:
 
 
 @transports
-def test_a_text_is_taken(transport: str, tmp_path: Path) -> None:
+def test_a_text_is_taken(transport: str, runner: Runner, tmp_path: Path) -> None:
     with open_answering(
-        tmp_path / "sipp", "answer_message", transport=transport
+        tmp_path / "sipp", "answer_message", transport=transport, runner=runner
     ) as (sipp, address):  # fmt: skip
         target = f"sip:bob@{address};transport={transport}"
         outcome = run_program("message", target, "Grüße, Bob", "--from", "sip:alice@example.com")
@@ -60,11 +60,11 @@ def test_a_text_is_taken(transport: str, tmp_path: Path) -> None:
     ids=["qop", "qop over tcp", "two qops", "no qop", "neither qop nor algorithm"],
 )
 def test_a_challenge_is_answered_so_that_sipp_agrees(
-    transport: str, challenge: str, tmp_path: Path
+    transport: str, challenge: str, runner: Runner, tmp_path: Path
 ) -> None:
     keys = ("-key", "challenge", challenge, "-key", "expires", "1800")
     with open_answering(
-        tmp_path / "sipp", "answer_register", *keys, transport=transport
+        tmp_path / "sipp", "answer_register", *keys, transport=transport, runner=runner
     ) as (sipp, address):  # fmt: skip
         target = f"sip:alice@{address};transport={transport}"
         login = ("--user", "alice:wonderland")
@@ -77,10 +77,12 @@ def test_a_challenge_is_answered_so_that_sipp_agrees(
 
 
 @transports
-def test_a_wrong_password_is_told_from_a_right_one(transport: str, tmp_path: Path) -> None:
+def test_a_wrong_password_is_told_from_a_right_one(
+    transport: str, runner: Runner, tmp_path: Path
+) -> None:
     keys = ("-key", "challenge", f'{NONCE}, qop="auth"', "-key", "expires", "1800")
     with open_answering(
-        tmp_path / "sipp", "answer_register", *keys, transport=transport
+        tmp_path / "sipp", "answer_register", *keys, transport=transport, runner=runner
     ) as (sipp, address):  # fmt: skip
         target = f"sip:alice@{address};transport={transport}"
         outcome = run_program("register", target, "--user", "alice:hatter", "--contact", CONTACT)

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.program import open_serve
 
 from .peers import BOTH, IN_ORDER, address_of
-from .sipp import Calls, Sipp, call, open_calling
+from .sipp import Calls, Runner, Sipp, call, open_calling
 from .subscribers import COUNT, Subscriber
 
 pytestmark = pytest.mark.interop
@@ -140,31 +140,32 @@ def test_a_thousand_users_register_with_sha_256(
 
 
 def test_who_knows_only_md5_can_register_where_it_is_offered_first(
-    subscribers: list[Subscriber], config: Path, tmp_path: Path
+    subscribers: list[Subscriber], config: Path, runner: Runner, tmp_path: Path
 ) -> None:
     rows = calls_of(subscribers[:20])
     digests = ("--digest", "MD5", "--digest", "SHA-256")
     with open_serve(*BOTH, "--config", str(config), *digests) as serving:
-        calls = call(tmp_path / "register", "register", address_of(serving, "udp"), rows)
+        address = address_of(serving, "udp")
+        calls = call(tmp_path / "register", "register", address, rows, runner=runner)
 
     assert Calls.all_well(20) == calls
 
 
 def test_nobody_registers_with_the_password_of_another(
-    subscribers: list[Subscriber], config: Path, tmp_path: Path
+    subscribers: list[Subscriber], config: Path, runner: Runner, tmp_path: Path
 ) -> None:
     thieves = [
         Subscriber(one.name, other.password) for one, other in itertools.pairwise(subscribers[:21])
     ]
     database = tmp_path / "x.db"
     with open_serve(*BOTH, "--config", str(config), "--database", str(database)) as serving:
-        calls = call(
-            tmp_path / "register", "register", address_of(serving, "udp"), calls_of(thieves)
-        )
+        address, rows = address_of(serving, "udp"), calls_of(thieves)
+        calls = call(tmp_path / "register", "register", address, rows, runner=runner)
         serving.end()
 
     assert (1, 0, 20) == (calls.status, calls.succeeded, calls.failed)
-    assert 20 == calls.errors.count("SIP/2.0 401 Unauthorized")
+    complaint = {Runner.SIPP: "SIP/2.0 401 Unauthorized", Runner.OURS: "401 (REGISTER) came"}
+    assert 20 == calls.errors.count(complaint[runner])
     assert set() == stored(database)
 
 

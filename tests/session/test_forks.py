@@ -189,6 +189,17 @@ def test_an_update_changes_one_early_dialog_and_no_other() -> None:
     assert (None, Side.REMOTE) == (caller.session.owed_by(x), caller.session.owed_by(y))
 
 
+def test_the_only_early_dialog_need_not_be_named_and_one_of_several_must_be() -> None:
+    caller = Caller()
+    caller.hear("x", 183, 1.0, ANSWER, rseq=7)
+    caller.session.send_update(1.0, body=OFFER)
+
+    assert ("UPDATE", "x") == caller.requests()[-1]
+    caller.hear("y", 183, 1.0, ANSWER, rseq=7)
+    with pytest.raises(LocalProtocolError, match="no such dialog"):
+        caller.session.send_update(1.0, body=OFFER)
+
+
 def test_what_is_delayed_in_an_early_dialog_goes_with_it() -> None:
     caller = Caller()
     for tag in ("x", "y"):

@@ -80,6 +80,11 @@ def unanswered(flow: Flow) -> None:
     flow.repeat("INVITE", 0.5, 1.5, 3.5)
 
 
+def bye_unanswered(flow: Flow) -> None:
+    flow.drop("200 BYE")
+    flow.repeat("BYE", 5.5, 6.5)
+
+
 def unanswered_because(label: str, cause: Cause) -> Spoil:
     def spoil(flow: Flow) -> None:
         unanswered(flow)
@@ -255,6 +260,7 @@ CALLS: list[tuple[Spoil, str, str]] = [
         "never-answered",
         "INVITE 4 times and got no answer: nobody answers at 192.0.2.2:5060",
     ),
+    (bye_unanswered, "never-answered", "no answer: bob is there, and has not answered it"),
     (unanswered_because("INVITE", Cause.NAT), "never-answered", "lost all of it by a NAT box"),
     (
         unanswered_because("200", Cause.MTU),

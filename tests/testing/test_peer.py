@@ -440,6 +440,22 @@ async def test_a_peer_challenges_and_verifies(alice: SipPeer, bob: SipPeer) -> N
     assert [AuthOutcome.NO_CREDENTIALS, AuthOutcome.BAD_RESPONSE, AuthOutcome.OK] == outcomes
 
 
+async def test_a_challenge_that_comes_again_is_the_answer(alice: SipPeer, bob: SipPeer) -> None:
+    answers = []
+
+    async def register() -> None:
+        credentials = OutboundCredential(SECRET, realm="example.com")
+        sent = await alice.request("REGISTER", bob.uri, credentials=credentials)
+        answers.append((await sent.final()).status)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(register)
+        await (await bob.expect("REGISTER")).challenge("example.com", SECRET)
+        await (await bob.expect("REGISTER")).challenge("example.com", SECRET)
+
+    assert [401] == answers
+
+
 async def test_a_challenged_invite_is_acknowledged_and_sent_again(
     alice: SipPeer, bob: SipPeer
 ) -> None:

@@ -197,11 +197,9 @@ TALKS: dict[str, Talk] = {
 
 @pytest.mark.parametrize("name", TALKS)
 async def test_on_a_perfect_network_every_call_goes_as_it_should(
-    name: str, autojump_clock: MockClock
+    name: str, sip_network: MemoryNetwork
 ) -> None:
-    with trio.fail_after(HOUR):
-        async with MemoryNetwork.open() as network:
-            await TALKS[name](network)
+    await TALKS[name](sip_network)
 
 
 @pytest.mark.parametrize("name", TALKS)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import attrs
 
-from . import calls, digest, memory, parse, peers, serve, throughput
+from . import calls, digest, memory, parse, peers, serve, throughput, virtual
 from ._figure import Figure, Floor, of_floor
 from ._table import print_figures
 
 # In the order in which they are measured; those that take minutes are last.
-_QUICK = ("parse", "digest", "loader", "options", "register")
+_QUICK = ("parse", "digest", "loader", "options", "register", "virtual")
 _LONG = ("flat", "pause", "memory", "calls", "newcall", "held")
 _OTHERS = ("peers", "callpeers")
 
@@ -60,6 +60,7 @@ def _plan(
         "loader": lambda: throughput.measure_loader(echo(), seconds),
         "options": lambda: throughput.measure_options(echo(), seconds),
         "register": lambda: throughput.measure_register(echo(), seconds),
+        "virtual": virtual.measure_virtual,
         "flat": lambda: throughput.measure_flat(echo(), seconds, arguments.long),
         "pause": lambda: throughput.measure_pause(arguments.kept),
         "memory": lambda: memory.measure_memory(arguments.settle),

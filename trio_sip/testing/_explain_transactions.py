@@ -63,6 +63,8 @@ def _where_it_went(story: Story, exchange: Exchange) -> str:
             f"{story.receiver(exchange.request)} did answer, and the network lost the "
             f"{responses[0].word}{why_lost(responses)}"
         )
+    if any(one.wire.source == destination for one in story.events):
+        return f"{story.receiver(exchange.request)} is there, and has not answered it"
     if is_private(destination.host):
         return f"nobody answers at {destination}, which is a private address"
     return f"nobody answers at {destination}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 
 import trio
 
-from trio_sip._errors import LocalProtocolError
+from trio_sip._errors import AuthenticationRejected, LocalProtocolError
 from trio_sip.auth import AuthenticationAttempt
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request, create_cancel
@@ -80,17 +80,21 @@ class SentRequest:
                 return response
 
     async def answer_challenge(self, response: PeerResponse) -> bool:
-        """Send it again with credentials, if it has some and *response* asks for them."""
+        """Send it again with credentials, if it has some that *response* may accept."""
         attempt = self._attempt
         if attempt is None or response.status not in (401, 407):
             return False
         values = response.message.headers.get_all
-        attempt.receive_rejection(
-            response.status,
-            server_challenges=values("WWW-Authenticate"),
-            proxy_challenges=values("Proxy-Authenticate"),
-            response=response.message,
-        )
+        try:
+            attempt.receive_rejection(
+                response.status,
+                server_challenges=values("WWW-Authenticate"),
+                proxy_challenges=values("Proxy-Authenticate"),
+                response=response.message,
+            )
+        except AuthenticationRejected:
+            # There is nothing new to say: it is the answer, for the script to judge.
+            return False
         again = self.peer.again(self.request)
         for header in attempt.headers(
             method=again.method, uri=again.target, body=again.body, cnonce=self.peer.token()
