@@ -111,7 +111,7 @@ def test_there_is_no_response_with_a_status_out_of_range(status: int) -> None:
         Response(status)
 
 
-@pytest.mark.parametrize("tag", ["a\r\nX: y", "a;b", "", "a b", "a\0"])
+@pytest.mark.parametrize("tag", ["a\r\nX: y", "a;b", "", "a b", "a\0", "é"])
 def test_a_tag_that_is_no_token_is_refused(tag: str) -> None:
     with pytest.raises(LocalProtocolError):
         create_response(invite(), 200, to_tag=tag)

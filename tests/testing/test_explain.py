@@ -470,6 +470,9 @@ def test_who_hangs_up_is_known_also_where_both_are_on_one_host(port: int) -> Non
 def test_every_rule_has_a_test() -> None:
     tested = {rule for _, rule, _ in CALLS}
     tested |= {"credentials", "no-credentials", "stale-nonce", "registration", "refused"}
+    # In test_explain_habits.py.
+    tested |= {"no-100", "repeat-interval", "route-order", "nonce-count", "stale-unanswered"}
+    tested |= {"not-removed", "wrong-rack", "sdp-version"}
 
     assert {rule.name for rule in RULES} == tested
 

@@ -126,6 +126,13 @@ def _named(place: Path, defect: Defect) -> str:
     return ""
 
 
+def _check(place: Path, defects: list[Defect]) -> None:
+    """See that `explain` names nothing where nothing is wrong."""
+    wrong = [one.name for one in defects if _named(place, one)]
+    if wrong:
+        raise SystemExit(f"named without being there: {', '.join(wrong)}")
+
+
 def _verdict(place: Path, defect: Defect) -> Verdict:
     with _with(defect, place):
         return Verdict(defect, _found_by(place), _named(place, defect))
@@ -155,6 +162,7 @@ def main(arguments: list[str]) -> int:
     chosen = [one for one in DEFECTS if not asked.names or one.name in asked.names]
     verdicts = []
     with _copy() as place:
+        _check(place, chosen)
         for defect in chosen:
             if asked.explain_only:
                 with _with(defect, place):

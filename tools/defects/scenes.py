@@ -119,18 +119,21 @@ async def calls(on: Stage) -> None:
 
 async def _answers(peer: SipPeer) -> None:
     call = await peer.answer()
+    version = 1
     while True:
         message = await peer.take(
             [MessagePattern()], within=600, belongs=lambda one: call.owns(one) or not one.is_owned
         )
         if message.label == "ACK" or not isinstance(message, PeerRequest):
             continue
-        body = b"" if message.label in ("BYE", "INFO") else _answer_to(peer, message.body)
+        version += 1
+        body = b"" if message.label in ("BYE", "INFO") else _answer(peer, message.body, version)
         await message.respond(200, body=body)
 
 
-def _answer_to(peer: SipPeer, offer: bytes) -> bytes:
-    return peer.sdp.replace(b"sendrecv", b"recvonly") if b"sendonly" in offer else peer.sdp
+def _answer(peer: SipPeer, offer: bytes, version: int) -> bytes:
+    made = peer.sdp.replace(b"- 1 1 ", b"- 1 %d " % version)
+    return made.replace(b"sendrecv", b"recvonly") if b"sendonly" in offer else made
 
 
 async def thinks_about_a_call(on: Stage) -> None:
@@ -175,7 +178,7 @@ async def _registrar(peer: SipPeer) -> None:
     while True:
         request = await peer.expect("REGISTER", within=600)
         count += 1
-        if "Authorization" not in request or count == 4:
+        if "Authorization" not in request or count in (4, 5):
             await request.challenge("example.com", SECRET, stale=count > 1)
         else:
             await request.respond(200, headers=[("Contact", request["Contact"]), ("Expires", 60)])

@@ -57,7 +57,7 @@ def create_response(
         lines.append("From: " + first["from"])
     if "to" in first:
         to = first["to"]
-        if to_tag is not None and not to_tag.isalnum():
+        if to_tag is not None and not (to_tag.isalnum() and to_tag.isascii()):
             checked_token(to_tag, "a tag")
         if to_tag is None or _has_to_tag(request):
             lines.append("To: " + to)

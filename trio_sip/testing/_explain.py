@@ -25,6 +25,9 @@ from . import (
     _explain_dialogs as dialogs,
 )
 from . import (
+    _explain_habits as habits,
+)
+from . import (
     _explain_media as media,
 )
 from . import (
@@ -74,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     Rule("contact-missing", FAULT, "RFC 3261 section 12.1.1", dialogs.contact_missing),
     Rule("record-route-lost", FAULT, "RFC 3261 section 12.1.1", dialogs.record_route_lost),
     Rule("route-missing", FAULT, "RFC 3261 section 12.2.1.1", dialogs.route_missing),
+    Rule("route-order", FAULT, "RFC 3261 section 12.1.1", habits.route_order),
     Rule("wrong-target", FAULT, "RFC 3261 section 12.2.1.1", dialogs.wrong_target),
     Rule("no-ack", FAULT, "RFC 3261 section 13.3.1.4", acks.no_ack),
     Rule("ack-lost", NETWORK, "RFC 3261 section 13.3.1.4", acks.ack_lost),
@@ -84,17 +88,23 @@ RULES: tuple[Rule, ...] = (
     Rule("no-487", FAULT, "RFC 3261 section 9.2", acks.no_final_after_cancel),
     Rule("answered-elsewhere", FAULT, "RFC 3581 section 4", transactions.answered_elsewhere),
     Rule("never-answered", FAULT, "RFC 3261 section 17.1", transactions.never_answered),
+    Rule("no-100", FAULT, "RFC 3261 section 17.2.1", habits.nothing_but_silence),
+    Rule("repeat-interval", FAULT, "RFC 3261 section 17.1.1.2", habits.repeat_interval),
     Rule("sent-once", FAULT, "RFC 3261 section 17.1.2.2", transactions.request_not_repeated),
     Rule("answer-not-repeated", FAULT, "RFC 3261 section 17.2", transactions.response_not_repeated),
     Rule("ack-answered", FAULT, "RFC 3261 section 17.2.1", transactions.response_to_ack),
     Rule("credentials", FAULT, "RFC 3261 section 22.2", auth.credentials_refused),
     Rule("no-credentials", FAULT, "RFC 3261 section 22.2", auth.challenge_unanswered),
+    Rule("nonce-count", FAULT, "RFC 7616 section 3.4", habits.nonce_count),
+    Rule("stale-unanswered", FAULT, "RFC 7616 section 3.3", auth.stale_unanswered),
     Rule("stale-nonce", NOTE, "RFC 7616 section 3.3", auth.stale_nonce),
     Rule("private-media", FAULT, "RFC 4566 section 5.7", media.private_media),
     Rule("no-answer", FAULT, "RFC 3261 section 13.3.1.4", media.no_answer_to_offer),
     Rule("no-common-codec", FAULT, "RFC 3264 section 6.1", media.no_common_codec),
     Rule("stream-refused", NOTE, "RFC 3264 section 6", media.stream_refused),
     Rule("one-way-media", NOTE, "RFC 3264 section 5.1", media.one_way_media),
+    Rule("sdp-version", FAULT, "RFC 3264 section 8", habits.same_version),
+    Rule("wrong-rack", FAULT, "RFC 3262 section 7.2", habits.rack_of_nothing),
     Rule("no-prack", FAULT, "RFC 3262 section 3", calls.provisional_unacknowledged),
     Rule("private-contact", NOTE, "RFC 3261 section 8.1.1.8", dialogs.contact_private),
     Rule("no-dialog", NOTE, "RFC 3261 section 12.2.2", dialogs.no_such_dialog),
@@ -103,6 +113,7 @@ RULES: tuple[Rule, ...] = (
     Rule("forked", NOTE, "RFC 3261 section 13.2.2.4", calls.forked),
     Rule("early-media", NOTE, "RFC 3960 section 3", calls.early_media),
     Rule("session-timer", NOTE, "RFC 4028 section 10", calls.session_expired),
+    Rule("not-removed", FAULT, "RFC 3261 section 10.3", habits.still_registered),
     Rule("registration", NOTE, "RFC 3261 section 10.3", calls.shorter_registration),
     Rule("refused", NOTE, "RFC 3261 section 21", calls.refused),
     Rule("lost", NETWORK, "", lost),

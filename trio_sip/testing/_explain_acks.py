@@ -240,7 +240,8 @@ def no_final_after_cancel(story: Story) -> Iterator[Said]:
             if cancel.success is None or story.end - cancel.request.time < _T1:
                 continue
             invites = [one for one in call.of("INVITE") if one.request.time < cancel.request.time]
-            if invites and all(one.final is None for one in invites):
+            since = cancel.success.time
+            if invites and all(_goes_on(one, since) for one in invites):
                 yield (
                     (
                         f"{story.sender(cancel.success)} accepted the CANCEL and sent no 487 to the "
@@ -248,3 +249,11 @@ def no_final_after_cancel(story: Story) -> Iterator[Said]:
                     ),
                     [invites[-1].request, cancel.request, cancel.success],
                 )
+
+
+def _goes_on(invite: Exchange, cancelled: float) -> bool:
+    """Whether an INVITE that was cancelled still waits, or was refused much later."""
+    final = invite.final
+    return final is None or (
+        final.status >= 300 and final.status != 487 and final.time > cancelled + 4 * _T1
+    )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ._finding import Said, times
 from ._story import Call, Event, Exchange, Story
 
-__all__ = ["challenge_unanswered", "credentials_refused", "stale_nonce"]
+__all__ = ["challenge_unanswered", "credentials_refused", "stale_nonce", "stale_unanswered"]
 
 _HEADERS = {401: ("WWW-Authenticate", "Authorization"),
             407: ("Proxy-Authenticate", "Proxy-Authorization")}  # fmt: skip
@@ -118,3 +118,23 @@ def challenge_unanswered(story: Story) -> Iterator[Said]:
                 ),
                 [request, final],
             )
+
+
+def stale_unanswered(story: Story) -> Iterator[Said]:
+    """A nonce was stale, and the new one was not used."""
+    for call in story.calls:
+        for exchange, final, names in _challenged(call):
+            request = exchange.request
+            later = any(
+                one.request.time >= final.time and names[1] in one.request.message
+                for one in call.exchanges
+                if one is not exchange
+            )
+            if names[1] in request.message and _is_stale(final, names[0]) and not later:
+                yield (
+                    (
+                        f"{story.sender(final)} answered {story.sender(request)}'s {request.word} with "
+                        f"a new nonce and stale=true, and it was not sent again with that one"
+                    ),
+                    [request, final],
+                )

@@ -115,9 +115,17 @@ def branch_without_cookie(story: Story) -> Iterator[Said]:
 
 
 def max_forwards(story: Story) -> Iterator[Said]:
-    """No hops are left."""
+    """No hops are left, or nobody counts them."""
     for exchange in story.exchanges:
         event = exchange.request
+        if event.text("Max-Forwards") is None:
+            yield (
+                (
+                    f"{story.sender(event)}'s {event.word} has no Max-Forwards, so nothing would end "
+                    f"it in a loop"
+                ),
+                [event],
+            )
         if event.get(MAX_FORWARDS) == 0:
             yield (
                 f"{story.sender(event)}'s {event.word} has no hops left: its Max-Forwards is 0",

@@ -37,6 +37,9 @@ def never_answered(story: Story) -> Iterator[Said]:
         if exchange.method == "ACK":
             continue
         arrived = [one for one in exchange.responses if not one.is_lost]
+        if exchange.method != "INVITE" and len(exchange.requests) > 3:
+            # A 100 is no answer.
+            arrived = [one for one in arrived if one.status >= 200]
         waited = story.end - request.time
         if arrived or (waited < _PATIENCE and len(exchange.requests) < 2):
             continue
@@ -53,6 +56,8 @@ def _where_it_went(story: Story, exchange: Exchange) -> str:
     destination = exchange.request.wire.destination
     if all(one.is_lost for one in requests):
         return f"the network lost all of it{why_lost(requests)}"
+    if responses and not any(one.is_lost for one in responses):
+        return f"{story.receiver(exchange.request)} said only {responses[0].word}"
     if responses:
         return (
             f"{story.receiver(exchange.request)} did answer, and the network lost the "

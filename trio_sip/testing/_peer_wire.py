@@ -204,7 +204,11 @@ class PeerWire:
             for data, path, rude in self._answers[id(original)][2][-1:]:
                 self._soon(functools.partial(self.transmit, data, path, rude=rude))
         elif isinstance(original, PeerResponse):
-            ack = self._acks.get(_response_key(original.message))
+            try:
+                ack = self._acks.get(_response_key(original.message))
+            except (KeyError, RemoteProtocolError):
+                # What has no CSeq to speak of was not acknowledged, either.
+                return
             if ack is not None:
                 self._soon(self.transmit, *ack)
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: legal messages, in every spelling that is legal.
+"""Hypothesis strategies: legal messages in every spelling that is legal, and legal call flows.
 
 They need Hypothesis, which is imported with this package and by nothing else::
 
@@ -12,12 +12,16 @@ They need Hypothesis, which is imported with this package and by nothing else::
 Functions make strategies, as Hypothesis's own do.
 """
 
+from ._flows import CallFlow, CallStep, legal_call_flows
 from ._spelling import spellings
 from ._values import addresses, bodies, requests, responses, tokens, uris
 
 __all__ = [
+    "CallFlow",
+    "CallStep",
     "addresses",
     "bodies",
+    "legal_call_flows",
     "requests",
     "responses",
     "spellings",

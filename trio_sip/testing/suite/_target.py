@@ -21,6 +21,7 @@ from trio_sip.testing import (
     PeerResponse,
     SentRequest,
     SipPeer,
+    UnexpectedMessage,
 )
 
 __all__ = ["Answered", "Target"]
@@ -30,6 +31,7 @@ _ANSWERS_WITHIN = 15.0
 _PROVISIONAL = MessagePattern(range(100, 200))
 _FINAL = range(200, 700)
 _UNSUPPORTED = {405: "does not take", 420: "wants no extensions for", 501: "does not know"}
+_NOBODY = frozenset({401, 403, 404, 407, 408, 410, 480, 486, 488, 500, 503, 600, 603, 604, 606})
 
 
 @attrs.define(eq=False)
@@ -234,6 +236,8 @@ class Target:
         return answered
 
     def _cannot(self, response: PeerResponse) -> NoReturn:
+        if response.status not in _UNSUPPORTED and response.status not in _NOBODY:
+            raise UnexpectedMessage(f"a call like others was refused: {response.label}")
         why = _UNSUPPORTED.get(response.status, "does not answer")
         pytest.skip(f"it {why} our INVITE: {response.status} {response.message.reason}")
 

@@ -256,7 +256,9 @@ async def test_a_body_that_ends_too_early_is_not_answered_200(target: Target) ->
     target.needs_datagrams()
     request = target.create_invite()
 
-    assert await statuses_of(target, request, bytes(request)[:-20], 1) in ([400], [])
+    found = await statuses_of(target, request, bytes(request)[:-20], 1)
+
+    assert [] == [status for status in found if status < 400]
 
 
 @pytest.mark.parametrize("name", ["CSeq", "Call-ID", "From", "To"])
@@ -289,6 +291,8 @@ async def test_a_body_that_nobody_understands_is_refused(target: Target) -> None
     """RFC 3261 section 8.2.3: 415, and Accept says what is understood."""
     request = target.create("INVITE", body=b"<hello/>", content_type="application/x-unheard-of")
     response = await target.asked(request)
+    if response.status in (405, 501):
+        pytest.skip(f"it takes no calls: {response.status}")
 
     assert response.status in (415, 488)
     if response.status == 415:
@@ -302,15 +306,18 @@ async def test_rport_is_where_the_request_came_from(target: Target) -> None:
     """RFC 3581 section 4: the response goes to the source port, which rport tells."""
     target.needs_datagrams()
     here = target.peer.address
+    # Without this one, silence might mean anything.
+    await (await target.answered()).ack()
     request = target.create_invite()
     lie = Via("UDP", here.host, 9, {"branch": request.via.branch, "rport": None})
     request.headers.remove("Via")
     request.headers.insert_first("Via", lie)
-    call = await target.answered(request)
+    response = await target.final(await target.send(request))
 
+    assert response.status < 300
     assert (here.port, here.host) == (
-        call.response.message.via.rport,
-        call.response.message.via.received or here.host,
+        response.message.via.rport,
+        response.message.via.received or here.host,
     )
 
 

@@ -291,6 +291,28 @@ async def test_a_held_call_is_not_sent_to(target: Target) -> None:
     assert b"a=recvonly" in response.body or b"a=inactive" in response.body
 
 
+async def test_what_is_said_anew_has_a_new_version(target: Target) -> None:
+    """RFC 3264 section 8: the version in o= "MUST increment by one" when a description changes."""
+    call = await confirmed(target)
+    held = target.peer.sdp.replace(b"sendrecv", b"sendonly").replace(b"- 1 1 ", b"- 1 2 ")
+    response = await call.reinvite(held)
+    if response.status != 200:
+        pytest.skip(f"it refuses to be held: {response.status}")
+    before, after = (_origin(one.body) for one in (call.response, response))
+
+    if before[1] != after[1]:
+        assert int(before[0].split()[2]) + 1 == int(after[0].split()[2])
+    else:
+        assert before[0] == after[0]
+
+
+def _origin(description: bytes) -> tuple[str, list[str]]:
+    """The origin, and all the rest."""
+    lines = description.decode().splitlines()
+    origin = next(line for line in lines if line.startswith("o="))
+    return origin, [line for line in lines if line != origin]
+
+
 async def test_a_reinvite_without_an_offer_gets_one(target: Target) -> None:
     """RFC 3261 section 14.2: the 2xx to a re-INVITE without a body has an offer; RFC 3264."""
     call = await confirmed(target)
