@@ -114,7 +114,7 @@ async def test_its_own_caller_who_registers_before_is_content(
         ("call_late", talk, []),
         ("call_prack", ring_for_a_while, []),
         ("call_update", ring_for_a_while, []),
-        ("call_updated_reliably", update_before_and_after, []),
+        ("call_updated", update_before_and_after, []),
     ],
 )
 async def test_our_callers_are_content(
