@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -37,12 +38,21 @@ async def _credentials(peer: SipPeer, given: str | None, uri: Uri) -> OutboundCr
     return OutboundCredential(PlainSecret(name, password), next_hops=[remote.host])
 
 
-async def _target(
+def _on_trio(function: Callable[..., AsyncIterator[Target]]) -> Callable[..., Any]:
+    # What pytest_trio.trio_fixture does, which need not be there.  Any: as pytest has it.
+    function._force_trio_fixture = True  # type: ignore[attr-defined]  # pytest-trio's own mark
+    return function
+
+
+@pytest.fixture
+@_on_trio
+async def target(
     request: pytest.FixtureRequest,
     sip_world: SipWorld,
     make_sip_peer: Callable[..., SipPeer],
     caplog: pytest.LogCaptureFixture,
 ) -> AsyncIterator[Target]:
+    """The system that the suite is aimed at; at the end no call is left there."""
     option = request.config.getoption
     user, ringing = option("--sip-user"), option("--sip-ringing-user")
     if sip_world.is_virtual:
@@ -53,7 +63,7 @@ async def _target(
     # What else a telephone may ask of who calls it.
     peer.answer_automatically("OPTIONS", "NOTIFY", "MESSAGE")
     async with sip_world.system(own_system) as uri:
-        target = Target(
+        made = Target(
             peer,
             _named(uri, user),
             ringing=None if ringing is None else _named(uri, ringing),
@@ -61,10 +71,6 @@ async def _target(
             is_virtual=sip_world.is_virtual,
             is_slow=bool(option("--sip-slow")),
         )
-        yield target
-        await target.close()
+        yield made
+        await made.close()
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == []
-
-
-_target._force_trio_fixture = True  # type: ignore[attr-defined]  # pytest-trio's own mark
-target = pytest.fixture(_target, name="target")
