@@ -7,13 +7,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
-import trio
-
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.auth import DigestChallengeData
 from trio_sip.dialog import Dialog, DialogId
 from trio_sip.message import NameAddr, Response, Uri
-from trio_sip.transport import Address, Flow, Listen
+from trio_sip.transport import Address
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
@@ -23,25 +21,15 @@ from ._dialogs import DialogEntry, Usage
 from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, create_outgoing
-from ._parts import Parts, StackState
 from ._registered import Registered
-from ._security import SecurityEvent
 from ._service import Service, service_name
-from ._settings import StackSettings
-from ._snapshot import snapshot_of, statistics_of
-from ._statistics import StackSnapshot, StackStatistics
-from ._tokens import Tokens
-from ._usage_support import UsageSupport
+from ._view import StackView
 
 __all__ = ["Stack"]
 
 
-class Stack(UsageSupport):
+class Stack(StackView):
     """A running SIP stack, made by `open_stack`."""
-
-    def __init__(self, parts: Parts, listening: tuple[Listen, ...], nursery: trio.Nursery) -> None:
-        super().__init__(parts, nursery)
-        self._listening = listening
 
     # -- service registration
 
@@ -371,60 +359,3 @@ class Stack(UsageSupport):
     def find_dialog(self, dialog_id: DialogId) -> DialogEntry | None:
         """The dialog of that name, and whose it is; ``None`` if there is none."""
         return self._parts.dialogs.get(dialog_id)
-
-    # -- looking at it
-
-    @property
-    def listening(self) -> tuple[Listen, ...]:
-        """What is listened on, with the real ports."""
-        return self._listening
-
-    @property
-    def settings(self) -> StackSettings:
-        return self._parts.settings
-
-    @property
-    def state(self) -> StackState:
-        return self._parts.state
-
-    @property
-    def tokens(self) -> Tokens:
-        """Where branches, tags and Call-IDs come from."""
-        return self._parts.tokens
-
-    @property
-    def supported(self) -> tuple[str, ...]:
-        """The option tags that some service understands."""
-        return tuple(sorted(self._parts.services.extensions))
-
-    @property
-    def services_revision(self) -> int:
-        """A number that changes whenever a service comes or goes."""
-        return self._parts.services.revision
-
-    @property
-    def allow(self) -> str:
-        """The value of Allow: the methods that some service serves."""
-        return self._parts.services.allow
-
-    def hold_flow(self, flow: Flow) -> None:
-        """Keep an idle connection open, because somebody is registered over it."""
-        self._parts.transport.hold(flow)
-
-    def release_flow(self, flow: Flow) -> None:
-        """Undo one `hold_flow`."""
-        self._parts.transport.release(flow)
-
-    def security_events(
-        self,
-    ) -> AbstractAsyncContextManager[trio.MemoryReceiveChannel[SecurityEvent]]:
-        """``async with stack.security_events() as events: async for event in events: …``"""
-        return self._parts.events.listen()
-
-    def statistics(self) -> StackStatistics:
-        """Counts since the start, and what is there now."""
-        return statistics_of(self._parts)
-
-    def snapshot(self) -> StackSnapshot:
-        """What the stack consists of at this moment."""
-        return snapshot_of(self._parts, self._listening)
