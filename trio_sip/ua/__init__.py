@@ -16,6 +16,7 @@ from ._call_sdp import Sdp
 from ._call_service import CallHandler, Calls
 from ._call_supplement import CallSupplement
 from ._notifications import NotificationHandler
+from ._open import open_user_agent
 from ._referral import Referral, ReferTarget
 from ._referral_call import ReferredCall
 from ._referral_incoming import IncomingReferral, ReferralHandler
@@ -23,7 +24,7 @@ from ._registration import Registration
 from ._subscription import Subscription
 from ._subscription_driver import Notification
 from ._subscription_incoming import IncomingSubscription
-from ._user_agent import UserAgent, open_user_agent
+from ._user_agent import UserAgent
 
 __all__ = [
     "Account",
