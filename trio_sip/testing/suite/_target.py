@@ -96,7 +96,7 @@ class Target:
         self.ringing = ringing
         self.credentials = credentials
         self.is_virtual = is_virtual
-        self.is_slow = is_virtual or is_slow
+        self.is_slow: bool = is_virtual or is_slow
         self.transport: str = (uri.params.get("transport") or "udp").upper()
         self._open: list[Answered] = []
         self._pending: list[SentRequest] = []

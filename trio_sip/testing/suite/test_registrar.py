@@ -19,8 +19,8 @@ class Client:
         self.target = target
         name = "alice" if target.credentials is None else target.credentials.secrets[0].username
         self.address = NameAddr(f"sip:{name}@{target.uri.host}")
-        self.call_id = target.peer.token()
-        self.number = 0
+        self.call_id: str = target.peer.token()
+        self.number: int = 0
 
     async def register(
         self,
