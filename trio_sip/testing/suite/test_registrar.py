@@ -18,7 +18,7 @@ class Client:
     def __init__(self, target: Target) -> None:
         self.target = target
         name = "alice" if target.credentials is None else target.credentials.secrets[0].username
-        self.address = NameAddr(f"sip:{name}@{target.uri.host}")
+        self.address: NameAddr = NameAddr(f"sip:{name}@{target.uri.host}")
         self.call_id: str = target.peer.token()
         self.number: int = 0
 
