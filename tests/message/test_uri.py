@@ -171,3 +171,11 @@ def test_a_password_is_never_in_the_repr() -> None:
 
 def test_of_two_parameters_of_a_uri_the_first_counts() -> None:
     assert {"a": "1"} == dict(Uri.parse("sip:h;a=1;;A=2").params)
+
+
+@pytest.mark.parametrize("scheme", ["sip", "SIPS"])
+def test_a_question_mark_in_the_user_is_not_where_the_headers_begin(scheme: str) -> None:
+    uri = Uri.parse(f"{scheme}:a?b@example.com;lr?Subject=x")
+
+    assert f"{scheme}:a?b@example.com;lr" == str(uri.without_headers())
+    assert "a?b" == uri.without_headers().user

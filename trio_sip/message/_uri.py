@@ -246,7 +246,10 @@ class Uri:
 
     def without_headers(self) -> Uri:
         """The URI up to its ``?``.  RFC 3261 section 19.1.1 forbids headers in a Request-URI."""
-        return self if self._headers is None else Uri.parse(self._text.partition("?")[0])
+        if self._headers is None:
+            return self
+        # Not at the first "?", which may be part of the user.
+        return Uri.parse(self._text[: -len(self._headers) - 1])
 
     def __str__(self) -> str:
         return self._text
