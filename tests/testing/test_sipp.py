@@ -323,11 +323,16 @@ async def test_a_scenario_with_unsupported_things_is_refused(autojump_clock: Moc
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<scenario>", "line 1: no element found"),
+        ("", "line 1: no element found"),
+        ("<scenario></nop>", "line 1: mismatched tag"),
         ("<sipp/>", "line 1: a scenario begins with <scenario>, not <sipp>"),
         ("<scenario><recv/></scenario>", "wants a request or a response"),
         ("<scenario><nop next='x'/></scenario>", "line 1: there is no label x"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><scenario/>', "line 1: entities are refused: b"),
+        (
+            '<!DOCTYPE a [<!ENTITY b SYSTEM "c">]><scenario>&b;</scenario>',
+            "line 1: entities are refused: b",
+        ),
         ("<scenario><nop><action><ereg regexp='('/></action></nop></scenario>", "bad regular"),
         ("<a>" * 20 + "</a>" * 20, "too many elements"),
         ("<scenario>" + " " * 1_000_000 + "</scenario>", "too large"),
