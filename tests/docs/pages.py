@@ -5,6 +5,9 @@ they print must be what the next ``output`` block says.  A ``trio.run(main)`` st
 the page and waits for its end or for a minute, so a server goes on while its client is tried.  A
 minute costs nothing: the clock is virtual and the network is in memory.  Set-up and checks that
 readers need not see are comments: ``<!-- python`` … ``-->``.
+
+A page of tests is a program for pytest instead.  In a page of both kinds, those blocks are that
+program that have tests in them.
 """
 
 from __future__ import annotations
@@ -24,19 +27,28 @@ import trio
 
 from trio_sip.cli._config_file import read_config
 
-__all__ = ["LANGUAGES", "PAGES", "PYTEST_PAGES", "ROOT", "blocks_of", "run_page"]
+__all__ = [
+    "LANGUAGES",
+    "MIXED_PAGES",
+    "PAGES",
+    "PYTEST_PAGES",
+    "ROOT",
+    "blocks_of",
+    "run_page",
+    "pytest_blocks_of",
+]
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LANGUAGES = frozenset({"python", "output", "toml", "console", "text", "ini"})
 """What a block may say it is.  The last three are shown only."""
 
-PYTEST_PAGES = [
-    page
-    for page in PAGES
-    if re.search(r"^(async )?def test_", page.read_text("utf-8"), re.MULTILINE)
-]
-"""Those whose programs are tests."""
+_TEST = re.compile(r"^(async )?def test_", re.MULTILINE)
+PYTEST_PAGES = [page for page in PAGES if _TEST.search(page.read_text("utf-8"))]
+"""Those with tests."""
+
+MIXED_PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md"]
+"""Those with tests and with other programs."""
 
 _BLOCK = re.compile(
     r"^```(?P<language>[^\n]*)\n(?P<shown>.*?)^```$|^<!-- python\n(?P<hidden>.*?)^-->$",
@@ -69,6 +81,19 @@ def blocks_of(page: Path) -> Iterator[Block]:
         )
 
 
+def pytest_blocks_of(page: Path) -> list[Block]:
+    """The blocks of *page* that are pytest's: its program, and what it is to say of it."""
+    blocks = list(blocks_of(page))
+    if page not in MIXED_PAGES:
+        return blocks
+    first = next(place for place, block in enumerate(blocks) if _TEST.search(block.text))
+    return [
+        block
+        for block in blocks[first:]
+        if block.language == "text" or (block.language == "python" and _TEST.search(block.text))
+    ]
+
+
 async def run_page(page: Path, scratch: Path) -> None:
     """Run everything in *page*; AssertionError where it does not do what it says."""
     printed = io.StringIO()
@@ -80,7 +105,7 @@ async def run_page(page: Path, scratch: Path) -> None:
         }
         with contextlib.redirect_stdout(printed):
             for block in blocks_of(page):
-                if block.language == "python":
+                if block.language == "python" and not _TEST.search(block.text):
                     await _run(block, page, names)
                 elif block.language == "output":
                     found = printed.getvalue()

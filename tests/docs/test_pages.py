@@ -8,12 +8,12 @@ import trio.testing
 
 from trio_sip.testing import MemoryNetwork
 
-from .pages import LANGUAGES, PAGES, PYTEST_PAGES, ROOT, blocks_of, run_page
+from .pages import LANGUAGES, MIXED_PAGES, PAGES, PYTEST_PAGES, ROOT, blocks_of, run_page
 
 RUNNABLE = [
     page
     for page in PAGES
-    if page not in PYTEST_PAGES
+    if (page in MIXED_PAGES or page not in PYTEST_PAGES)
     and any(one.language in {"python", "toml"} for one in blocks_of(page))
 ]
 

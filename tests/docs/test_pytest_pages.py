@@ -12,7 +12,7 @@ import pytest
 import trio_sip.testing
 from tests.conftest import PLUGIN
 
-from .pages import PYTEST_PAGES, ROOT, blocks_of
+from .pages import PYTEST_PAGES, ROOT, pytest_blocks_of
 
 _FAILS = re.compile(r"^<!-- fails: (\w+) -->$", re.MULTILINE)
 
@@ -23,8 +23,8 @@ importlib.import_module("trio_sip._names")
 
 
 @pytest.mark.parametrize("page", PYTEST_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_tests_of_a_page_do_what_it_says(page: Path, pytester: pytest.Pytester) -> None:
-    blocks = list(blocks_of(page))
+def test_the_pytest_blocks_of_a_page_do_what_it_says(page: Path, pytester: pytest.Pytester) -> None:
+    blocks = pytest_blocks_of(page)
     program = "\n\n".join(block.text for block in blocks if block.language == "python")
     fails = set(_FAILS.findall(page.read_text("utf-8")))
     pytester.makeini("[pytest]\nfilterwarnings = error")
