@@ -34,8 +34,8 @@ __all__ = [
     "PYTEST_PAGES",
     "ROOT",
     "blocks_of",
-    "run_page",
     "pytest_blocks_of",
+    "run_page",
 ]
 
 ROOT = Path(__file__).parent.parent.parent
