@@ -51,7 +51,7 @@ def test_what_fails_is_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFix
         ("<scenario><sendCmd/></scenario>", ["--check"], 1, "line 1: <sendCmd>"),
         ("<scenario><nop/></scenario>", ["--check"], 0, "everything in it is supported"),
         ("<scenario><sendCmd/></scenario>", ["127.0.0.1"], 2, "not supported: line 1: <sendCmd>"),
-        ("<scenario>", [], 2, "line 1: no element found"),
+        ("<scenario></nop>", [], 2, "line 1: mismatched tag"),
         ("<scenario/>", [], 2, "there is nobody to call"),
         ("<scenario/>", ["127.0.0.1:x"], 2, "bad port"),
         ("<scenario/>", ["127.0.0.1", "--calls", "0"], 2, "want at least one call"),

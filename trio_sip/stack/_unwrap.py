@@ -15,25 +15,34 @@ def single_error(group: BaseExceptionGroup[BaseException]) -> BaseException | No
 
     Nurseries nest, and so do their groups; a `trio.Cancelled` beside an error is only its echo.
     """
+    core = _core(group)
+    return None if isinstance(core, BaseExceptionGroup) else core
+
+
+def _core(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What *group* holds without the groups around it that hold nothing else."""
     cancelled, failures = group.split(trio.Cancelled)
-    only: BaseException | None = failures or cancelled
-    while isinstance(only, BaseExceptionGroup) and (len(only.exceptions) == 1 or failures is None):
-        only = only.exceptions[0]
-    return None if isinstance(only, BaseExceptionGroup) else only
+    core: BaseException = failures or cancelled or group
+    while isinstance(core, BaseExceptionGroup) and (len(core.exceptions) == 1 or failures is None):
+        core = core.exceptions[0]
+    return core
 
 
 @contextmanager
 def unwrapping_single_errors() -> Iterator[None]:
-    """Around a nursery of ours, so that its group never shows where there is one error only."""
+    """Around a nursery of ours, so that its group never shows.
+
+    One error leaves as itself, and several as the innermost group that has them all.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
-        only = single_error(group)
-        if only is None:
+        core = _core(group)
+        if core is group:
             raise
-        context = only.__context__
+        context = core.__context__
         try:
-            raise only
+            raise core
         finally:
             # The group is not what the error happened in.
-            only.__context__ = context
+            core.__context__ = context

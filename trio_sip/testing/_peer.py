@@ -15,7 +15,7 @@ import trio
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import OutboundAuthenticator, OutboundCredential
 from trio_sip.message import NameAddr, Request, Uri
-from trio_sip.stack import Tokens
+from trio_sip.stack import Tokens, unwrapping_single_errors
 from trio_sip.transport import Address, Network
 
 from ._message_pattern import MessagePattern
@@ -27,7 +27,6 @@ from ._peer_script import PeerScript
 from ._peer_sockets import PeerPath
 from ._peer_voice import PeerVoice, session_description
 from ._profiles import PROFILES, PeerProfile
-from ._single_errors import unwrapping_single_errors
 
 __all__ = ["SipPeer"]
 

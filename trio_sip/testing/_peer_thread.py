@@ -12,6 +12,7 @@ import trio
 
 from trio_sip.auth import OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Request, Response, Uri
+from trio_sip.stack import unwrapping_single_errors
 from trio_sip.transport import Address, SocketNetwork
 
 from ._message_pattern import MessagePattern, Wanted
@@ -20,7 +21,6 @@ from ._peer import SipPeer
 from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._profiles import PeerProfile
-from ._single_errors import unwrapping_single_errors
 from ._wire import Wire
 
 __all__ = ["PeerThread", "ThreadCall", "ThreadMessage", "open_peer_thread"]

@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 from trio_sip.message import Uri
+from trio_sip.stack import unwrapping_single_errors
 from trio_sip.transport import Address, SocketNetwork
 
 from ._failures import ScriptFailed
@@ -18,7 +19,6 @@ from ._link import Link
 from ._network import MemoryNetwork
 from ._peer import SipPeer
 from ._scheduling import deterministic_scheduling
-from ._single_errors import unwrapping_single_errors
 from ._waiting import HangsForever, waiting_tasks
 from ._wire import Wire
 from ._worlds import SipWorld, WorldKind
