@@ -6,7 +6,6 @@ import gc
 from collections import Counter
 
 import trio
-from trio.testing import MockClock
 
 from trio_sip.message import NameAddr
 from trio_sip.services import OptionsService
@@ -51,16 +50,15 @@ async def ask_many(stack: Stack, target: str, times: int) -> None:
 
 
 async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_left(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_stack("udp://192.0.2.1:5060", network=network.host("alice"), strict=True) as alice,
+        open_stack("udp://192.0.2.1:5060", network=sip_network.host("alice"), strict=True) as alice,
         open_stack(
             "udp://192.0.2.2:5060",
             "tcp://192.0.2.2:5060",
             services=[OptionsService()],
-            network=network.host("bob"),
+            network=sip_network.host("bob"),
             # The way back to who has hung up is remembered, for so many of them.
             settings=StackSettings(limits=TransportLimits(remembered_returns=1)),
             strict=True,
@@ -74,7 +72,7 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
         async with alice.create_work() as work:
             work.push(trio.lowlevel.checkpoint)
         await trio.sleep(700)
-        before = Inventory(network)
+        before = Inventory(sip_network)
 
         await ask_many(alice, "sip:192.0.2.2", 5000)
         await ask_many(alice, "sip:192.0.2.2;transport=tcp", 100)
@@ -85,7 +83,7 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
         assert 5000 == bob.statistics().transactions.servers
         # 64*T1 for the transactions, and the time after which an idle connection is closed.
         await trio.sleep(700)
-        after = Inventory(network)
+        after = Inventory(sip_network)
 
         assert (0, 0) == (len(alice._parts.layer), len(bob._parts.layer))
         assert (0, 0) == (alice.statistics().works.open, bob.statistics().works.open)
@@ -94,17 +92,16 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
     assert after.total - before.total < _SLACK
 
 
-async def test_a_closed_stack_leaves_neither_tasks_nor_sockets(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network:
-        network.host("alice")
-        before = Inventory(network)
-        for _ in range(5):
-            async with open_stack(
-                "udp://192.0.2.1:5060", "tcp://192.0.2.1:5060", network=network.host("alice")
-            ) as stack:
-                await stack.create_work().aclose()
-        del stack
-        after = Inventory(network)
+async def test_a_closed_stack_leaves_neither_tasks_nor_sockets(sip_network: MemoryNetwork) -> None:
+    sip_network.host("alice")
+    before = Inventory(sip_network)
+    for _ in range(5):
+        async with open_stack(
+            "udp://192.0.2.1:5060", "tcp://192.0.2.1:5060", network=sip_network.host("alice")
+        ) as stack:
+            await stack.create_work().aclose()
+    del stack
+    after = Inventory(sip_network)
 
     assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
     assert {} == dict(after.ours - before.ours)
