@@ -7,14 +7,15 @@ unanswered: that is `Outcome.GAVE_UP`, and it must have taken the time that the 
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import trio
 
 from trio_sip._errors import RequestTimedOut
 from trio_sip.auth import OutboundCredential, PlainSecret
-from trio_sip.message import Response
+from trio_sip.message import Request, Response, parse_message_untrusted
 from trio_sip.services import (
     DigestAuthenticator,
     IdentifyByUser,
@@ -24,12 +25,18 @@ from trio_sip.services import (
     Registrar,
 )
 from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack, Tokens, open_stack
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import Fate, MemoryNetwork, Wire
 
-__all__ = ["TALKS", "Outcome", "Talk"]
+__all__ = ["TALKS", "Outcome", "Talk", "unheard"]
 
 _LONGEST = 32.0
 """64*T1: what a transaction is given."""
+
+_TRIES = 7
+"""How often an INVITE is sent in that time; others are sent more often."""
+
+_SLOWEST = 0.2
+"""What a datagram may take on the networks of these conversations."""
 
 
 class Outcome(enum.Enum):
@@ -274,6 +281,38 @@ async def crowd(network: MemoryNetwork) -> Outcome:
                 nursery.start_soon(talk, client, f"{number} again", address)
     assert 20 == len(responses)
     return outcome(responses, 200)
+
+
+def unheard(wires: Sequence[Wire]) -> list[str]:
+    """The transactions in which the network has left one side without a word of the other.
+
+    Either none of the requests arrived, or none of the final answers, however often they were
+    sent; or those that did had left too late for who waits 64*T1.
+    """
+    requests: defaultdict[str, list[Wire]] = defaultdict(list)
+    finals: defaultdict[str, list[Wire]] = defaultdict(list)
+    for wire in wires:
+        if wire.transport != "UDP" or wire.label.method == "ACK":
+            continue
+        message = parse_message_untrusted(wire.data)
+        key = f"{message.cseq.method} {message.via.branch}"
+        if isinstance(message, Request):
+            requests[key].append(wire)
+        elif message.status >= 200:
+            finals[key].append(wire)
+    return [
+        key
+        for key, sent in requests.items()
+        if len(sent) >= _TRIES
+        and (
+            all(one.fate is Fate.LOST for one in sent)
+            or (finals[key] and not _any_in_time(finals[key], sent[0].time + _LONGEST))
+        )
+    ]
+
+
+def _any_in_time(answers: Sequence[Wire], deadline: float) -> bool:
+    return any(one.fate is not Fate.LOST and one.time < deadline - _SLOWEST for one in answers)
 
 
 TALKS: dict[str, Talk] = {
