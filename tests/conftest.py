@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib.metadata import entry_points
 
@@ -16,3 +17,12 @@ settings.load_profile("trio-sip")
 HAS_ENTRY_POINT = any(one.name == "trio_sip" for one in entry_points(group="pytest11"))
 PLUGIN = [] if HAS_ENTRY_POINT else ["trio_sip.testing._pytest_plugin"]
 pytest_plugins = ["pytester", *PLUGIN]
+
+
+def pytest_collection_finish() -> None:
+    """Keep ten thousand tests, which live until the end, out of every collection of garbage.
+
+    Tests of what is left behind look at all there is, again and again.
+    """
+    gc.collect()
+    gc.freeze()
