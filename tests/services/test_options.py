@@ -26,7 +26,6 @@ from .conversation import (
 )
 
 
-
 class Late(Service):
     methods = frozenset({"INFO"})
     extensions = frozenset({"timer"})
