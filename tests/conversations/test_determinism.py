@@ -70,6 +70,7 @@ async def story(seed: int) -> str:
         return trace(network.wires, network.names())
 
 
+# Each story begins at zero, so each has a clock of its own, which no fixture gives.
 def test_thirty_stacks_with_passwords_tell_the_same_story_to_the_byte() -> None:
     stories = [
         trio.run(story, seed, clock=MockClock(autojump_threshold=0)) for seed in (1, 1, 1, 2)

@@ -28,16 +28,16 @@ async def test_z01_after_a_burst_of_twenty_thousand_requests_it_answers_again() 
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
             # Back to back: the server does not run meanwhile, and the kernel drops most of them.
             flooder.connect(server)
+            data = request(uri="sip:127.0.0.1", branch="NUMBER", call_id="NUMBER")
             for number in range(20_000):
-                data = request(uri="sip:127.0.0.1", branch=f"z{number}", call_id=f"z{number}")
-                flooder.send(data)
+                flooder.send(data.replace(b"NUMBER", b"z%d" % number))
         with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as carol:
             await carol.connect(server)
             via = "SIP/2.0/UDP 127.0.0.1;rport"
             with trio.fail_after(20):  # It is answered at once; the machine may be busy.
                 while True:
                     await carol.send(request(uri="sip:127.0.0.1", call_id="carol", via=via))
-                    with trio.move_on_after(1):
+                    with trio.move_on_after(0.1):
                         assert (await carol.recv(2000)).startswith(b"SIP/2.0 200 ")
                         break
         one = stack.statistics()
