@@ -284,35 +284,40 @@ async def crowd(network: MemoryNetwork) -> Outcome:
 
 
 def unheard(wires: Sequence[Wire]) -> list[str]:
-    """The transactions in which the network has left one side without a word of the other.
+    """The transactions that the network has left one side of without a word of the other.
 
-    Either none of the requests arrived, or none of the final answers, however often they were
-    sent; or those that did had left too late for who waits 64*T1.
+    That side has sent its request as often as it should.  Either none arrived, or each that
+    arrived was answered, and no final answer arrived in the 64*T1 that its receiver waits.
     """
     requests: defaultdict[str, list[Wire]] = defaultdict(list)
     finals: defaultdict[str, list[Wire]] = defaultdict(list)
     for wire in wires:
-        if wire.transport != "UDP" or wire.label.method == "ACK":
-            continue
-        message = parse_message_untrusted(wire.data)
-        key = f"{message.cseq.method} {message.via.branch}"
-        if isinstance(message, Request):
-            requests[key].append(wire)
-        elif message.status >= 200:
-            finals[key].append(wire)
-    return [
-        key
-        for key, sent in requests.items()
-        if len(sent) >= _TRIES
-        and (
-            all(one.fate is Fate.LOST for one in sent)
-            or (finals[key] and not _any_in_time(finals[key], sent[0].time + _LONGEST))
-        )
+        if wire.transport == "UDP" and wire.label.method != "ACK":
+            message = parse_message_untrusted(wire.data)
+            key = f"{message.cseq.method} {message.via.branch}"
+            if isinstance(message, Request):
+                requests[key].append(wire)
+            elif message.status >= 200:
+                finals[key].append(wire)
+    return [key for key, sent in requests.items() if _is_unheard(sent, finals[key])]
+
+
+def _is_unheard(requests: Sequence[Wire], finals: Sequence[Wire]) -> bool:
+    if len(requests) < _TRIES:
+        return False
+    arrived = [one for one in requests if one.fate is not Fate.LOST]
+    if not arrived:
+        return True
+    if not finals:
+        return False
+    # Copies that came while the answer was being thought about have no answer of their own.
+    repeated = [one for one in arrived if one.time > finals[0].time]
+    heard = [
+        one
+        for one in finals
+        if one.fate is not Fate.LOST and one.time + _SLOWEST < requests[0].time + _LONGEST
     ]
-
-
-def _any_in_time(answers: Sequence[Wire], deadline: float) -> bool:
-    return any(one.fate is not Fate.LOST and one.time < deadline - _SLOWEST for one in answers)
+    return not heard and len(finals) > len(repeated)
 
 
 TALKS: dict[str, Talk] = {
