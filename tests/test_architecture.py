@@ -29,7 +29,6 @@ _MAY_MAKE_A_WORLD = {
     # Not yet converted.
     "ua": "",
     "cli": "",
-    "docs": "",
     "test_call_leaks.py": "",
 }
 """Tests that make networks and clocks of their own, and why."""
