@@ -102,17 +102,17 @@ async def test_silence_is_given_up_after_so_many_seconds(sip_network: MemoryNetw
             assert began + 3 == pytest.approx(qualified.status.since)
 
 
-@pytest.mark.sip(seeds=30)
+@pytest.mark.sip(seeds=30, latency=0.05, loss=0.3)
 async def test_a_contact_behind_a_terrible_network_is_found_nevertheless(
     sip_network: MemoryNetwork,
 ) -> None:
-    async with open_server(sip_network, OptionsService()):
-        sip_network.host("client")
-        sip_network.link("client", "server", latency=0.05, loss=0.3)
-        async with asking(sip_network, QualifyService(interval=60, patience=32)) as qualified:
-            await trio.sleep(59)
+    async with (
+        open_server(sip_network, OptionsService()),
+        asking(sip_network, QualifyService(interval=60, patience=32)) as qualified,
+    ):
+        await trio.sleep(59)
 
-            assert REACHABLE is qualified.status.reachability
+        assert REACHABLE is qualified.status.reachability
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ async def test_a_registration_survives_a_terrible_network(sip_network: MemoryNet
         assert 0 == server.statistics().handler_errors
 
 
-@pytest.mark.sip(seeds=10, loss=0.3, jitter=0.05)
+@pytest.mark.sip(seeds=30, loss=0.3, jitter=0.05)
 async def test_a_registration_over_tcp_survives_a_slow_network(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
     async with open_guarded_server(sip_network, registrar), open_client(sip_network) as client:
