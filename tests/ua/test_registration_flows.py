@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import AuthenticationRejected
 from trio_sip.testing import MemoryNetwork
@@ -33,13 +32,9 @@ class Drawing:
         return self._network.ladder(wires)
 
 
-async def test_the_registration_flows_of_rfc3665(autojump_clock: MockClock) -> None:
-    async with (
-        MemoryNetwork.open() as network,
-        open_registrar(network, guarded=True),
-        open_alice(network) as alice,
-    ):
-        drawing = Drawing(network)
+async def test_the_registration_flows_of_rfc3665(sip_network: MemoryNetwork) -> None:
+    async with open_registrar(sip_network, guarded=True), open_alice(sip_network) as alice:
+        drawing = Drawing(sip_network)
         async with alice.register(contacts=["<sip:alice@voicemail.example.com>"]) as registration:
             assert golden("rfc3665_2_1_new_registration") == drawing.look()
             registration.refresh()
@@ -51,14 +46,13 @@ async def test_the_registration_flows_of_rfc3665(autojump_clock: MockClock) -> N
         assert golden("rfc3665_2_4_cancellation") == drawing.look()
 
 
-async def test_an_unsuccessful_registration_as_in_rfc3665(autojump_clock: MockClock) -> None:
+async def test_an_unsuccessful_registration_as_in_rfc3665(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_registrar(network, guarded=True),
-        open_alice(network, password="wrong") as alice,
+        open_registrar(sip_network, guarded=True),
+        open_alice(sip_network, password="wrong") as alice,
     ):
         with pytest.raises(AuthenticationRejected):
             async with alice.register():
                 pass
 
-        assert golden("rfc3665_2_5_unsuccessful_registration") == network.ladder()
+        assert golden("rfc3665_2_5_unsuccessful_registration") == sip_network.ladder()
