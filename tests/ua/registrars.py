@@ -17,7 +17,7 @@ from trio_sip.stack import (
     Tokens,
     open_stack,
 )
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, TestRegistrar
 from trio_sip.ua import UserAgent, open_user_agent
 
 ALICE = "sip:alice@example.com"
@@ -67,9 +67,11 @@ async def open_alice(
         yield alice
 
 
-async def bound(location: MemoryLocation, user: str = ALICE) -> list[Binding]:
-    """What the registrar has at this moment."""
-    return list(await location.bindings(user, trio.current_time()))
+async def bound(registrar: TestRegistrar | MemoryLocation, user: str = ALICE) -> list[Binding]:
+    """What it has at this moment."""
+    if isinstance(registrar, TestRegistrar):
+        return list(await registrar.bindings(user))
+    return list(await registrar.bindings(user, trio.current_time()))
 
 
 Answer = Callable[[IncomingRequest], None]

@@ -22,7 +22,7 @@ from trio_sip.registration import (
     RegistrationState,
 )
 from trio_sip.stack import IncomingRequest, open_stack
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, TestRegistrar
 from trio_sip.ua import Registration, open_user_agent
 
 from .calls import on_terrible_networks
@@ -46,14 +46,11 @@ async def watch(registration: Registration, states: list[RegistrationState]) -> 
 
 
 async def test_inside_the_block_we_are_registered_and_behind_it_we_are_not(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
 ) -> None:
-    async with (
-        open_registrar(sip_network, guarded=True) as location,
-        open_alice(sip_network) as alice,
-    ):
+    async with open_alice(sip_network) as alice:
         async with alice.register(expires=300) as registration:
-            bindings = await bound(location)
+            bindings = await bound(guarded_registrar)
             assert registration.is_registered
             assert bindings[0].contact == str(registration.contact and registration.contact.uri)
             assert registration.expires_at == pytest.approx(bindings[0].expires_at, abs=0.1)
@@ -61,7 +58,7 @@ async def test_inside_the_block_we_are_registered_and_behind_it_we_are_not(
             assert ["sip:alice@192.0.2.2:49153"] == [one.uri for one in registration.bindings]
             assert "registered" in repr(registration)
 
-        assert [] == await bound(location)
+        assert [] == await bound(guarded_registrar)
         assert (False, RegistrationState.TERMINATED) == (
             registration.is_registered,
             registration.state,
@@ -70,30 +67,27 @@ async def test_inside_the_block_we_are_registered_and_behind_it_we_are_not(
 
 @pytest.mark.parametrize("expires", [60, 300, 3600])
 @pytest.mark.sip(deadline=DAY)
-async def test_hours_of_refreshes_leave_no_gap(expires: int, sip_network: MemoryNetwork) -> None:
+async def test_hours_of_refreshes_leave_no_gap(
+    expires: int, sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
     hours = expires / 300
-    async with (
-        open_registrar(sip_network, guarded=True) as location,
-        open_alice(sip_network) as alice,
-        alice.register(expires=expires) as registration,
-    ):
+    async with open_alice(sip_network) as alice, alice.register(expires=expires) as registration:
         for _ in range(50):
             await trio.sleep(hours * 3600 / 50)
             assert registration.is_registered
-            assert 1 == len(await bound(location))
+            assert 1 == len(await bound(guarded_registrar))
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_whoever_is_registered_can_be_reached(
-    transport: str, sip_network: MemoryNetwork
+    transport: str, sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
     async with (
-        open_registrar(sip_network) as location,
         open_alice(sip_network) as alice,
         open_user_agent("sip:bob@bob", network=sip_network.host("bob"), strict=True) as bob,
         alice.register(registrar=f"sip:example.com;transport={transport}"),
     ):
-        contact = (await bound(location))[0].contact
+        contact = (await bound(registrar))[0].contact
         if transport == "udp":
             assert 200 == (await bob.options(contact)).status
 
@@ -124,11 +118,10 @@ async def test_a_refusal_leaves_the_block_bare(
         assert 1 == len(script.requests)
 
 
-async def test_a_wrong_password_leaves_the_block_bare(sip_network: MemoryNetwork) -> None:
-    async with (
-        open_registrar(sip_network, guarded=True),
-        open_alice(sip_network, password="wrong") as alice,
-    ):
+async def test_a_wrong_password_leaves_the_block_bare(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network, password="wrong") as alice:
         with pytest.raises(AuthenticationRejected):
             async with alice.register():
                 pass
@@ -188,14 +181,14 @@ async def test_the_caller_decides_how_long_it_may_take(sip_network: MemoryNetwor
 
 
 async def test_giving_up_while_the_answer_is_on_its_way_leaves_nothing_registered(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
-    async with open_registrar(sip_network) as location, open_alice(sip_network) as alice:
+    async with open_alice(sip_network) as alice:
         with trio.move_on_after(0.03):
             async with alice.register():
                 raise AssertionError("too early")
 
-        assert [] == await bound(location)
+        assert [] == await bound(registrar)
         assert "200 (REGISTER)" in sip_network.ladder()
 
 
@@ -238,11 +231,10 @@ async def test_trouble_is_visible_and_passes(sip_network: MemoryNetwork) -> None
 
 
 async def test_a_registrar_that_is_away_for_long_is_missed_and_found_again(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
     states: list[RegistrationState] = []
     async with (
-        open_registrar(sip_network) as location,
         open_alice(sip_network) as alice,
         trio.open_nursery() as nursery,
         alice.register(expires=300) as registration,
@@ -252,13 +244,13 @@ async def test_a_registrar_that_is_away_for_long_is_missed_and_found_again(
         for _ in range(60):
             await trio.sleep(10)
             # It never claims what the registrar does not have.
-            assert registration.is_registered <= bool(await bound(location))
+            assert registration.is_registered <= bool(await bound(registrar))
         assert not registration.is_registered
         assert isinstance(registration.failure, RequestTimedOut)
         sip_network.heal()
         with trio.fail_after(1800 + 32):
             await registration.wait_registered()
-        assert 1 == len(await bound(location))
+        assert 1 == len(await bound(registrar))
 
     assert WAITING in states
 
@@ -305,18 +297,14 @@ async def test_a_registrar_that_forgets_is_told_again(sip_network: MemoryNetwork
 
 
 async def test_a_connection_that_dies_is_opened_and_registered_anew_at_once(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
     states: list[RegistrationState] = []
-    async with (
-        open_registrar(sip_network) as location,
-        open_alice(sip_network) as alice,
-        trio.open_nursery() as nursery,
-    ):
+    async with open_alice(sip_network) as alice, trio.open_nursery() as nursery:
         async with alice.register(registrar=TCP) as registration:
             nursery.start_soon(watch, registration, states)
             await trio.sleep(1000)
-            before = (await bound(location))[0].contact
+            before = (await bound(registrar))[0].contact
             # The connection is not closed for being idle, although it has been for long.
             assert 1 == sip_network.reset_streams("alice", "registrar")
             began = trio.current_time()
@@ -325,11 +313,11 @@ async def test_a_connection_that_dies_is_opened_and_registered_anew_at_once(
             await registration.wait_registered()
             assert trio.current_time() - began < 0.2
             await trio.sleep(1)
-            after = [one.contact for one in await bound(location)]
+            after = [one.contact for one in await bound(registrar)]
 
             assert [before] != after
             assert [str(registration.contact and registration.contact.uri)] == after
-        assert [] == await bound(location)
+        assert [] == await bound(registrar)
 
     assert [REGISTERED, REGISTERING, REGISTERED] == states[:3]
 
@@ -380,8 +368,10 @@ async def test_the_user_may_ask_for_a_refresh(sip_network: MemoryNetwork) -> Non
 # -- leaving
 
 
-async def test_leaving_is_bounded_and_raises_nothing(sip_network: MemoryNetwork) -> None:
-    async with open_registrar(sip_network), open_alice(sip_network) as alice:
+async def test_leaving_is_bounded_and_raises_nothing(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice:
         began = 0.0
         with pytest.raises(ZeroDivisionError):  # noqa: PT012  (it is the end of the block)
             async with alice.register(grace=3):
@@ -391,15 +381,18 @@ async def test_leaving_is_bounded_and_raises_nothing(sip_network: MemoryNetwork)
 
         assert 3 == pytest.approx(trio.current_time() - began)
         sip_network.heal()
+        await registrar.forget()
 
 
-async def test_a_cancelled_block_still_says_goodbye(sip_network: MemoryNetwork) -> None:
-    async with open_registrar(sip_network) as location, open_alice(sip_network) as alice:
+async def test_a_cancelled_block_still_says_goodbye(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice:
         with trio.move_on_after(10):
             async with alice.register():
                 await trio.sleep_forever()
 
-        assert [] == await bound(location)
+        assert [] == await bound(registrar)
 
 
 async def test_a_block_that_is_cancelled_before_it_begins_sends_nothing(
@@ -432,15 +425,14 @@ async def test_leaving_during_a_refresh_leaves_nothing_registered(
 
 
 async def test_a_stack_that_fails_takes_the_registration_along_quietly(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
-    async with open_registrar(sip_network):
-        with pytest.raises(ZeroDivisionError):
-            async with open_alice(sip_network) as alice, alice.register():
-                raise ZeroDivisionError
-        with pytest.raises(trio.ClosedResourceError):
-            async with alice.register():
-                pass
+    with pytest.raises(ZeroDivisionError):
+        async with open_alice(sip_network) as alice, alice.register():
+            raise ZeroDivisionError
+    with pytest.raises(trio.ClosedResourceError):
+        async with alice.register():
+            pass
 
 
 # -- challenges
@@ -482,12 +474,10 @@ async def test_a_proxy_and_a_registrar_that_challenge_are_both_answered(
 
 
 @pytest.mark.sip(deadline=DAY)
-async def test_a_nonce_that_has_become_stale_is_no_failure(sip_network: MemoryNetwork) -> None:
-    async with (
-        open_registrar(sip_network, guarded=True),
-        open_alice(sip_network) as alice,
-        alice.register() as registration,
-    ):
+async def test_a_nonce_that_has_become_stale_is_no_failure(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice, alice.register() as registration:
         await trio.sleep(7200)
         assert (REGISTERED, None) == (registration.state, registration.failure)
 
@@ -570,9 +560,22 @@ async def test_a_registrar_that_is_named_is_shown_the_password(sip_network: Memo
 # -- all bindings of an address
 
 
-async def test_all_bindings_can_be_seen_and_removed(sip_network: MemoryNetwork) -> None:
+async def test_other_contacts_go_with_ours_however_long_they_were_to_stay(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
     async with (
-        open_registrar(sip_network, guarded=True) as location,
+        open_alice(sip_network) as alice,
+        alice.register(contacts=["<sip:alice@192.0.2.77>;expires=600;q=0.1"]),
+    ):
+        assert 2 == len(await bound(registrar))
+
+    assert [] == await bound(registrar)
+
+
+async def test_all_bindings_can_be_seen_and_removed(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with (
         open_alice(sip_network) as alice,
         alice.register(contacts=["<sip:alice@192.0.2.77>;expires=600"]),
     ):
@@ -581,7 +584,7 @@ async def test_all_bindings_can_be_seen_and_removed(sip_network: MemoryNetwork) 
         }
         await alice.remove_bindings()
 
-        assert [] == await bound(location)
+        assert [] == await bound(guarded_registrar)
         assert () == await alice.bindings()
 
 
@@ -609,7 +612,7 @@ async def test_many_start_one_after_the_other(sip_network: MemoryNetwork) -> Non
 
 
 @pytest.mark.sip(deadline=DAY)
-async def test_many_share_a_stack(sip_network: MemoryNetwork) -> None:
+async def test_many_share_a_stack(sip_network: MemoryNetwork, registrar: TestRegistrar) -> None:
     settings = RegistrationSettings(start_within=5.0)
     registrations: list[Registration] = []
 
@@ -622,16 +625,15 @@ async def test_many_share_a_stack(sip_network: MemoryNetwork) -> None:
             await trio.sleep(7200)
             assert registration.is_registered
 
-    async with (
-        open_registrar(sip_network) as location,
-        open_stack("udp://0.0.0.0:5070", network=sip_network.host("bank"), strict=True) as stack,
-    ):
+    async with open_stack(
+        "udp://0.0.0.0:5070", network=sip_network.host("bank"), strict=True
+    ) as stack:
         async with trio.open_nursery() as nursery:
             for number in range(20):
                 nursery.start_soon(telephone, f"user{number}", stack)
             await trio.sleep(6)
             assert 20 == len(registrations)
-        assert [] == await bound(location, "sip:user7@example.com")
+        assert [] == await bound(registrar, "sip:user7@example.com")
 
 
 # -- terrible networks

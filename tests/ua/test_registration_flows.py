@@ -8,9 +8,9 @@ import pytest
 import trio
 
 from trio_sip._errors import AuthenticationRejected
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, TestRegistrar
 
-from .registrars import open_alice, open_registrar
+from .registrars import open_alice
 
 LADDERS = Path(__file__).parent.parent / "data" / "ladders"
 
@@ -32,8 +32,10 @@ class Drawing:
         return self._network.ladder(wires)
 
 
-async def test_the_registration_flows_of_rfc3665(sip_network: MemoryNetwork) -> None:
-    async with open_registrar(sip_network, guarded=True), open_alice(sip_network) as alice:
+async def test_the_registration_flows_of_rfc3665(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice:
         drawing = Drawing(sip_network)
         async with alice.register(contacts=["<sip:alice@voicemail.example.com>"]) as registration:
             assert golden("rfc3665_2_1_new_registration") == drawing.look()
@@ -46,11 +48,10 @@ async def test_the_registration_flows_of_rfc3665(sip_network: MemoryNetwork) -> 
         assert golden("rfc3665_2_4_cancellation") == drawing.look()
 
 
-async def test_an_unsuccessful_registration_as_in_rfc3665(sip_network: MemoryNetwork) -> None:
-    async with (
-        open_registrar(sip_network, guarded=True),
-        open_alice(sip_network, password="wrong") as alice,
-    ):
+async def test_an_unsuccessful_registration_as_in_rfc3665(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network, password="wrong") as alice:
         with pytest.raises(AuthenticationRejected):
             async with alice.register():
                 pass
