@@ -16,17 +16,16 @@ from trio_sip._errors import (
     TransportFailed,
 )
 from trio_sip.registration import (
-    RegistrarPolicy,
     RegistrationPace,
     RegistrationSettings,
     RegistrationState,
 )
-from trio_sip.stack import IncomingRequest, open_stack
-from trio_sip.testing import MemoryNetwork, TestRegistrar
-from trio_sip.ua import Registration, open_user_agent
+from trio_sip.stack import open_stack
+from trio_sip.testing import MemoryNetwork, PeerRequest, TestRegistrar
+from trio_sip.ua import Registration, UserAgent, open_user_agent
 
-from .calls import on_terrible_networks
-from .registrars import ALICE, Script, bound, open_alice, open_registrar, refuse
+from .calls import MakeSipPeer, on_terrible_networks
+from .registrars import ALICE, bound, open_alice
 
 REGISTERED, REFRESHING, RETRYING = (
     RegistrationState.REGISTERED,
@@ -43,6 +42,15 @@ PUNCTUAL = RegistrationSettings(spread=0.0)
 async def watch(registration: Registration, states: list[RegistrationState]) -> None:
     async for state in registration.states():
         states.append(state)  # noqa: PERF401  (they are looked at meanwhile)
+
+
+def said(registrar: TestRegistrar, header: str) -> list[str | None]:
+    return [request.message.headers.get(header) for request in registrar.requests]
+
+
+def times(network: MemoryNetwork) -> list[float]:
+    """When REGISTERs were sent."""
+    return [wire.time for wire in network.wires if wire.label.text == "REGISTER"]
 
 
 async def test_inside_the_block_we_are_registered_and_behind_it_we_are_not(
@@ -102,11 +110,10 @@ async def test_whoever_is_registered_can_be_reached(
     [(403, RequestRejected), (503, RequestRejected), (401, AuthenticationRejected)],
 )
 async def test_a_refusal_leaves_the_block_bare(
-    status: int, kind: type[RequestRejected], sip_network: MemoryNetwork
+    status: int, kind: type[RequestRejected], sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
-    script = Script({0: refuse(status)})
+    registrar.refuse(status)
     async with (
-        open_registrar(sip_network, services=[script]),
         open_alice(sip_network, password=None) as alice,
     ):
         with pytest.raises(RequestRejected) as caught:
@@ -115,7 +122,7 @@ async def test_a_refusal_leaves_the_block_bare(
 
         assert type(caught.value) is kind
         assert status == caught.value.status
-        assert 1 == len(script.requests)
+        assert 1 == len(registrar.requests)
 
 
 async def test_a_wrong_password_leaves_the_block_bare(
@@ -147,27 +154,30 @@ async def test_a_registrar_that_refuses_connections_is_a_transport_failure(
                 pass
 
 
-async def test_a_200_for_somebody_else_is_no_registration(sip_network: MemoryNetwork) -> None:
-    script = Script({0: refuse(200, ("Contact", "<sip:eve@192.0.2.66>"))})
-    async with open_registrar(sip_network, services=[script]), open_alice(sip_network) as alice:
+async def test_a_200_for_somebody_else_is_no_registration(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
+    registrar.refuse(200, headers=[("Contact", "<sip:eve@192.0.2.66>")])
+    async with open_alice(sip_network) as alice:
         with pytest.raises(RemoteProtocolError):
             async with alice.register():
                 pass
 
 
-async def test_too_brief_is_asked_again(sip_network: MemoryNetwork) -> None:
-    script = Script({})
+async def test_too_brief_is_asked_again(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
+    registrar.refuse(423, headers=[("Min-Expires", "600")])
     async with (
-        open_registrar(sip_network, services=[script], policy=RegistrarPolicy(min_expires=600)),
         open_alice(sip_network) as alice,
         alice.register(expires=60) as registration,
     ):
         assert 600 == pytest.approx(registration.expires_at - trio.current_time(), abs=1)
 
-    assert ["60", "600"] == script.of("Expires")[:2]
+    assert ["60", "600"] == said(registrar, "Expires")[:2]
     # RFC 3261 section 10.2.8: again, in the same call.
-    assert 1 == len({request.message.call_id for request in script.requests})
-    assert [1, 2, 3] == [request.message.cseq.number for request in script.requests]
+    assert 1 == len({request.message.call_id for request in registrar.requests})
+    assert [1, 2, 3] == [request.message.cseq.number for request in registrar.requests]
 
 
 async def test_the_caller_decides_how_long_it_may_take(sip_network: MemoryNetwork) -> None:
@@ -195,36 +205,31 @@ async def test_giving_up_while_the_answer_is_on_its_way_leaves_nothing_registere
 # -- staying
 
 
-async def short_life(network: MemoryNetwork, task_status: trio.TaskStatus[trio.Event]) -> None:
-    """A registrar that ends, and forgets everything, when it is told to."""
-    stop = trio.Event()
-    async with open_registrar(network):
-        task_status.started(stop)
-        await stop.wait()
-
-
 @pytest.mark.sip(deadline=DAY)
-async def test_trouble_is_visible_and_passes(sip_network: MemoryNetwork) -> None:
-    script = Script({1: refuse(503, ("Retry-After", "20 (busy)")), 2: refuse(500)})
+async def test_trouble_is_visible_and_passes(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
     states: list[RegistrationState] = []
     async with (
-        open_registrar(sip_network, services=[script]) as location,
         open_alice(sip_network) as alice,
         trio.open_nursery() as nursery,
         alice.register(settings=PUNCTUAL) as registration,
     ):
         nursery.start_soon(watch, registration, states)
+        registrar.refuse(503, headers=[("Retry-After", "20 (busy)")])
+        registrar.refuse(500)
         await trio.sleep(3241)
+        refreshed = times(sip_network)[1]
         assert (True, RETRYING) == (registration.is_registered, registration.state)
         assert "503 Service Unavailable" == str(registration.failure)
-        assert 20 <= registration.retry_at - script.times[1] <= 22.1
+        assert 20 <= registration.retry_at - refreshed <= 22.1
         await trio.sleep(3600)
         assert (True, None, math.inf) == (
             registration.is_registered,
             registration.failure,
             registration.retry_at,
         )
-        assert 1 == len(await bound(location))
+        assert 1 == len(await bound(registrar))
 
     assert [REGISTERED, REFRESHING, RETRYING, REFRESHING, RETRYING, REFRESHING] == states[:6]
     assert RegistrationState.TERMINATED is states[-1]
@@ -257,43 +262,49 @@ async def test_a_registrar_that_is_away_for_long_is_missed_and_found_again(
 
 @pytest.mark.parametrize("status", [403, 404, 603])
 async def test_a_registration_that_is_lost_for_good_is_raised_in_the_block(
-    status: int, sip_network: MemoryNetwork
+    status: int, sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
-    script = Script({1: refuse(status)})
-    async with open_registrar(sip_network, services=[script]), open_alice(sip_network) as alice:
+    async def register(alice: UserAgent) -> None:
+        async with alice.register(expires=300):
+            registrar.refuse(status)
+            await trio.sleep_forever()
+
+    async with open_alice(sip_network) as alice:
         with pytest.raises(RequestRejected) as caught:
-            async with alice.register(expires=300):
-                await trio.sleep_forever()
+            await register(alice)
 
         assert status == caught.value.status
-        assert 2 == len(script.requests)
+        assert 2 == len(registrar.requests)
+    # Whoever is refused for good has nothing more to say, and the binding runs out.
+    await trio.sleep(300)
 
 
-async def test_a_password_that_is_changed_meanwhile_loses_it(sip_network: MemoryNetwork) -> None:
-    script = Script(
-        {
-            number: refuse(401, ("WWW-Authenticate", f'Digest realm="r", nonce="{number}"'))
-            for number in range(1, 9)
-        }
-    )
-    async with open_registrar(sip_network, services=[script]), open_alice(sip_network) as alice:
+async def test_a_password_that_is_changed_meanwhile_loses_it(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
+    async def register(alice: UserAgent) -> None:
+        async with alice.register(expires=300):
+            for number in range(8):
+                challenge = f'Digest realm="r", nonce="{number}"'
+                registrar.refuse(401, headers=[("WWW-Authenticate", challenge)])
+            await trio.sleep_forever()
+
+    async with open_alice(sip_network) as alice:
         with pytest.raises(AuthenticationRejected):
-            async with alice.register(expires=300):
-                await trio.sleep_forever()
+            await register(alice)
+    await trio.sleep(300)
 
 
-async def test_a_registrar_that_forgets_is_told_again(sip_network: MemoryNetwork) -> None:
-    async with open_alice(sip_network) as alice, trio.open_nursery() as nursery:
-        stop = await nursery.start(short_life, sip_network)
-        async with alice.register(expires=300) as registration:
-            stop.set()
-            await trio.sleep(1)
-            async with open_registrar(sip_network) as location:
-                assert [] == await bound(location)
-                await trio.sleep(300)
+async def test_a_registrar_that_forgets_is_told_again(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice, alice.register(expires=300) as registration:
+        await registrar.forget()
+        assert [] == await bound(registrar)
+        await trio.sleep(301)
 
-                assert registration.is_registered
-                assert 1 == len(await bound(location))
+        assert registration.is_registered
+        assert 1 == len(await bound(registrar))
 
 
 async def test_a_connection_that_dies_is_opened_and_registered_anew_at_once(
@@ -324,40 +335,41 @@ async def test_a_connection_that_dies_is_opened_and_registered_anew_at_once(
 
 @pytest.mark.sip(seeds=6)
 async def test_a_connection_that_ends_right_behind_the_answer_is_noticed(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
-    class Farewell(Script):
-        """Says 200 and closes the connection with the same breath."""
+    registrar = make_sip_peer("registrar")
+    requests: list[PeerRequest] = []
 
-        async def on_request(self, request: IncomingRequest) -> bool:
-            self.requests.append(request)
-            request.respond(200, headers=[("Contact", request.message["Contact"])])
-            for stream in sip_network.host("registrar").streams:
-                stream.send_eof()
-            return True
+    async def say_yes_and_goodbye() -> None:
+        """With the same breath."""
+        while True:
+            register = await registrar.expect("REGISTER")
+            requests.append(register)
+            await register.respond(200, headers=[("Contact", register["Contact"])])
+            registrar.close_streams()
 
-    script = Farewell({})
-    async with (
-        open_registrar(sip_network, services=[script]),
-        open_alice(sip_network) as alice,
-        alice.register(registrar=TCP, grace=1) as registration,
-    ):
-        await trio.sleep(5)
+    async with open_alice(sip_network) as alice, trio.open_nursery() as nursery:
+        nursery.start_soon(say_yes_and_goodbye)
+        target = str(registrar.tcp_uri)
+        async with alice.register(registrar=target, grace=1) as registration:
+            await trio.sleep(5)
 
-        # It was registered anew, over another connection, and then it waits for a while.
-        assert 2 == len({request.flow for request in script.requests}) == len(script.requests)
-        assert (WAITING, False) == (registration.state, registration.is_registered)
+            # It was registered anew, over another connection, and then it waits for a while.
+            assert 2 == len({request.path.remote for request in requests}) == len(requests)
+            assert (WAITING, False) == (registration.state, registration.is_registered)
+        nursery.cancel_scope.cancel()
 
 
-async def test_the_user_may_ask_for_a_refresh(sip_network: MemoryNetwork) -> None:
-    script = Script({})
-    async with open_registrar(sip_network, services=[script]), open_alice(sip_network) as alice:
+async def test_the_user_may_ask_for_a_refresh(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice:
         async with alice.register() as registration:
             await trio.sleep(10)
             registration.refresh()
             await trio.sleep(1)
 
-            assert 2 == len(script.requests)
+            assert 2 == len(registrar.requests)
             assert 3599 == pytest.approx(registration.expires_at - trio.current_time(), abs=0.1)
         with pytest.raises(LocalProtocolError):
             registration.refresh()
@@ -409,19 +421,18 @@ async def test_a_block_that_is_cancelled_before_it_begins_sends_nothing(
 
 async def test_leaving_during_a_refresh_leaves_nothing_registered(
     sip_network: MemoryNetwork,
+    registrar: TestRegistrar,
 ) -> None:
-    script = Script({})
     async with (
-        open_registrar(sip_network, services=[script]) as location,
         open_alice(sip_network) as alice,
     ):
         async with alice.register() as registration:
             registration.refresh()
             await trio.sleep(0.01)
 
-        assert [] == await bound(location)
-    assert ["3600", "3600", "0"] == script.of("Expires")
-    assert [1, 2, 3] == [request.message.cseq.number for request in script.requests]
+        assert [] == await bound(registrar)
+    assert ["3600", "3600", "0"] == said(registrar, "Expires")
+    assert [1, 2, 3] == [request.message.cseq.number for request in registrar.requests]
 
 
 async def test_a_stack_that_fails_takes_the_registration_along_quietly(
@@ -441,36 +452,30 @@ async def test_a_stack_that_fails_takes_the_registration_along_quietly(
 @pytest.mark.sip(deadline=DAY)
 async def test_a_proxy_and_a_registrar_that_challenge_are_both_answered(
     sip_network: MemoryNetwork,
+    registrar: TestRegistrar,
 ) -> None:
     def challenge(name: str, more: str = "") -> tuple[str, str]:
         return name, f'Digest realm="{name}", nonce="n{more}", qop="auth"{more}'
 
-    script = Script(
-        {
-            0: refuse(407, challenge("Proxy-Authenticate")),
-            1: refuse(401, challenge("WWW-Authenticate")),
-            4: refuse(
-                401,
-                challenge("WWW-Authenticate", ", stale=true"),
-                challenge("Proxy-Authenticate", ", stale=true"),
-            ),
-        }
-    )
+    registrar.refuse(407, headers=[challenge("Proxy-Authenticate")])
+    registrar.refuse(401, headers=[challenge("WWW-Authenticate")])
+    both = [challenge(name, ", stale=true") for name in ("WWW-Authenticate", "Proxy-Authenticate")]
     async with (
-        open_registrar(sip_network, services=[script]),
         open_alice(sip_network) as alice,
         alice.register(settings=PUNCTUAL) as registration,
     ):
-        for _ in range(2):
-            await trio.sleep(3241)
-            assert (REGISTERED, None) == (registration.state, registration.failure)
+        await trio.sleep(3241)
+        assert (REGISTERED, None) == (registration.state, registration.failure)
+        registrar.refuse(401, headers=both)
+        await trio.sleep(3241)
+        assert (REGISTERED, None) == (registration.state, registration.failure)
 
     # Three until it was registered, one refresh, and one that was challenged for its nonces.
-    assert list(range(1, 8)) == [request.message.cseq.number for request in script.requests]
-    assert 1 == len({request.message.call_id for request in script.requests})
+    assert list(range(1, 8)) == [request.message.cseq.number for request in registrar.requests]
+    assert 1 == len({request.message.call_id for request in registrar.requests})
     for name in ("Authorization", "Proxy-Authorization"):
-        assert [None] == [value for value in script.of(name) if value is None][:1]
-        assert None not in script.of(name)[2:]
+        assert [None] == [value for value in said(registrar, name) if value is None][:1]
+        assert None not in said(registrar, name)[2:]
 
 
 @pytest.mark.sip(deadline=DAY)
@@ -487,10 +492,10 @@ async def test_a_nonce_that_has_become_stale_is_no_failure(
 # -- what is sent
 
 
-async def test_a_register_is_what_the_rfc_says(sip_network: MemoryNetwork) -> None:
-    script = Script({})
+async def test_a_register_is_what_the_rfc_says(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
     async with (
-        open_registrar(sip_network, services=[script]),
         open_alice(sip_network, display_name="Alice") as alice,
         alice.register(
             instance="urn:uuid:1",
@@ -501,7 +506,7 @@ async def test_a_register_is_what_the_rfc_says(sip_network: MemoryNetwork) -> No
     ):
         assert 2 == len(registration.bindings)
 
-    register = script.requests[0].message
+    register = registrar.requests[0].message
     # RFC 3261 section 10.2
     assert ("sip:example.com", ALICE, ALICE) == (
         register.target,
@@ -516,22 +521,22 @@ async def test_a_register_is_what_the_rfc_says(sip_network: MemoryNetwork) -> No
     assert ("3600", "path", "telephone") == tuple(
         register[name] for name in ("Expires", "Supported", "User-Agent")
     )
-    assert register.headers.get_all("Contact") == script.requests[-1].message.headers.get_all(
+    assert register.headers.get_all("Contact") == registrar.requests[-1].message.headers.get_all(
         "Contact"
     )
 
 
 async def test_the_service_route_is_used_while_registered_and_path_is_kept(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, registrar: TestRegistrar
 ) -> None:
     headers = [
-        ("Contact", "<sip:alice@192.0.2.1:49153>;expires=60"),
+        ("Contact", "<sip:alice@192.0.2.2:49153>;expires=60"),
         ("Service-Route", "<sip:registrar;lr>"),
         ("Path", "<sip:edge.example.com;lr>"),
         ("P-Associated-URI", "<sip:alice@example.com>, <tel:+4930123>"),
     ]
-    script = Script({0: refuse(200, *headers)})
-    async with open_alice(sip_network) as alice, open_registrar(sip_network, services=[script]):
+    registrar.refuse(200, headers=headers)
+    async with open_alice(sip_network) as alice:
         async with alice.register() as registration:
             assert ["<sip:registrar;lr>"] == [str(hop) for hop in alice.route]
             assert registration.service_route == alice.service_route
@@ -546,13 +551,12 @@ async def test_the_service_route_is_used_while_registered_and_path_is_kept(
     ][:2]
 
 
-async def test_a_registrar_that_is_named_is_shown_the_password(sip_network: MemoryNetwork) -> None:
-    async with (
-        open_registrar(sip_network, guarded=True, domains=()) as location,
-        open_alice(sip_network) as alice,
-    ):
+async def test_a_registrar_that_is_named_is_shown_the_password(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice:
         async with alice.register(registrar="sip:registrar"):
-            assert 1 == len(await bound(location))
+            assert 1 == len(await bound(guarded_registrar))
 
         assert {"example.com", "registrar"} == alice.account.trusted
 
@@ -591,8 +595,9 @@ async def test_all_bindings_can_be_seen_and_removed(
 # -- many
 
 
-async def test_many_start_one_after_the_other(sip_network: MemoryNetwork) -> None:
-    script = Script({})
+async def test_many_start_one_after_the_other(
+    sip_network: MemoryNetwork, registrar: TestRegistrar
+) -> None:
     pace = RegistrationPace(10)
 
     async def telephone(number: int) -> None:
@@ -604,11 +609,12 @@ async def test_many_start_one_after_the_other(sip_network: MemoryNetwork) -> Non
         ):
             await trio.sleep(60)
 
-    async with open_registrar(sip_network, services=[script]), trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(20):
             nursery.start_soon(telephone, number)
 
-    assert 1.9 == pytest.approx(script.times[19] - script.times[0], abs=0.01)
+    sent = times(sip_network)
+    assert 1.9 == pytest.approx(sent[19] - sent[0], abs=0.01)
 
 
 @pytest.mark.sip(deadline=DAY)
@@ -639,27 +645,17 @@ async def test_many_share_a_stack(sip_network: MemoryNetwork, registrar: TestReg
 # -- terrible networks
 
 
-async def life(network: MemoryNetwork, registrar: str) -> str:
-    """Half an hour of a telephone; how it went."""
-    async with open_registrar(network, guarded=True) as location:
-        try:
-            async with (
-                open_alice(network) as alice,
-                alice.register(expires=300, registrar=registrar) as there,
-            ):
-                for _ in range(30):
-                    await trio.sleep(60)
-                    assert there.is_registered <= bool(await bound(location))
-        except RequestTimedOut:
-            return "never got there"
-        await trio.sleep(300)
-        assert [] == await bound(location)
-    return "lived"
-
-
-@pytest.mark.parametrize("registrar", [UDP, TCP])
+@pytest.mark.parametrize("target", [UDP, TCP])
 @on_terrible_networks
 async def test_on_terrible_networks_it_lives_and_leaves_nothing_behind(
-    registrar: str, sip_network: MemoryNetwork
+    target: str, sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
 ) -> None:
-    assert "lived" == await life(sip_network, registrar)
+    async with (
+        open_alice(sip_network) as alice,
+        alice.register(expires=300, registrar=target) as registration,
+    ):
+        for _ in range(30):
+            await trio.sleep(60)
+            assert registration.is_registered <= bool(await bound(guarded_registrar))
+    await trio.sleep(300)
+    assert [] == await bound(guarded_registrar)
