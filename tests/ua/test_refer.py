@@ -19,7 +19,7 @@ from trio_sip.testing import MemoryNetwork, Misbehaviour
 from trio_sip.ua import Call, IncomingCall, IncomingReferral, Referral, open_user_agent
 
 from .calls import ALICE, BOB, OFFER, MakeSipPeer, agent, alice_and_peer, labels
-from .transfers import CAROL, dialogs, go, golden, notify, talking, three
+from .transfers import CAROL, dialogs, drawing, go, golden, notify, talking, three
 
 RINGING = ReferProgress(180, "Ringing")
 DONE = ReferProgress(200, "OK")
@@ -39,7 +39,7 @@ async def test_a_blind_transfer_is_followed_until_the_new_call_is_answered(
                 heard = [progress async for progress in referral]
             assert call.ended is None
         await trio.sleep(10)
-        drawn = sip_network.ladder()
+        drawn = drawing(sip_network)
 
     assert [ReferProgress(100, "Trying"), RINGING, DONE] == heard
     assert golden("blind_transfer") == drawn
@@ -339,7 +339,7 @@ async def test_somebody_can_be_sent_who_is_in_no_call(sip_network: MemoryNetwork
         async with scene.alice.refer(BOB, CAROL) as referral:
             heard = [progress async for progress in referral]
         await trio.sleep(10)
-        drawn = sip_network.ladder()
+        drawn = drawing(sip_network)
 
     assert [ReferProgress(100, "Trying"), RINGING, DONE] == heard
     assert golden("refer_outside_of_dialogs") == drawn

@@ -13,7 +13,7 @@ from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import Call, IncomingCall, OutgoingCall
 
 from .calls import BOB, OFFER, answer_and_wait, labels
-from .transfers import CAROL, Three, dialogs, golden, talking, three
+from .transfers import CAROL, Three, dialogs, drawing, golden, talking, three
 
 
 def dialog_of(call: Call) -> DialogId:
@@ -37,8 +37,6 @@ async def _status_of(scene: Three, headers: list[tuple[str, object]]) -> int:
     return 200
 
 
-# What different hosts send in one instant comes in an order that the seed decides.
-@pytest.mark.sip(seed=1)
 async def test_a_call_takes_the_place_of_another_when_it_is_answered(
     sip_network: MemoryNetwork,
 ) -> None:
@@ -60,7 +58,7 @@ async def test_a_call_takes_the_place_of_another_when_it_is_answered(
             async with scene.carol.call(BOB, OFFER, headers=taking_the_place_of(first)) as second:
                 await second.answered()
                 await trio.sleep(2)
-        drawn = sip_network.ladder()
+        drawn = drawing(sip_network)
 
     assert Side.REMOTE is first.ended_by
     assert [None, calls[0]] == [call.replaces for call in calls]

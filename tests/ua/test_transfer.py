@@ -17,7 +17,7 @@ from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import IncomingCall, IncomingReferral
 
 from .calls import BOB, OFFER, answer_and_wait, on_terrible_networks
-from .transfers import CAROL, golden, talking, three
+from .transfers import CAROL, drawing, golden, talking, three
 
 DONE = ReferProgress(200, "OK")
 
@@ -44,7 +44,7 @@ async def test_an_attended_transfer_connects_the_other_sides_of_two_calls(
                 outcomes.append(await to_bob.transfer_to(to_carol))
                 await trio.sleep_forever()
         await trio.sleep(10)
-        drawn = sip_network.ladder()
+        drawn = drawing(sip_network)
 
     assert [DONE] == outcomes
     assert [Side.LOCAL, Side.REMOTE] == [to_bob.ended_by, to_carol.ended_by]

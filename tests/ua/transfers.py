@@ -24,6 +24,11 @@ def golden(name: str) -> str:
     return (LADDERS / f"{name}.txt").read_text("utf-8")
 
 
+def drawing(network: MemoryNetwork) -> str:
+    """The ladder; what several hosts send in one instant, which the seed orders, by address."""
+    return network.ladder(sorted(network.wires, key=lambda wire: (wire.time, wire.source.host)))
+
+
 @attrs.frozen
 class Three:
     """They."""
