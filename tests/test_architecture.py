@@ -26,10 +26,6 @@ _MAY_MAKE_A_WORLD = {
     "conversations/test_conversations.py": "the same seed must tell the same story twice",
     "conversations/test_determinism.py": "the same seed must tell the same story three times",
     "test_architecture.py": "it says what nobody else may",
-    # Not yet converted.
-    "ua": "",
-    "cli": "",
-    "test_call_leaks.py": "",
 }
 """Tests that make networks and clocks of their own, and why."""
 
