@@ -92,13 +92,14 @@ class Baresip:
 
 
 @contextlib.contextmanager
-def open_baresip(folder: Path, account: str = "") -> Iterator[Baresip]:
+def open_baresip(folder: Path, account: str = "", *, lives: int = 40) -> Iterator[Baresip]:
     """A baresip that is ready.
 
     Args:
         folder: does not exist yet; it lives there.
         account: what comes behind the address in its file of accounts, such as
             ``;auth_user=alice``; without any it is called directly, and answers at once.
+        lives: after so many seconds it ends by itself.
     """
     program = Path(find_peer("baresip"))
     folder.mkdir()
@@ -109,7 +110,7 @@ def open_baresip(folder: Path, account: str = "") -> Iterator[Baresip]:
     parameters = account or ";regint=0;answermode=auto"
     (folder / "accounts").write_text(f"<sip:alice@127.0.0.1>{parameters}\n")
     (folder / "contacts").touch()
-    with open_program([program, "-4", "-f", folder, "-t", "40"], folder) as running:
+    with open_program([program, "-4", "-f", folder, "-t", str(lives)], folder) as running:
         running.wait_for("baresip is ready")
         with socket.create_connection(("127.0.0.1", int(control)), PATIENCE) as connection:
             telephone = Baresip(running, f"127.0.0.1:{port}", connection)

@@ -37,8 +37,9 @@ _NOBODY = frozenset({401, 403, 404, 407, 408, 410, 480, 486, 488, 500, 503, 600,
 
 
 def _patience(request: Request) -> float:
-    """Only an INVITE waits for somebody to pick up (RFC 4320 section 3)."""
-    return _ANSWERS_WITHIN if request.method == "INVITE" else _PATIENCE
+    """Only the first INVITE of a call waits for somebody to pick up (RFC 4320 section 3)."""
+    is_first = request.method == "INVITE" and request.to.tag is None
+    return _ANSWERS_WITHIN if is_first else _PATIENCE
 
 
 @attrs.define(eq=False)
