@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,5 @@ def test_an_environment_with_nothing_but_the_test_extra_will_do(tmp_path: Path) 
     pip(f"{ROOT}[test]", python=python)
 
     assert "10 passed" == outcome(tmp_path, python, _TESTS)
+    suite = outcome(tmp_path, python, _TESTS, "--pyargs", "trio_sip.testing.suite")
+    assert re.fullmatch(r"\d{3} passed, 1 skipped", suite)
