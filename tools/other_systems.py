@@ -63,6 +63,16 @@ TARGETS = {
         options=("--sip-user=alice", *_NO_TORTURE),
         passes=45,
     ),
+    "baresip, ringing": Target(
+        what="the same where nobody answers, asked about CANCEL and early dialogs",
+        options=(
+            "--sip-user=alice",
+            "--sip-ringing-user=alice",
+            "-k",
+            "rings or to_tag_of or 487 or cancel_that_comes or another_way or before_the_200",
+        ),
+        passes=6,
+    ),
     "linphone": Target(
         what="`linphonec -a`, a telephone in C++",
         options=("--sip-user=carol", *_NO_TORTURE),

@@ -1,4 +1,4 @@
-"""The suite that is aimed at others, aimed at programs that run: two of ours, three that are not.
+"""The suite that is aimed at others, aimed at programs that run: of ours and of others.
 
 All of them at once, as most of it is waiting.  What a program does otherwise than the RFCs say is
 written in tests/data/other_systems.toml: it fails those tests and no others.
@@ -74,8 +74,8 @@ def _sipp(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _baresip(folder: Path) -> Iterator[str]:
-    with open_baresip(folder, lives=_LIMIT) as phone:
+def _baresip(folder: Path, answers: str) -> Iterator[str]:
+    with open_baresip(folder, f";regint=0;answermode={answers}", lives=_LIMIT) as phone:
         yield phone.address
 
 
@@ -91,7 +91,8 @@ _OPENINGS: Mapping[str, _Opening] = {
     "trio-sip answer": lambda folder: _ours(folder, "answer", "--after", "0.1"),
     "trio-sip serve": lambda folder: _ours(folder, "serve", "--user", "alice:wonderland"),
     "SIPp": _sipp,
-    "baresip": _baresip,
+    "baresip": lambda folder: _baresip(folder, "auto"),
+    "baresip, ringing": lambda folder: _baresip(folder, "manual"),
     "linphone": _linphone,
 }
 
