@@ -193,17 +193,14 @@ def pytest_fixture_setup_for_trio(fixturedef: Any, request: Any) -> Generator[No
     """Show other plugins nothing async: in its ``auto`` mode, pytest-asyncio takes it."""
     # Any: pytest's own types are private.
     function = fixturedef.func
-    if not (_is_ours(request.node) and _is_async_function(function)) or _is_asyncios(function):
+    is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    if not (is_async and _is_ours(request.node)) or _is_asyncios(function):
         return (yield)
     fixturedef.func = _as_plain(function)
     try:
         return (yield)
     finally:
         fixturedef.func = function
-
-
-def _is_async_function(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _is_asyncios(function: Callable[..., Any]) -> bool:
