@@ -9,7 +9,6 @@ from ._receiver import Receiver
 from ._resolver import NaptrRecord, Query, QueryKind, Server, SrvRecord, find_servers
 from ._sockets import SocketNetwork
 from ._statistics import TransportStatistics
-from ._via import fill_via
 
 __all__ = [
     "Address",
@@ -30,6 +29,5 @@ __all__ = [
     "TransportLimits",
     "TransportStatistics",
     "Undelivered",
-    "fill_via",
     "find_servers",
 ]

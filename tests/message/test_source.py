@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.message import Via
-from trio_sip.transport import fill_via
+from trio_sip.message import Via, fill_via
 
 HOST, PORT = "192.0.2.9", 40000
 B = ";branch=z9hG4bK1"
