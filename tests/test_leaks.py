@@ -9,9 +9,8 @@ import trio
 
 from trio_sip.message import NameAddr
 from trio_sip.services import OptionsService
-from trio_sip.stack import Stack, StackSettings, open_stack
+from trio_sip.stack import Stack, open_stack
 from trio_sip.testing import MemoryNetwork
-from trio_sip.transport import TransportLimits
 
 _SLACK = 200
 """Objects by which the collector's count may differ: caches of trio and of the interpreter."""
@@ -59,8 +58,6 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
             "tcp://192.0.2.2:5060",
             services=[OptionsService()],
             network=sip_network.host("bob"),
-            # The way back to who has hung up is remembered, for so many of them.
-            settings=StackSettings(limits=TransportLimits(remembered_returns=1)),
             strict=True,
         ) as bob,
     ):

@@ -122,7 +122,7 @@ from ._sipfrag import (
     Sipfrag,
     parse_sipfrag_untrusted,
 )
-from ._source import fill_via
+from ._source import fill_via, sent_by
 from ._status import REASON_PHRASES, reason_phrase
 from ._stream import MessageStream, StreamEvent
 from ._token_value import (
@@ -262,6 +262,7 @@ __all__ = [
     "quote",
     "reason_phrase",
     "redacted",
+    "sent_by",
     "split_list",
     "split_params",
     "unquote",

@@ -11,7 +11,7 @@ import functools
 
 from trio_sip._errors import RemoteProtocolError
 
-__all__ = ["fill_via"]
+__all__ = ["fill_via", "sent_by"]
 
 _DEFAULT_PORT = 5060
 _DEFAULT_TLS_PORT = 5061
@@ -68,6 +68,22 @@ def fill_via(raw: str, host: str, port: int, *, force_rport: bool = False) -> tu
         # RFC 3261 section 18.2.1
         return f"{kept};received={host}{rest}", sent_port
     return kept + rest, sent_port
+
+
+def sent_by(raw: str) -> tuple[str, int]:
+    """The host and port in the topmost Via, whatever its parameters say.
+
+    Where answers go over a new connection, when the one that the request came by is gone
+    (RFC 3261 section 18.2.2).
+
+    Args:
+      raw: the value of the first Via header field.
+
+    Raises:
+      RemoteProtocolError: this is no Via.
+    """
+    head = raw.partition(";")[0].partition(",")[0]
+    return _known_sent_by(head) if len(head) < _LONG else _sent_by(head)
 
 
 def _fill_usual(raw: str, host: str, port: int) -> tuple[str, int] | None:

@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from trio_sip._errors import RemoteProtocolError, TransportFailed
-from trio_sip.message import Request, Response
+from trio_sip.message import Request, Response, parse_message_untrusted, sent_by
 
 from ._address import Address
 from ._budget import PartialBudget
@@ -63,7 +63,8 @@ class TcpTransport:
         self._connections: OrderedDict[int, MessageConnection] = OrderedDict()
         self._by_remote: dict[Address, MessageConnection] = {}
         self._openings: dict[Address, _Opening] = {}
-        self._returns: OrderedDict[Flow, Address] = OrderedDict()
+        self._returns: dict[Address, list[tuple[bytes, Flow]]] = {}
+        self._returning = 0
         self._budget = PartialBudget(limits.partial_bytes, counters)
         self._warned = False
         self.nursery: trio.Nursery | None = None
@@ -139,6 +140,10 @@ class TcpTransport:
         finally:
             connection.close(None)
             self._forget(connection)
+            if connection.sent_by is not None:
+                for data in connection.unsent:
+                    if not self._return(data, connection.flow):
+                        self._counters.sends_failed += 1
             self._receiver.flow_closed(connection.flow, connection.error)
 
     def _forget(self, connection: MessageConnection) -> None:
@@ -147,10 +152,6 @@ class TcpTransport:
             return
         if self._by_remote.get(flow.remote) is connection:
             del self._by_remote[flow.remote]
-        if connection.return_port:
-            self._returns[flow] = Address(flow.remote.host, connection.return_port)
-            if len(self._returns) > self._limits.remembered_returns:
-                self._returns.popitem(last=False)
 
     # -- messages come
 
@@ -158,11 +159,11 @@ class TcpTransport:
         if connection.flow.number in self._connections:
             self._connections.move_to_end(connection.flow.number)
         if isinstance(message, Request):
-            port = stamp_via(message, connection.flow.remote, self._force_rport)
-            if port is None:
+            if stamp_via(message, connection.flow.remote, self._force_rport) is None:
                 self._counters.without_via += 1
                 return
-            connection.return_port = port
+            assert message.via_text is not None, "it has been stamped"
+            connection.sent_by = sent_by(message.via_text)
         self._receiver.receive_message(message, connection.flow)
 
     def _refuse(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
@@ -221,23 +222,73 @@ class TcpTransport:
         Raises:
           TransportFailed: the connection is gone, or its reader is too slow.
         """
-        connection = self._connections.get(flow.number)
-        if connection is not None and connection.phase is not Phase.CLOSED:
-            connection.send_nowait(data)
-            self._connections.move_to_end(flow.number)
-            return
-        back = self._returns.get(flow)
-        if back is None or self.nursery is None or not data.startswith(b"SIP/2.0 "):
-            self._counters.sends_failed += 1
-            raise TransportFailed(f"{flow}: the connection is closed")
-        self.nursery.start_soon(self._send_back, data, flow, back, name=f"answer {back}")
-
-    async def _send_back(self, data: bytes, flow: Flow, back: Address) -> None:
-        """Open a connection to where the request's Via says.  RFC 3261 section 18.2.2."""
         try:
-            self.send_nowait(data, await self.flow_to(back))
+            self._send_on(data, flow)
+        except TransportFailed:
+            connection = self._connections.get(flow.number)
+            # Who reads too slowly would read no faster on another connection.
+            slow = connection is not None and isinstance(connection.error, TransportFailed)
+            if slow or not self._return(data, flow):
+                self._counters.sends_failed += 1
+                raise
+
+    def _send_on(self, data: bytes, flow: Flow) -> None:
+        connection = self._connections.get(flow.number)
+        if connection is None:
+            raise TransportFailed(f"{flow}: the connection is closed")
+        connection.send_nowait(data)
+        self._connections.move_to_end(flow.number)
+
+    # -- answers whose connection is gone
+
+    def _return(self, data: bytes, flow: Flow) -> bool:
+        """Whether *data* is a response that can go to who asked by another connection than *flow*.
+
+        RFC 3261 section 18.2.2: "the server SHOULD open a connection to the IP address in the
+        "received" parameter, if present, using the port in the "sent-by" value".  One that it has
+        opened itself meanwhile, perhaps to ask again, comes first: through a NAT there is no
+        other.  It is nobody else's, as the same address calls itself by the same name there.
+        """
+        asker = _asker(data)
+        if asker is None or self.nursery is None:
+            return False
+        host = flow.remote.host
+        for connection in reversed(self._connections.values()):
+            if connection.sent_by == asker and connection.flow.remote.host == host:
+                try:
+                    connection.send_nowait(data)
+                except TransportFailed:
+                    continue
+                return True
+        if self._returning >= self._limits.returning_answers:
+            return False
+        back = Address(host, asker[1])
+        self._returning += 1
+        if back not in self._returns:
+            self._returns[back] = []
+            self.nursery.start_soon(self._send_back, back, name=f"answer {back}")
+        self._returns[back].append((data, flow))
+        return True
+
+    async def _send_back(self, back: Address) -> None:
+        """Open a connection, and send what goes there in the order in which it was to go."""
+        failure: Exception | None = None
+        try:
+            connected = await self.flow_to(back)
         except (TransportFailed, trio.ClosedResourceError) as error:
-            self._receiver.flow_closed(flow, error)
+            failure = error
+        answers = self._returns.pop(back)
+        self._returning -= len(answers)
+        for data, flow in answers:
+            try:
+                if failure is None:
+                    # If that one breaks, too, it is over.
+                    self._send_on(data, connected)
+            except TransportFailed as error:
+                failure = error
+            if failure is not None:
+                self._counters.sends_failed += 1
+                self._receiver.flow_closed(flow, failure)
 
     def hold(self, flow: Flow, change: int) -> None:
         """Change how many users want the connection kept while it is idle."""
@@ -248,6 +299,17 @@ class TcpTransport:
         """Close every connection."""
         for connection in list(self._connections.values()):
             connection.close(None)
+
+
+def _asker(data: bytes) -> tuple[str, int] | None:
+    """Who the Via of a response says has asked."""
+    if not data.startswith(b"SIP/2.0 "):
+        return None
+    try:
+        via = parse_message_untrusted(data).via_text
+        return None if via is None else sent_by(via)
+    except RemoteProtocolError:
+        return None
 
 
 def _too_slow() -> OSError:
