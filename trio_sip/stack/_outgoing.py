@@ -22,7 +22,7 @@ from trio_sip.transport import Flow, Server
 
 from ._authorize import CHALLENGES, authorize, take_challenge
 from ._contact import LocalContact
-from ._hop import find_servers, put_via
+from ._hop import find_servers, flow_to_hidden, put_via
 from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
@@ -200,10 +200,17 @@ class OutgoingRequest(RequestOwner):
           ``None``; or what to end with, because there is none: what the last one that was
           reached did is worth more than that the others cannot be.
         """
+        hidden = flow_to_hidden(self._parts, self.dialog)
+        if hidden is not None:
+            self._candidates = [Server(hidden.transport, hidden.remote)]
         if not self._candidates:
             self._candidates = await find_servers(self._parts, self._next_hop)
         if self._attempt is not None:
             authorize(self.request, self._attempt, self._parts.tokens.token())
+        if hidden is not None:
+            await trio.lowlevel.checkpoint()
+            self._transmit(hidden)
+            return None
         size = self.request.rough_size() + _ROOM_FOR_VIA
         if self._contact is not None:
             size += _ROOM_FOR_CONTACT

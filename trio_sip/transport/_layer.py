@@ -338,6 +338,10 @@ class TransportLayer:
 
     # -- connections
 
+    def is_open(self, flow: Flow) -> bool:
+        """Whether something can be sent on *flow*: not on a connection that has ended."""
+        return not flow.number or self._tcp.is_open(flow)
+
     def hold(self, flow: Flow) -> None:
         """Keep the connection of *flow* although it is idle: a registration or call uses it."""
         self._tcp.hold(flow, +1)

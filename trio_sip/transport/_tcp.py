@@ -290,6 +290,11 @@ class TcpTransport:
                 self._counters.sends_failed += 1
                 self._receiver.flow_closed(flow, failure)
 
+    def is_open(self, flow: Flow) -> bool:
+        """Whether the connection of *flow* takes messages."""
+        connection = self._connections.get(flow.number)
+        return connection is not None and connection.phase is Phase.OPEN
+
     def hold(self, flow: Flow, change: int) -> None:
         """Change how many users want the connection kept while it is idle."""
         if (connection := self._connections.get(flow.number)) is not None:

@@ -159,7 +159,12 @@ class IncomingReferral:
             return
         if request.dialog is None:
             dialog = Dialog.as_uas(message, request.to_tag)
-            user_agent.stack.add_dialog(dialog, UsedDialog(dialog), endpoint=request.endpoint)
+            user_agent.stack.add_dialog(
+                dialog,
+                UsedDialog(dialog),
+                endpoint=request.endpoint,
+                flow=request.direct_flow,
+            )
         else:
             dialog = request.dialog.dialog
         request.respond(202, headers=headers)
