@@ -129,7 +129,7 @@ class _Machine:
             counters=Counters(),
             events=SecurityEvents(),
             services=ServiceRegistry(),
-            layer=TransactionLayer(settings.timers),
+            layer=TransactionLayer(settings.timers, kept_bytes=settings.kept_bytes),
             now=trio.lowlevel.current_clock().current_time,
         )
 

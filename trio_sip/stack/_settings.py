@@ -35,6 +35,10 @@ class StackSettings:
     """Requests being handled at once.  Beyond it new ones out of dialogs are dropped on UDP,
     where they come again, and answered 503 elsewhere."""
 
+    kept_bytes: int = 256 << 20
+    """What may be kept of answers, for half a minute each, in case their requests come again.
+    When it is more, the oldest are given up: see `trio_sip.transaction.Statistics.given_up`."""
+
     ringing_seconds: float = 180.0
     """How long a deferred INVITE may wait for its next response; then it is answered 408.
     RFC 3261 section 13.3.1.1 wants a provisional response at every minute."""

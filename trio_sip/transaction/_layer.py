@@ -35,7 +35,7 @@ __all__ = ["TransactionLayer"]
 SEND, SEND_ONCE, SEND_100, ACK = Do.SEND, Do.SEND_ONCE, Do.SEND_100, Do.ACK
 RESEND, REPLAY, ABSORB = Do.RESEND, Do.REPLAY, Do.ABSORB
 PASS_UP, STRAY, TIME_OUT = Do.PASS_UP, Do.STRAY, Do.TIME_OUT
-TERMINATED = State.TERMINATED
+COMPLETED, TERMINATED = State.COMPLETED, State.TERMINATED
 RECV_REQUEST, RECV_ACK = On.RECV_REQUEST, On.RECV_ACK
 NEW, ABSORBED = Verdict.NEW, Verdict.ABSORBED
 
@@ -43,6 +43,10 @@ _RECEIVED = (None, On.RECV_1XX, On.RECV_2XX, *[On.RECV_3XX_6XX] * 4)
 _SENT = (None, On.SEND_1XX, On.SEND_2XX, *[On.SEND_3XX_6XX] * 4)
 _CHALLENGES = frozenset({401, 407})
 _NEVER = math.inf
+
+KEPT_BYTES = 256 << 20
+"""What the answers of one layer may take, unless it is told otherwise."""
+
 _SENT_SPECIALLY = {100: On.SEND_100, 408: On.SEND_408}
 
 
@@ -52,9 +56,15 @@ class TransactionLayer:
     It does nothing by itself.  After each call its driver performs what `effects` returns, in
     order, and sees to it that `handle_timeout` is called at `next_deadline`.  Messages must have
     been found sound (`trio_sip.message.check_request`, `check_response`) before they come here.
+
+    Args:
+      kept_bytes: what may be kept of final answers; beyond that the oldest are given up, and a
+        copy of their request is a new request.
     """
 
-    def __init__(self, settings: TimerSettings | None = None) -> None:
+    def __init__(
+        self, settings: TimerSettings | None = None, *, kept_bytes: int = KEPT_BYTES
+    ) -> None:
         self.settings: TimerSettings = TimerSettings() if settings is None else settings
         """The timers of every transaction that brings none of its own."""
         self.tells_states: bool = False
@@ -64,6 +74,9 @@ class TransactionLayer:
         self._effects: list[Effect] = []
         # The keys of a request between its verdict and its transaction, which wants them next.
         self._judged: tuple[Request, ServerKey, MergeKey | None] | None = None
+        self._kept_limit = kept_bytes
+        self._kept = 0
+        self._given_up = 0
         self._absorbed = 0
         self._retransmitted = 0
         self._timed_out = 0
@@ -197,6 +210,30 @@ class TransactionLayer:
             # what has been refused is no longer going on, so nothing can be merged with it.
             self._index.unmerge(transaction)
         self._perform(transaction, step, data, now)
+        if transaction.state is COMPLETED:
+            transaction.kept = len(data)
+            self._kept += transaction.kept
+            if self._kept > self._kept_limit:
+                self._make_room(now)
+
+    def _make_room(self, now: float) -> None:
+        """Give up the oldest answers, and enough of them not to be here again soon.
+
+        Who has lost one of those, and has not asked again for so long, is the least likely to ask
+        at all.  To refuse new requests instead would let whoever sends large ones shut everybody
+        out for half a minute.
+        """
+        excess = self._kept - self._kept_limit * 3 // 4
+        oldest: list[ServerTransaction] = []
+        for transaction in self._index.servers.values():
+            if excess <= 0:
+                break
+            if transaction.kept:
+                oldest.append(transaction)
+                excess -= transaction.kept
+        for transaction in oldest:
+            self._given_up += 1
+            self._take(transaction, On.NO_ROOM, None, now)
 
     # -- client side
 
@@ -270,6 +307,8 @@ class TransactionLayer:
         return Statistics(
             clients=len(self._index.clients),
             servers=len(self._index.servers),
+            kept_bytes=self._kept,
+            given_up=self._given_up,
             absorbed=self._absorbed,
             retransmitted=self._retransmitted,
             timed_out=self._timed_out,
@@ -370,6 +409,9 @@ class TransactionLayer:
             transaction.request = None
         if step.frees_bytes:
             transaction.data = b""
+            if transaction.kept:
+                self._kept -= transaction.kept
+                transaction.kept = 0
         running: tuple[Timer[Transaction], ...] = ()
         for timer in transaction.timers:
             if timer.on in step.keeps:
