@@ -34,6 +34,9 @@ __all__ = ["OutgoingRequest", "create_outgoing"]
 _BACKLOG = 32
 """Provisional responses that wait to be read."""
 
+_REMEMBERED = 100
+"""Responses in the history of one request: whoever rings for an hour sends one a minute."""
+
 _ROOM_FOR_VIA = 100
 _ROOM_FOR_CONTACT = 100
 _TRY_ELSEWHERE = frozenset({503})
@@ -108,7 +111,10 @@ class OutgoingRequest(RequestOwner):
         """What it was sent on last."""
 
         self.history: list[Response] = []
-        """Every response that came, the challenges that were answered included."""
+        """The responses that came, the challenges that were answered included.
+
+        Of more than a hundred the oldest provisional ones are forgotten, and counted.
+        """
 
     # -- what comes back
 
@@ -172,8 +178,17 @@ class OutgoingRequest(RequestOwner):
 
     def receive_response(self, response: Response) -> None:
         """The stack's: a response came."""
+        if len(self.history) >= _REMEMBERED:
+            self._forget_one()
         self.history.append(response)
         self._put(response)
+
+    def _forget_one(self) -> None:
+        oldest = next((at for at, one in enumerate(self.history) if one.is_provisional), 0)
+        del self.history[oldest]
+        if oldest < self._begun_at:
+            self._begun_at -= 1
+        self._parts.counters.forgotten_responses += 1
 
     def receive_failure(self, error: Exception | None) -> None:
         """The stack's: the transaction timed out (no error), or its transport failed."""
