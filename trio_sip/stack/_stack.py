@@ -22,7 +22,8 @@ from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, create_outgoing
 from ._registered import Registered
-from ._service import Service, service_name
+from ._registry import service_name
+from ._service import Service
 from ._view import StackView
 
 __all__ = ["Stack"]
