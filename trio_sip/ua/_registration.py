@@ -97,21 +97,13 @@ class Registration:
         self._client.send_register(trio.current_time())
         self._driver.wake()
 
-    async def states(self) -> AsyncIterator[RegistrationState]:
+    def states(self) -> AsyncIterator[RegistrationState]:
         """The state, and then each one that follows, until the registration is over.
 
-        Who is slow is told the latest and misses those before it.
+        Who is slow is told the latest and misses those before it.  Whoever has seen enough may
+        leave: there is nothing to close.
         """
-        seen: RegistrationState | None = None
-        while True:
-            changed = self._driver.changed
-            if self.state is not seen:
-                seen = self.state
-                yield seen
-            elif seen is RegistrationState.TERMINATED:
-                return
-            else:
-                await changed.wait()
+        return _States(self, self._driver)
 
     async def wait_registered(self) -> None:
         """Wait until we are registered again; return at once if we are.
@@ -127,6 +119,26 @@ class Registration:
 
     def __repr__(self) -> str:
         return f"<Registration {self._driver.name} {self.state.value}>"
+
+
+class _States(AsyncIterator[RegistrationState]):
+    """What `Registration.states` gives: no generator, which would want to be closed."""
+
+    __slots__ = ("_driver", "_registration", "_seen")
+
+    def __init__(self, registration: Registration, driver: RegistrationDriver) -> None:
+        self._registration = registration
+        self._driver = driver
+        self._seen: RegistrationState | None = None
+
+    async def __anext__(self) -> RegistrationState:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while self._registration.state is self._seen:
+            if self._seen is RegistrationState.TERMINATED:
+                raise StopAsyncIteration
+            await self._driver.changed.wait()
+        self._seen = self._registration.state
+        return self._seen
 
 
 @asynccontextmanager
