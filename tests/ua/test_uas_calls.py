@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 
+from trio_sip.message import Request, Response
+from trio_sip.stack import IncomingRequest
 from trio_sip.testing import MemoryNetwork, PeerCall, SipPeer
 from trio_sip.ua import IncomingCall
 
@@ -85,3 +88,65 @@ async def test_a_body_that_may_be_passed_over_is_no_reason_to_refuse(
         await sip_peer.call_of(response).bye()
 
         assert (200, 1) == (response.status, len(calls))
+
+
+def allowed(message: Request | Response) -> set[str]:
+    return set(message["Allow"].split(", "))
+
+
+async def test_allow_names_a_message_once_somebody_reads_them(
+    sip_network: MemoryNetwork, sip_peer: SipPeer
+) -> None:
+    async def talk(call: IncomingCall) -> None:
+        await call.ring()
+        call.texts()
+        await call.answer(OFFER)
+        await trio.sleep_forever()
+
+    async with agent(sip_network, "bob") as bob, trio.open_nursery() as nursery:
+        await nursery.start(bob.serve_calls, talk)
+        sent = await sip_peer.request("INVITE", BOB, body=sip_peer.sdp)
+        ringing = await sent.expect(180)
+        answered = await sent.final()
+        await answered.ack()
+        call = sip_peer.call_of(answered)
+        options = await (await call.send("OPTIONS")).expect(200)
+        message = await (await call.send("MESSAGE", body="hi", content_type="text/plain")).final()
+        await call.bye()
+        nursery.cancel_scope.cancel()
+
+    assert "MESSAGE" not in allowed(ringing.message)
+    assert {"INVITE", "INFO", "MESSAGE"} <= allowed(answered.message)
+    assert {"INVITE", "INFO", "MESSAGE"} <= allowed(options.message)
+    assert 200 == message.status
+
+
+@pytest.mark.parametrize("asks", ["nobody", "reader", "handler", "handler of all calls"])
+async def test_the_invite_names_what_somebody_is_there_for(
+    asks: str, sip_network: MemoryNetwork, sip_peer: SipPeer
+) -> None:
+    async def read(request: IncomingRequest) -> None:
+        request.respond(200)
+
+    async with agent(sip_network, "bob") as bob, trio.open_nursery() as nursery:
+        nursery.start_soon(answer_and_hang_up, sip_peer)
+        call = bob.call(sip_peer.uri, OFFER)
+        if asks == "reader":
+            call.texts()
+        elif asks == "handler":
+            call.set_handler("MESSAGE", read)
+        elif asks == "handler of all calls":
+            bob.calls.handlers["MESSAGE"] = read
+        async with call:
+            await call.answered()
+            assert (asks != "nobody") == ("MESSAGE" in call.allow)
+            await trio.sleep_forever()
+
+    invite = next(wire for wire in sip_peer.wires if wire.label.text == "INVITE")
+    assert (asks != "nobody") == (b"MESSAGE" in invite.data)
+
+
+async def answer_and_hang_up(peer: SipPeer) -> None:
+    call = await peer.answer()
+    await trio.sleep(1)
+    await call.bye()

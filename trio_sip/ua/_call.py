@@ -16,6 +16,7 @@ from trio_sip.session import (
     ModifyReceived,
     PrackReceived,
     RequestReceived,
+    SessionSettings,
     Withdrawn,
 )
 from trio_sip.stack import IncomingRequest
@@ -112,9 +113,14 @@ class Call(CallReferrals):
         return self._read(self._digits)
 
     def texts(self) -> AsyncIterator[Request]:
-        """The MESSAGEs that come within the call.  Before this is asked for they get 405."""
+        """The MESSAGEs that come within the call.
+
+        Before this is asked for they get 405, and Allow does not name them: ask before the call
+        begins, or before you answer it, if the other side is to know that it may write.
+        """
         if self._texts is None:
             self._texts = deque(maxlen=_INBOX)
+            self._say_what_is_taken()
         return self._read(self._texts)
 
     def changes(self) -> AsyncIterator[Change]:
@@ -146,6 +152,20 @@ class Call(CallReferrals):
             self._handlers.pop(method, None)
         else:
             self._handlers[method] = handler
+        self._say_what_is_taken()
+
+    @property
+    def session_settings(self) -> SessionSettings:
+        """Those of its user agent; Allow names what somebody is there for beyond that, too."""
+        settings = self._calls.settings
+        if self._texts is None and not self._handlers and not self._calls.handlers:
+            return settings
+        texts = () if self._texts is None else ("MESSAGE",)
+        return settings.allowing((*self._calls.handlers, *(self._handlers or ()), *texts))
+
+    def _say_what_is_taken(self) -> None:
+        if self.has_begun:
+            self.session.settings = self.session_settings
 
     def receive_info(self, info: Info) -> None:
         """From `answer_by_default`."""

@@ -160,7 +160,7 @@ class OutgoingCall(Call):
         )
         leg.flow = flow
         leg.session = OutgoingSession(
-            invite, calls.stack.now(), dice=calls.dice, settings=calls.settings
+            invite, calls.stack.now(), dice=calls.dice, settings=self.session_settings
         )
         self._leg = leg
         calls.remember(leg)
