@@ -193,7 +193,7 @@ async def test_an_ack_that_comes_three_times_is_no_harm(target: Target) -> None:
 
 
 async def test_a_bye_that_overtakes_the_ack_ends_the_call(target: Target) -> None:
-    """RFC 5407 section 3.1.5: BYE in the moratorium state gets 200, and the 2xx stops."""
+    """RFC 5407 section 3.1.6: BYE in the moratorium state gets 200, and the 2xx stops."""
     call = await target.answered()
     answer = await call.ask("BYE")
     copies = len(call.response.copies)
@@ -226,7 +226,7 @@ async def confirmed(target: Target) -> Answered:
 
 
 async def test_a_bye_right_after_a_reinvite_ends_the_call(target: Target) -> None:
-    """RFC 5407 section 3.2.2: BYE wins; the re-INVITE gets 200, 481, 487 or 491."""
+    """RFC 5407 appendix B: BYE wins; the re-INVITE gets 200, 481, 487 or 491."""
     call = await confirmed(target)
     reinvite = await call.call.send("INVITE", body=target.peer.sdp)
     answer = await call.ask("BYE")
@@ -237,7 +237,7 @@ async def test_a_bye_right_after_a_reinvite_ends_the_call(target: Target) -> Non
 
 
 async def test_a_reinvite_right_after_a_bye_finds_no_call(target: Target) -> None:
-    """RFC 5407 section 3.2.1: in the mortal state a re-INVITE gets 481."""
+    """RFC 5407 section 3.2.2: in the mortal state a re-INVITE gets 481."""
     call = await confirmed(target)
     bye = await call.call.send("BYE")
     reinvite = await call.call.send("INVITE", body=target.peer.sdp)
@@ -354,7 +354,7 @@ async def test_a_bye_to_another_dialog_does_not_end_this_one(rude: str, target: 
 
 
 async def test_requests_that_cross_are_both_decided(target: Target) -> None:
-    """RFC 3261 section 14.1, RFC 5407 section 3.2.3: glare; one of two gets 491."""
+    """RFC 3261 section 14.1, RFC 5407 section 3.3.1: glare; one of two gets 491."""
     target.needs_time(50)
     request = target.create_invite(
         headers=[("Supported", "timer"), ("Session-Expires", "90;refresher=uas")]
