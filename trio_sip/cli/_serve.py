@@ -22,6 +22,7 @@ from trio_sip.transport import Listen
 from ._config import ServeConfig, parse_algorithm, parse_database, parse_domain, parse_http
 from ._config_file import read_config
 from ._errors import ExitStatus, UsageError
+from ._file_limit import raise_file_limit
 from ._printer import open_printer
 from ._server import open_server
 from ._user import parse_user
@@ -67,6 +68,7 @@ async def serve(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    raise_file_limit()
     chosen = _merge(
         ServeConfig() if config is None else read_config(config),
         listen=listen,
