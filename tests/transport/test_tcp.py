@@ -714,3 +714,27 @@ async def test_an_answer_that_names_nobody_goes_nowhere(
 
         with pytest.raises(TransportFailed):
             layer.send_nowait(data, flow)
+
+
+async def test_pings_are_answered_and_flows_that_are_given_up_say_why(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with MemoryNetwork.open() as network:
+        server, client = hosts(network)
+        async with (
+            open_layer(server, LISTEN),
+            open_layer(client, answering=False) as (layer, recorder, _),
+        ):
+            flow = await layer.flow_for("TCP", SERVER)
+            layer.ping(flow)
+            await trio.sleep(1)
+            life = layer.signs_of_life(flow)
+            layer.close_flow(flow, "enough")
+            await recorder.event("closed")
+
+            assert (1, 1) == life
+            assert "enough" in str(recorder.closed[0][1])
+            layer.close_flow(flow, "again")
+            assert (0, 0) == layer.signs_of_life(flow)
+            with pytest.raises(TransportFailed):
+                layer.ping(flow)

@@ -1,7 +1,7 @@
 """Transports: RFC 3261 section 18, RFC 3581.  Sockets, flows, and which way a message goes."""
 
 from ._address import Address, Listen
-from ._flow import Flow
+from ._flow import Flow, SignsOfLife
 from ._layer import TransportLayer
 from ._limits import TransportLimits
 from ._network import Connection, ConnectionListener, DatagramSocket, Network, Undelivered
@@ -23,6 +23,7 @@ __all__ = [
     "QueryKind",
     "Receiver",
     "Server",
+    "SignsOfLife",
     "SocketNetwork",
     "SrvRecord",
     "TransportLayer",

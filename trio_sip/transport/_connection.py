@@ -62,6 +62,12 @@ class MessageConnection:
         """Who the Via of the last request says has sent it: by that name the other side is known
         once this is broken.  ``None`` while no request has come."""
 
+        self.arrivals = 0
+        """How often something has come: whoever says anything is alive."""
+
+        self.pongs = 0
+        """How often a ping of ours was answered."""
+
         self.unsent: list[bytes] = []
         """What was still queued when the network broke it, the message it broke in included."""
 
@@ -110,6 +116,7 @@ class MessageConnection:
         refuse: Callable[[RemoteProtocolError, bytes, Flow], None],
     ) -> None:
         while data := await self._pipe.receive_some():
+            self.arrivals += 1
             try:
                 self._take_messages(data, deliver)
             except RemoteProtocolError as error:
@@ -130,7 +137,9 @@ class MessageConnection:
         progress = False
         while (event := stream.next_event()) is not StreamEvent.NEED_DATA:
             progress = True
-            if isinstance(event, StreamEvent):
+            if event is StreamEvent.PONG:
+                self.pongs += 1
+            elif isinstance(event, StreamEvent):
                 self._answer_ping()
             else:
                 if isinstance(event, Request) and event.method != "ACK":
@@ -212,6 +221,10 @@ class MessageConnection:
             self._watch.deadline = self._deadline()
 
     # -- writing
+
+    def ping(self) -> None:
+        """Ask whether the other side is there.  Raises as `send_nowait`."""
+        self.send_nowait(self._stream.ping())
 
     def send_nowait(self, data: bytes) -> None:
         """Send *data*, after what is queued already.

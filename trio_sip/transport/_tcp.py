@@ -19,7 +19,7 @@ from trio_sip.message import Request, Response, parse_message_untrusted, sent_by
 from ._address import Address
 from ._budget import PartialBudget
 from ._connection import MessageConnection, Phase
-from ._flow import Flow
+from ._flow import Flow, SignsOfLife
 from ._limits import TransportLimits
 from ._network import Connection, ConnectionListener, Network
 from ._receiver import Receiver
@@ -289,6 +289,32 @@ class TcpTransport:
             if failure is not None:
                 self._counters.sends_failed += 1
                 self._receiver.flow_closed(flow, failure)
+
+    def ping(self, flow: Flow) -> None:
+        """Ask whether anybody is at the other end.  RFC 5626 section 3.5.1.
+
+        Raises:
+          TransportFailed: the connection is gone, or its reader is too slow.
+        """
+        connection = self._connections.get(flow.number)
+        if connection is None:
+            raise TransportFailed(f"{flow}: the connection is closed")
+        connection.ping()
+
+    def signs_of_life(self, flow: Flow) -> SignsOfLife:
+        """What has come by the connection of *flow*."""
+        connection = self._connections.get(flow.number)
+        return (
+            SignsOfLife()
+            if connection is None
+            else SignsOfLife(connection.arrivals, connection.pongs)
+        )
+
+    def close_flow(self, flow: Flow, reason: str) -> None:
+        """Close the connection of *flow*."""
+        connection = self._connections.get(flow.number)
+        if connection is not None:
+            connection.close(TransportFailed(f"{flow}: {reason}"))
 
     def is_open(self, flow: Flow) -> bool:
         """Whether the connection of *flow* takes messages."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.message import NameAddr, Params, Uri
 from trio_sip.registration import (
     Contact,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ._user_agent import UserAgent
 
 __all__ = ["Registration", "open_registration"]
+
+_MOST_REG_IDS = 2**31
 
 
 class Registration:
@@ -148,6 +151,8 @@ async def open_registration(
     *,
     registrar: Uri | str | None,
     instance: str | None,
+    reg_id: int | None,
+    keep_alive: float | None,
     q: float | None,
     contacts: Iterable[NameAddr | str],
     headers: Iterable[tuple[str, object]],
@@ -156,6 +161,8 @@ async def open_registration(
     grace: float,
 ) -> AsyncIterator[Registration]:
     """Register, keep it, remove it."""
+    if keep_alive is not None and keep_alive <= 0:
+        raise LocalProtocolError(f"keep_alive: want seconds, not {keep_alive}")
     client = RegistrationClient(
         expires,
         tokens=user_agent.stack.tokens,
@@ -164,9 +171,10 @@ async def open_registration(
     )
     request = RegistrationRequest(
         registrar=registrar_uri(user_agent, registrar),
-        params=_contact_params(instance, q),
+        params=_contact_params(instance, reg_id, q),
         contacts=tuple(contacts),
         headers=tuple(headers),
+        keep_alive=keep_alive,
     )
     driver = RegistrationDriver(user_agent, client, request, pace)
     # Who is cancelled already sends nothing.
@@ -183,8 +191,12 @@ async def open_registration(
                 driver.end()
 
 
-def _contact_params(instance: str | None, q: float | None) -> Params:
+def _contact_params(instance: str | None, reg_id: int | None, q: float | None) -> Params:
     params: dict[str, str | None] = {}
+    if reg_id is not None:
+        if instance is None or not 0 < reg_id < _MOST_REG_IDS:
+            raise LocalProtocolError("reg_id: want a number above 0, and an instance with it")
+        params["reg-id"] = str(reg_id)
     if instance is not None:
         # RFC 5626 section 4.1
         params["+sip.instance"] = f"<{instance}>"
