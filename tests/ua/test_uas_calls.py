@@ -14,7 +14,7 @@ import trio
 from trio_sip.message import Request, Response
 from trio_sip.stack import IncomingRequest
 from trio_sip.testing import MemoryNetwork, PeerCall, SipPeer
-from trio_sip.ua import IncomingCall
+from trio_sip.ua import IncomingCall, IncomingReferral, ReferralHandler
 
 from .calls import OFFER, agent
 
@@ -22,7 +22,9 @@ BOB = "sip:bob@192.0.2.2"
 
 
 @asynccontextmanager
-async def bob_answers(network: MemoryNetwork, peer: SipPeer) -> AsyncIterator[list[IncomingCall]]:
+async def bob_answers(
+    network: MemoryNetwork, peer: SipPeer, *, referred: ReferralHandler | None = None
+) -> AsyncIterator[list[IncomingCall]]:
     """The calls that Bob's handler is given."""
     calls: list[IncomingCall] = []
 
@@ -33,6 +35,8 @@ async def bob_answers(network: MemoryNetwork, peer: SipPeer) -> AsyncIterator[li
 
     async with agent(network, "bob") as bob, trio.open_nursery() as nursery:
         await nursery.start(bob.serve_calls, take)
+        if referred is not None:
+            await nursery.start(bob.serve_referrals, referred)
         yield calls
         nursery.cancel_scope.cancel()
     assert peer.wires
@@ -150,3 +154,21 @@ async def answer_and_hang_up(peer: SipPeer) -> None:
     call = await peer.answer()
     await trio.sleep(1)
     await call.bye()
+
+
+async def test_a_referral_that_outlives_its_call_is_told_to_nobody(
+    sip_network: MemoryNetwork, sip_peer: SipPeer
+) -> None:
+    async def think(referral: IncomingReferral) -> None:
+        await trio.sleep(1)
+        referral.accept()
+        referral.notify(200)
+
+    async with bob_answers(sip_network, sip_peer, referred=think):
+        call = await called(sip_peer)
+        refer = await call.send("REFER", headers=[("Refer-To", "<sip:carol@192.0.2.3>")])
+        await call.bye()
+        accepted = await refer.final()
+        await trio.sleep(5)
+
+    assert (202, "false") == (accepted.status, accepted["Refer-Sub"])

@@ -160,6 +160,8 @@ class SubscriptionDriver:
 
     async def receive_request(self, request: IncomingRequest) -> None:
         """A request in our dialog."""
+        if request.transaction is None:
+            return  # An ACK, which is never answered, and says nothing here.
         if request.method != "NOTIFY":
             request.respond(405, headers=[("Allow", "NOTIFY")])
             return

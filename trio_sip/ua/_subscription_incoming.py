@@ -136,6 +136,8 @@ class IncomingSubscription:
 
     async def receive_request(self, request: IncomingRequest) -> None:
         """A request in its dialog."""
+        if request.transaction is None:
+            return  # An ACK, which is never answered, and says nothing here.
         if request.method != "SUBSCRIBE":
             request.respond(405, headers=[("Allow", "SUBSCRIBE")])
             return
