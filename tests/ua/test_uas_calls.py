@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from trio_sip.message import Request, Response
+from trio_sip.session import OutgoingSession
 from trio_sip.stack import IncomingRequest
 from trio_sip.testing import MemoryNetwork, PeerCall, SipPeer
 from trio_sip.ua import IncomingCall, IncomingReferral, ReferralHandler
@@ -172,3 +173,34 @@ async def test_a_referral_that_outlives_its_call_is_told_to_nobody(
         await trio.sleep(5)
 
     assert (202, "false") == (accepted.status, accepted["Refer-Sub"])
+
+
+async def test_an_early_bye_that_was_refused_is_said_again_with_another_number(
+    sip_network: MemoryNetwork, sip_peer: SipPeer
+) -> None:
+    # RFC 5407 section 3.1.3, with a callee that ends no early dialogs.
+    numbers: list[int] = []
+
+    async def refuse_and_take() -> None:
+        invite = await sip_peer.expect("INVITE")
+        await invite.respond(180)
+        bye = await sip_peer.expect("BYE")
+        await bye.respond(481)
+        await invite.respond(200, body=sip_peer.sdp)
+        await sip_peer.expect("ACK")
+        again = await sip_peer.expect("BYE")
+        await again.respond(200)
+        numbers.extend((bye.message.cseq.number, again.message.cseq.number))
+
+    async with agent(sip_network, "bob") as bob, trio.open_nursery() as nursery:
+        nursery.start_soon(refuse_and_take)
+        async with bob.call(sip_peer.uri, OFFER) as call:
+            await anext(call.progress())
+            session = call.session
+            assert isinstance(session, OutgoingSession)
+            session.end_early_dialog(session.dialogs[0], trio.current_time())
+            call._leg.perform()
+            await call.wait_until_over()
+
+    assert numbers == sorted(set(numbers))
+    assert 2 == len(numbers)
