@@ -64,11 +64,7 @@ async def serve(
     ] = False,
 ) -> int:
     """Run the server until SIGTERM or SIGINT."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    raise_file_limit()
+    _prepare_process(verbose)
     chosen = _merge(
         ServeConfig() if config is None else read_config(config),
         listen=listen,
@@ -97,6 +93,14 @@ async def serve(
                 # Only binding can fail here; the text names the address.
                 raise UsageError(str(error)) from None
     return ExitStatus.OK
+
+
+def _prepare_process(verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    raise_file_limit()
 
 
 def _merge(
