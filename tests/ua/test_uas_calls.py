@@ -204,3 +204,32 @@ async def test_an_early_bye_that_was_refused_is_said_again_with_another_number(
 
     assert numbers == sorted(set(numbers))
     assert 2 == len(numbers)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        (b";tag=bob", b";tag=bob"),
+        (b"To: <sip:peer@192.0.2.1:5060>;tag=", b"To: <sip:peer@192.0.2.1:5060>;tag=x"),
+        (b"To: <sip:peer@192.0.2.1:5060>;tag=", b"To: <sip:peer@192.0.2.1:5060>;gat="),
+    ],
+)
+async def test_an_answer_by_another_name_is_an_answer(
+    spoil: tuple[bytes, bytes],
+    sip_network: MemoryNetwork,
+    sip_peer: SipPeer,
+) -> None:
+    async def answer_oddly() -> None:
+        call = await sip_peer.answer()
+        info = await call.expect("INFO")
+        data = bytes(info.create_response(200))
+        assert spoil[0] in data
+        await sip_peer.transmit(data.replace(*spoil), info.path)
+        await call.expect_bye()
+
+    async with agent(sip_network, "bob") as bob, trio.open_nursery() as nursery:
+        nursery.start_soon(answer_oddly)
+        async with bob.call(sip_peer.uri, OFFER) as call:
+            await call.answered()
+            with trio.fail_after(5):
+                await call.info("x")

@@ -287,7 +287,8 @@ class Leg:
             self._show("on_response", response)
         if sent.refusal is not None:
             self.failure = sent.refusal
-        self.session.receive_response(response, self._now())
+        request = None if sent.dialog is None else sent.request
+        self.session.receive_response(response, self._now(), request=request)
         self.perform()
 
     def receive_failure(self, sent: SentRequest, error: Exception) -> None:
