@@ -549,7 +549,7 @@ async def test_changes_wait_for_the_word_of_who_asks_for_them(sip_network: Memor
 
 
 async def test_who_asks_late_for_changes_is_told_of_those_before(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[tuple[bool, int]] = []
 
@@ -566,7 +566,7 @@ async def test_who_asks_late_for_changes_is_told_of_those_before(
             if change.is_past:
                 change.accept()
 
-    async with alice_and_bob(talk) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, talk) as (alice, _), alice.call(BOB, OFFER) as call:
         await call.answered()
         for port in range(4002, 4014, 2):
             await call.reinvite(SessionDescription.audio(port, "192.0.2.1"))

@@ -232,14 +232,17 @@ async def test_a_call_may_read_the_referrals_itself(sip_network: MemoryNetwork) 
     assert 2 == labels(sip_network).count("603 (REFER)")
 
 
-async def test_a_referral_waits_a_while_for_who_asks_late(autojump_clock: MockClock) -> None:
+async def test_a_referral_waits_a_while_for_who_asks_late(sip_network: MemoryNetwork) -> None:
     async def talk(call: IncomingCall) -> None:
         await call.answer(OFFER)
         await trio.sleep(1.5)
         async for referral in call.referrals():
             referral.reject(486)
 
-    async with three(bob=talk, referred=None) as scene, scene.alice.call(BOB, OFFER) as call:
+    async with (
+        three(sip_network, bob=talk, referred=None) as scene,
+        scene.alice.call(BOB, OFFER) as call,
+    ):
         await call.answered()
         with pytest.raises(RequestRejected, match="486"):
             await call.transfer(CAROL)
@@ -250,13 +253,16 @@ async def test_a_referral_waits_a_while_for_who_asks_late(autojump_clock: MockCl
 
 
 async def test_a_referral_that_nobody_asks_for_is_refused_after_two_seconds(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def talk(call: IncomingCall) -> None:
         await call.answer(OFFER)
         await trio.sleep_forever()
 
-    async with three(bob=talk, referred=None) as scene, scene.alice.call(BOB, OFFER) as call:
+    async with (
+        three(sip_network, bob=talk, referred=None) as scene,
+        scene.alice.call(BOB, OFFER) as call,
+    ):
         await call.answered()
         refused: list[float] = []
         began = trio.current_time()
@@ -275,19 +281,19 @@ async def test_a_referral_that_nobody_asks_for_is_refused_after_two_seconds(
 
 
 async def test_a_referral_that_waits_is_refused_when_the_call_ends(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def talk(call: IncomingCall) -> None:
         await call.answer(OFFER)
         await trio.sleep(1)
 
-    async with three(bob=talk, referred=None) as scene:
+    async with three(sip_network, bob=talk, referred=None) as scene:
         async with scene.alice.call(BOB, OFFER) as call:
             await call.answered()
             await _transferred_in_vain(call)
         await trio.sleep(5)
 
-    assert 1 == labels(scene.network).count("603 (REFER)")
+    assert 1 == labels(sip_network).count("603 (REFER)")
 
 
 async def _transferred_in_vain(call: Call) -> None:

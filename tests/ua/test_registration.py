@@ -76,13 +76,11 @@ async def test_inside_the_block_we_are_registered_and_behind_it_we_are_not(
 
 
 async def test_who_has_seen_enough_states_leaves_nothing_to_be_closed(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, sip_registrar: TestRegistrar
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_registrar(network),
-        open_alice(network) as alice,
-        alice.register() as registration,
+        open_alice(sip_network) as alice,
+        alice.register(registrar=sip_registrar.uri) as registration,
     ):
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")

@@ -6,13 +6,12 @@ import pytest
 import trio
 
 from trio_sip._errors import LocalProtocolError
-from trio_sip.testing import MemoryNetwork, SipPeer, Wire
+from trio_sip.testing import MemoryNetwork, SipPeer, TestRegistrar, Wire
 
 from .calls import agent
-from .registrars import bound, open_registrar
+from .registrars import bound
 
 INSTANCE = "urn:uuid:00000000-0000-1000-8000-000a95a0e128"
-UDP, TCP = "sip:registrar", "sip:registrar;transport=tcp"
 
 
 def pings(network: MemoryNetwork) -> list[Wire]:
@@ -20,12 +19,13 @@ def pings(network: MemoryNetwork) -> list[Wire]:
 
 
 @pytest.mark.sip(seeds=30, loss=0.1)
-async def test_a_phone_behind_a_nat_stays_reachable_over_udp(sip_network: MemoryNetwork) -> None:
+async def test_a_phone_behind_a_nat_stays_reachable_over_udp(
+    sip_network: MemoryNetwork, sip_registrar: TestRegistrar
+) -> None:
     box = sip_network.nat("alice", lifetime=100)
     async with (
-        open_registrar(sip_network, domains=()),
         agent(sip_network, "alice") as alice,
-        alice.register(3600, registrar=UDP, keep_alive=25),
+        alice.register(3600, registrar=sip_registrar.uri, keep_alive=25),
     ):
         ((_, public),) = box.mappings(trio.current_time())
         await trio.sleep(1800)
@@ -34,11 +34,12 @@ async def test_a_phone_behind_a_nat_stays_reachable_over_udp(sip_network: Memory
         assert len(pings(sip_network)) >= 1800 / 25
 
 
-async def test_who_asks_for_no_keep_alive_sends_none(sip_network: MemoryNetwork) -> None:
+async def test_who_asks_for_no_keep_alive_sends_none(
+    sip_network: MemoryNetwork, sip_registrar: TestRegistrar
+) -> None:
     async with (
-        open_registrar(sip_network, domains=()),
         agent(sip_network, "alice") as alice,
-        alice.register(3600, registrar=TCP),
+        alice.register(3600, registrar=f"{sip_registrar.uri};transport=tcp"),
     ):
         await trio.sleep(1800)
 
@@ -47,12 +48,13 @@ async def test_who_asks_for_no_keep_alive_sends_none(sip_network: MemoryNetwork)
 
 @pytest.mark.sip(seeds=30)
 async def test_a_connection_that_has_died_in_silence_is_found_out(
-    sip_network: MemoryNetwork,
+    sip_network: MemoryNetwork, sip_registrar: TestRegistrar
 ) -> None:
     async with (
-        open_registrar(sip_network, domains=()) as location,
         agent(sip_network, "alice") as alice,
-        alice.register(3600, registrar=TCP, keep_alive=60) as registration,
+        alice.register(
+            3600, registrar=f"{sip_registrar.uri};transport=tcp", keep_alive=60
+        ) as registration,
     ):
         contact = registration.contact
         assert contact is not None
@@ -70,7 +72,7 @@ async def test_a_connection_that_has_died_in_silence_is_found_out(
         assert not cut_off
         assert registration.is_registered
         assert registration.expires_at > before
-        assert 1 == len(await bound(location, aor))
+        assert 1 == len(await bound(sip_registrar, aor))
 
 
 async def test_the_registrar_says_how_often(sip_network: MemoryNetwork, sip_peer: SipPeer) -> None:
