@@ -57,7 +57,7 @@ class OutgoingSession(InviteSession):
             invite, CALLER, Lane.OURS, now, contact=contact, settings=settings, dice=dice
         )
         self._goodbye: Given = Given()
-        self._ended_tags: set[str] = set()
+        self._ended_early: dict[str, Dialog] = {}
         self._number = invite.cseq.number
         self._introduce(invite.headers, {name.lower() for name, _ in invite.headers})
         if settings.reliable is Reliable.REQUIRED:
@@ -121,7 +121,7 @@ class OutgoingSession(InviteSession):
             leg.offer.take(OnDescription.LAPSE, key)
         self._lane.take(OnLane.RECV_2XX_OFFER, now)
         given = Given(response=response, leg=leg, description=description)
-        unwanted = tag in self._ended_tags and self._take(On.RECV_2XX_ENDED, given, now)
+        unwanted = tag in self._ended_early and self._take(On.RECV_2XX_ENDED, given, now)
         if not unwanted:
             self._take(On.RECV_2XX_OFFER if offered else On.RECV_2XX, given, now)
         if self.ended is None:
@@ -175,6 +175,10 @@ class OutgoingSession(InviteSession):
         leg = self._legs.get(response.to.tag or "")
         if leg is None:
             leg = self._begin(Dialog.as_uac(self.invite, response))
+            over = self._ended_early.get(leg.dialog.id.remote_tag)
+            if over is not None:
+                # It has the tags of the dialog that had our BYE, and numbers its requests on.
+                leg.dialog.local_sequence = over.local_sequence
             key = key_of(self.invite)
             offered = description_in(self.invite)
             leg.local = offered
@@ -194,7 +198,7 @@ class OutgoingSession(InviteSession):
         if leg is None or leg is self._leg or self.ended is not None:
             raise LocalProtocolError("no early dialog of this call")
         self._send_unwanted_bye(leg, headers, now)
-        self._ended_tags.add(dialog.id.remote_tag)
+        self._ended_early[dialog.id.remote_tag] = dialog
         self._drop(dialog.id.remote_tag)
 
     # -- actions of the main table
