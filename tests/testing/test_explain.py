@@ -473,6 +473,8 @@ def test_every_rule_has_a_test() -> None:
     # In test_explain_habits.py.
     tested |= {"no-100", "repeat-interval", "route-order", "nonce-count", "stale-unanswered"}
     tested |= {"not-removed", "wrong-rack", "sdp-version"}
+    # In test_explain_soundness.py.
+    tested |= {"answer-lost", "failure-ack-lost"}
 
     assert {rule.name for rule in RULES} == tested
 

@@ -37,7 +37,8 @@ from . import (
     _explain_transactions as transactions,
 )
 from ._finding import Finding, FindingKind, Rule, Said, times
-from ._story import Event, Story, read_story
+from ._reading import read_story
+from ._story import Event, Story
 from ._wire import Cause, Wire
 
 __all__ = ["RULES", "explain"]
@@ -84,10 +85,12 @@ RULES: tuple[Rule, ...] = (
     Rule("2xx-not-repeated", FAULT, "RFC 3261 section 13.3.1.4", acks.success_not_repeated),
     Rule("ack-not-repeated", FAULT, "RFC 3261 section 13.2.2.4", acks.ack_not_repeated),
     Rule("no-ack-to-failure", FAULT, "RFC 3261 section 17.1.1.3", acks.no_ack_to_failure),
+    Rule("failure-ack-lost", NETWORK, "RFC 3261 section 17.1.1.3", acks.failure_ack_lost),
     Rule("cancel-wrong", FAULT, "RFC 3261 section 9.1", acks.cancel_before_provisional),
     Rule("no-487", FAULT, "RFC 3261 section 9.2", acks.no_final_after_cancel),
     Rule("answered-elsewhere", FAULT, "RFC 3581 section 4", transactions.answered_elsewhere),
     Rule("never-answered", FAULT, "RFC 3261 section 17.1", transactions.never_answered),
+    Rule("answer-lost", NETWORK, "RFC 3261 section 17.1", transactions.answer_lost),
     Rule("no-100", FAULT, "RFC 3261 section 17.2.1", habits.nothing_but_silence),
     Rule("repeat-interval", FAULT, "RFC 3261 section 17.1.1.2", habits.repeat_interval),
     Rule("sent-once", FAULT, "RFC 3261 section 17.1.2.2", transactions.request_not_repeated),

@@ -25,7 +25,8 @@ def _params(event: Event, header: str) -> list[dict[str, str]]:
 def _challenged(call: Call) -> Iterator[tuple[Exchange, Event, tuple[str, str]]]:
     for exchange in call.exchanges:
         final = exchange.final
-        if final is not None and final.status in _HEADERS:
+        # What a proxy passes back is told where it arrives.
+        if final is not None and final.status in _HEADERS and exchange.is_own:
             yield exchange, final, _HEADERS[final.status]
 
 
@@ -35,7 +36,7 @@ def credentials_refused(story: Story) -> Iterator[Said]:
         refused = [
             (exchange, final, names)
             for exchange, final, names in _challenged(call)
-            if names[1] in exchange.request.message and not _is_stale(final, names[0])
+            if _is_refusal(call, exchange, final, names)
         ]
         if not refused:
             continue
@@ -50,6 +51,24 @@ def credentials_refused(story: Story) -> Iterator[Said]:
             ),
             [event for one, answer, _ in refused for event in (one.request, answer)],
         )
+
+
+def _is_refusal(call: Call, exchange: Exchange, final: Event, names: tuple[str, str]) -> bool:
+    """Whether it is about these credentials, and not about those for another realm as well."""
+    answers = {one.get("realm") for one in _params(exchange.request, names[1])}
+    wanted = {one.get("realm") for one in _params(final, names[0])}
+    if not answers or _is_stale(final, names[0]):
+        return False
+    if answers & wanted or not wanted:
+        return True
+    before = {
+        one.get("realm")
+        for _, other, headers in _challenged(call)
+        if other.time < exchange.request.time and headers == names
+        for one in _params(other, names[0])
+    }
+    # Credentials for what somebody else has asked are no fault; to forget these is one.
+    return not answers <= before or bool(wanted & before)
 
 
 def _why_refused(story: Story, call: Call, exchange: Exchange, names: tuple[str, str]) -> str:

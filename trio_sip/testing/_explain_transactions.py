@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from ._finding import Said, seconds, times
 from ._story import Event, Exchange, Story, is_private
+from ._wire import Cause
 
 __all__ = [
+    "answer_lost",
     "answered_elsewhere",
     "branch_reused",
     "never_answered",
@@ -21,6 +23,8 @@ __all__ = [
 _T1 = 0.5
 # How much later than T1 a repetition may be on a slow machine.
 _PATIENCE = 1.2
+# What a network does that has nothing against them, but no way to them.
+_UNREACHABLE = {Cause.NOWHERE, Cause.NAT, Cause.MTU}
 
 
 def why_lost(events: list[Event]) -> str:
@@ -31,7 +35,16 @@ def why_lost(events: list[Event]) -> str:
 
 
 def never_answered(story: Story) -> Iterator[Said]:
-    """A request, perhaps repeated, and no answer at all."""
+    """A request, perhaps repeated, and no answer: nobody is there, or nobody answers."""
+    yield from _unanswered(story, by_network=False)
+
+
+def answer_lost(story: Story) -> Iterator[Said]:
+    """A request, perhaps repeated, and no answer, because the network lost it or the answer."""
+    yield from _unanswered(story, by_network=True)
+
+
+def _unanswered(story: Story, *, by_network: bool) -> Iterator[Said]:
     for exchange in story.exchanges:
         request = exchange.request
         if exchange.method == "ACK":
@@ -43,12 +56,31 @@ def never_answered(story: Story) -> Iterator[Said]:
         waited = story.end - request.time
         if arrived or (waited < _PATIENCE and len(exchange.requests) < 2):
             continue
+        if _is_lost_on_its_way(exchange) != by_network:
+            continue
         count = len(exchange.requests)
         sent = f"{story.sender(request)} sent its {request.word} {times(count)}"
         yield (
             f"{sent} and got no answer: {_where_it_went(story, exchange)}",
             [*exchange.requests, *exchange.responses],
         )
+
+
+def _is_lost_on_its_way(exchange: Exchange) -> bool:
+    """Whether it reached its receiver, and an answer was sent, as far as one can ask for it."""
+    lost = [one for one in [*exchange.requests, *exchange.responses] if one.is_lost]
+    if {one.wire.cause for one in lost} & _UNREACHABLE:
+        return False
+    answers = exchange.finals or exchange.responses
+    if all(one.is_lost for one in exchange.requests) or (answers and answers[0].is_lost):
+        return True
+    # Whoever sent it on has to wait for the hops behind.
+    return any(_is_open_by_network(one) for one in exchange.onward)
+
+
+def _is_open_by_network(exchange: Exchange) -> bool:
+    final = [one for one in exchange.finals if not one.is_lost]
+    return not final and _is_lost_on_its_way(exchange)
 
 
 def _where_it_went(story: Story, exchange: Exchange) -> str:
@@ -100,7 +132,7 @@ def request_not_repeated(story: Story) -> Iterator[Said]:
     """An unanswered request over UDP was sent only once."""
     for exchange in story.exchanges:
         request = exchange.request
-        if exchange.method == "ACK" or request.wire.transport != "UDP":
+        if exchange.method == "ACK" or request.wire.transport != "UDP" or not exchange.is_own:
             continue
         until = exchange.responses[0].time if exchange.responses else story.end
         if len(exchange.requests) == 1 and until - request.time > _PATIENCE:
@@ -118,6 +150,9 @@ def response_not_repeated(story: Story) -> Iterator[Said]:
     for exchange in story.exchanges:
         final = exchange.final
         if final is None or final.wire.transport != "UDP" or exchange.method == "ACK":
+            continue
+        if exchange.onward or (final.status < 300 and exchange.method == "INVITE"):
+            # A proxy may hand copies on, and a 2xx to INVITE is repeated by a clock of its own.
             continue
         again = [
             one for one in exchange.requests if one.time > final.time + 0.1 and not one.is_lost
