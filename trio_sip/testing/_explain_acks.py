@@ -26,6 +26,8 @@ __all__ = [
 
 _T1 = 0.5
 _LONGEST = 32.0
+# So many losses in a row that nobody has seen are no accident.
+_MANY = 4
 
 
 def _successes(story: Story) -> Iterator[tuple[Call, Exchange, Event, list[Event]]]:
@@ -44,8 +46,6 @@ def _successes(story: Story) -> Iterator[tuple[Call, Exchange, Event, list[Event
                 success = next(
                     one for one in exchange.responses if _is_success(one) and one.to_tag == tag
                 )
-                if _is_passed_on(success):
-                    continue
                 acks = [
                     ack
                     for one in call.of("ACK")
@@ -53,9 +53,10 @@ def _successes(story: Story) -> Iterator[tuple[Call, Exchange, Event, list[Event
                     if ack.time >= success.time
                     and one.about is not exchange
                     and (ack.to_tag == tag or ack.to_tag not in known or ack.to_tag is None)
-                    and (ack.cseq is None or ack.cseq.number == number or _is_lone(call, exchange))
+                    and _may_be_for(call, exchange, ack, number)
                 ]
-                yield call, exchange, success, acks
+                if not _is_passed_on(success, acks):
+                    yield call, exchange, success, acks
 
 
 def _is_success(event: Event) -> bool:
@@ -66,14 +67,43 @@ def _success_tags(exchange: Exchange) -> list[str | None]:
     return [one.to_tag for one in exchange.responses if _is_success(one)]
 
 
-def _is_passed_on(success: Event) -> bool:
-    """Whether a proxy may have passed it on that asked to be in the Route, or is no end itself."""
-    source = success.wire.source.host
-    return any(one.uri.host == source for one in success.get_list(RECORD_ROUTE)[:1])
+def _is_passed_on(success: Event, acks: list[Event]) -> bool:
+    """Whether a proxy may have passed it on, that is in the Route or goes out of the way again."""
+    source, contact = success.wire.source.host, success.contact
+    routes = [one.uri.host for one in success.get_list(RECORD_ROUTE)]
+    if source in routes:
+        return True
+    if contact is None or contact.host == source:
+        return False
+    return bool(routes) or any(
+        one.wire.destination.host == contact.host and not is_private(contact.host) for one in acks
+    )
 
 
 def _copies(exchange: Exchange, success: Event) -> list[Event]:
     return [one for one in exchange.responses if one.wire.data == success.wire.data]
+
+
+def _is_right(success: Event, ack: Event) -> bool:
+    numbers = {one.cseq.number for one in (success, ack) if one.cseq}
+    return len(numbers) == 1 and (ack.from_tag, ack.to_tag) == (success.from_tag, success.to_tag)
+
+
+def _is_ignored(finals: list[Event], acks: list[Event]) -> bool:
+    """Whether so many copies followed on ACKs that these cannot all have been lost unseen."""
+    if any(one.is_lost for one in acks):
+        return True
+    return len([one for one in finals if one.time > acks[0].time + 0.1]) >= _MANY
+
+
+def _may_be_for(call: Call, exchange: Exchange, ack: Event, number: int | None) -> bool:
+    if ack.cseq is None or ack.cseq.number == number:
+        return True
+    if number is None or not _is_lone(call, exchange):
+        return False
+    # A lower one is perhaps for what was sent before anybody looked.
+    seen = {one.request.cseq.number for one in call.of("INVITE") if one.request.cseq}
+    return ack.cseq.number > number or ack.cseq.number in seen
 
 
 def _is_lone(call: Call, exchange: Exchange) -> bool:
@@ -96,6 +126,8 @@ def _unacknowledged(story: Story, *, by_network: bool) -> Iterator[Said]:
     for call, exchange, success, acks in _successes(story):
         copies = _copies(exchange, success)
         if len(copies) < 3 or _ended(copies, _arrived(success, acks)):
+            continue
+        if acks and _is_right(success, acks[0]) and not _is_ignored(copies, acks):
             continue
         if _is_by_network(call, exchange, success, copies, acks) != by_network:
             continue
@@ -207,7 +239,7 @@ def success_not_repeated(story: Story) -> Iterator[Said]:
 def ack_not_repeated(story: Story) -> Iterator[Said]:
     """A 2xx came again after its ACK was lost, and no ACK was sent again."""
     for _, exchange, success, acks in _successes(story):
-        if not acks or not acks[-1].is_lost or exchange.before is not None:
+        if not acks or not acks[-1].is_lost or not exchange.is_own:
             continue
         again = [
             one
@@ -256,6 +288,8 @@ def _refusals(story: Story, *, by_network: bool) -> Iterator[Said]:
                 continue
             if _is_refusal_by_network(exchange.finals, acks) != by_network:
                 continue
+            if mine and acks and not _is_ignored(exchange.finals, acks):
+                continue
             yield (
                 (
                     f"{story.sender(final)} sent its {final.word} {times(len(exchange.finals))}: "
@@ -297,6 +331,17 @@ def cancel_before_provisional(story: Story) -> Iterator[Said]:
     for call in story.calls:
         for cancel in call.of("CANCEL"):
             invite = cancel.about
+            earlier = [
+                one
+                for one in call.of("INVITE")
+                if one.request.wire.source.host == cancel.request.wire.source.host
+                and one.request.cseq
+                and cancel.request.cseq
+                and one.request.cseq.number == cancel.request.cseq.number
+            ]
+            if (invite is None and not earlier) or not story.is_seen_from(cancel.request):
+                # What it cancels, or what came before it, was perhaps not seen.
+                continue
             if invite is None:
                 yield (
                     (

@@ -59,14 +59,17 @@ def _is_refusal(call: Call, exchange: Exchange, final: Event, names: tuple[str, 
     wanted = {one.get("realm") for one in _params(final, names[0])}
     if not answers or _is_stale(final, names[0]):
         return False
-    if answers & wanted or not wanted:
-        return True
     before = {
         one.get("realm")
         for _, other, headers in _challenged(call)
         if other.time < exchange.request.time and headers == names
         for one in _params(other, names[0])
     }
+    if not before:
+        # Nobody has seen what they answer.
+        return False
+    if answers & wanted or not wanted:
+        return True
     # Credentials for what somebody else has asked are no fault; to forget these is one.
     return not answers <= before or bool(wanted & before)
 
@@ -80,8 +83,6 @@ def _why_refused(story: Story, call: Call, exchange: Exchange, names: tuple[str,
         for one in _params(final, names[0])
     ]
     answers = _params(request, names[1])
-    if not challenges:
-        return "they answer a challenge that was not seen"
     realms = {one.get("realm") for one in challenges}
     nonces = {one.get("nonce") for one in challenges}
     for answer in answers:

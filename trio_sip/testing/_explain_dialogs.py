@@ -21,8 +21,6 @@ __all__ = [
     "wrong_target",
 ]
 
-# Requests that are sent so near to each other may arrive in either order.
-_OVERTAKEN = 0.1
 # How long an older Contact may still be used: the newer one is perhaps on its way.
 _ON_ITS_WAY = 2.0
 
@@ -61,8 +59,13 @@ def wrong_tags(story: Story) -> Iterator[Said]:
     """A request inside a dialog has tags that the dialog has not."""
     for call in story.calls:
         dialogs = _dialogs(call)
+        if call.invite is None or not call.invite.is_own:
+            # There may be more of them than were seen.
+            continue
         for exchange in call.in_dialog:
             event = exchange.request
+            if event.method == "ACK" and not _is_for_success(call, event):
+                continue
             mine, theirs = event.from_tag, event.to_tag
             if mine is None or theirs is None or not dialogs:
                 continue
@@ -86,6 +89,12 @@ def wrong_tags(story: Story) -> Iterator[Said]:
                 f"{who} has the {name} tag {wrong}, but the dialog's is {', '.join(others)}",
                 [next(iter(dialogs.values())), event],
             )
+
+
+def _is_for_success(call: Call, ack: Event) -> bool:
+    """Whether it has the number of an INVITE that was accepted, as far as that was seen."""
+    numbers = {one.request.cseq for one in call.of("INVITE") if one.success is not None}
+    return ack.cseq is not None and ack.cseq.number in {one.number for one in numbers if one}
 
 
 def cseq_not_increased(story: Story) -> Iterator[Said]:
@@ -123,16 +132,23 @@ def _may_share_number(before: Exchange, exchange: Exchange) -> bool:
     one, other = before.request, exchange.request
     if one.cseq == other.cseq and one.wire.destination != other.wire.destination:
         return before.final is None or before.final.status in {408, 503}
-    return one.cseq != other.cseq and other.time - one.time < _OVERTAKEN
+    # What is lower may be a late copy of what was sent before anybody looked; RFC 3261 section
+    # 12.2.2 has it answered with 500 if it is none.
+    is_lower = (
+        one.cseq is not None and other.cseq is not None and other.cseq.number < one.cseq.number
+    )
+    return is_lower and (exchange.final is None or exchange.final.status != 500)
 
 
 def ack_number(story: Story) -> Iterator[Said]:
     """An ACK has another number than any INVITE."""
     for call in story.calls:
-        invites = [one.request for one in call.of("INVITE")]
-        numbers = {one.cseq.number for one in invites if one.cseq}
         for exchange in call.of("ACK"):
             event = exchange.request
+            invites = [
+                one.request for one in call.of("INVITE") if one.request.from_tag == event.from_tag
+            ]
+            numbers = {one.cseq.number for one in invites if one.cseq}
             if not numbers or exchange.before is not None or event.cseq is None:
                 continue
             # The INVITE of a lower number may have been sent before anybody looked.

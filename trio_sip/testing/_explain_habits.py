@@ -58,8 +58,11 @@ def repeat_interval(story: Story) -> Iterator[Said]:
         times = [one.time for one in exchange.requests if one.time <= until]
         gaps = [b - a for a, b in itertools.pairwise(times) if b - a > _T1 / 10]
         longest = 64 * _T1 if exchange.method == "INVITE" else _T2
+        # Each interval is as long as all before it together, and a little more.
+        passed = itertools.accumulate(gaps)
         short = any(
-            after < min(1.5 * before, 0.9 * longest) for before, after in itertools.pairwise(gaps)
+            after < 0.9 * min(before, longest)
+            for before, after in zip(passed, gaps[1:], strict=False)
         )
         if len(gaps) >= 3 and short:
             shown = ", ".join(f"{gap:.2g}" for gap in gaps[:5])
@@ -153,7 +156,7 @@ def same_version(story: Story) -> Iterator[Said]:
     refused = {
         id(one)
         for exchange in story.exchanges
-        if exchange.final is not None and exchange.final.status >= 300
+        if exchange.final is None or exchange.final.status >= 300
         for one in [*exchange.requests, *exchange.responses]
     }
     for event in story.events:

@@ -23,6 +23,9 @@ __all__ = [
 _T1 = 0.5
 # How much later than T1 a repetition may be on a slow machine.
 _PATIENCE = 1.2
+# Who has repeated something for so long has heard nothing.
+_LONG = 15.0
+_MANY = 4
 # What a network does that has nothing against them, but no way to them.
 _UNREACHABLE = {Cause.NOWHERE, Cause.NAT, Cause.MTU}
 
@@ -56,7 +59,7 @@ def _unanswered(story: Story, *, by_network: bool) -> Iterator[Said]:
         waited = story.end - request.time
         if arrived or (waited < _PATIENCE and len(exchange.requests) < 2):
             continue
-        if _is_lost_on_its_way(exchange) != by_network:
+        if _is_lost_on_its_way(exchange) != by_network or not _kept_asking(story, exchange):
             continue
         count = len(exchange.requests)
         sent = f"{story.sender(request)} sent its {request.word} {times(count)}"
@@ -64,6 +67,21 @@ def _unanswered(story: Story, *, by_network: bool) -> Iterator[Said]:
             f"{sent} and got no answer: {_where_it_went(story, exchange)}",
             [*exchange.requests, *exchange.responses],
         )
+
+
+def _kept_asking(story: Story, exchange: Exchange) -> bool:
+    """Whether it was repeated to the end.  Who stops before has perhaps heard what nobody saw."""
+    if story.is_seen_from(exchange.request) or any(one.is_lost for one in exchange.requests):
+        return True
+    times = [one.time for one in exchange.requests]
+    later = any(
+        one.call_id == exchange.request.call_id and one.wire.source == exchange.request.wire.source
+        for one in story.events
+        if one.time > times[-1]
+    )
+    if times[-1] - times[0] > _LONG:
+        return True
+    return len(times) >= _MANY and not later and times[-1] + 2 * (times[-1] - times[-2]) > story.end
 
 
 def _is_lost_on_its_way(exchange: Exchange) -> bool:
@@ -135,6 +153,8 @@ def request_not_repeated(story: Story) -> Iterator[Said]:
         if exchange.method == "ACK" or request.wire.transport != "UDP" or not exchange.is_own:
             continue
         until = exchange.responses[0].time if exchange.responses else story.end
+        if not story.is_seen_from(request) or story.end < until:
+            continue
         if len(exchange.requests) == 1 and until - request.time > _PATIENCE:
             yield (
                 (
@@ -191,30 +211,22 @@ def branch_reused(story: Story) -> Iterator[Said]:
 
 
 def _may_share(invite: Exchange, exchange: Exchange) -> bool:
-    """Whether it is a CANCEL, or the ACK of a failure."""
+    """Whether it is a CANCEL, or the ACK of a failure; the INVITE may not have been seen."""
     numbers = [one.request.cseq.number if one.request.cseq else 0 for one in (invite, exchange)]
     same = invite.request.call_id == exchange.request.call_id and numbers[0] == numbers[1]
     return same and (
-        exchange.method == "CANCEL" or (exchange.method == "ACK" and invite.success is None)
+        invite.method == "CANCEL"
+        or exchange.method == "CANCEL"
+        or (exchange.method == "ACK" and invite.success is None)
     )
 
 
 def response_changed(story: Story) -> Iterator[Said]:
     """A response does not copy what it must copy of its request."""
     for stray in story.strays:
-        near = next(
-            (
-                one
-                for one in story.exchanges
-                if one.request.call_id == stray.call_id and one.method == stray.method
-            ),
-            None,
-        )
+        near = next((one for one in story.exchanges if _is_near(one, stray)), None)
         if near is None:
-            yield (
-                f"{story.sender(stray)} sent {stray.word}, and no such request was seen",
-                [stray],
-            )
+            # The request was sent before anybody looked, or where nobody does.
             continue
         here, there = near.request.via, stray.via
         yield (
@@ -242,6 +254,17 @@ def response_changed(story: Story) -> Iterator[Said]:
                     ),
                     [exchange.request, response],
                 )
+
+
+def _is_near(exchange: Exchange, stray: Event) -> bool:
+    """Whether it may be the request of a response that does not say so."""
+    request, ends = exchange.request, (stray.wire.source.host, stray.wire.destination.host)
+    return (
+        (request.call_id, request.cseq) == (stray.call_id, stray.cseq)
+        and (request.wire.destination.host, request.wire.source.host) == ends
+        and request.time <= stray.time
+        and exchange.final is None
+    )
 
 
 def response_to_ack(story: Story) -> Iterator[Said]:

@@ -102,23 +102,26 @@ def _key(event: Event) -> _Key:
 
 def _exchanges(events: list[Event]) -> tuple[list[Exchange], list[Event]]:
     exchanges: list[Exchange] = []
-    strays: list[Event] = []
+    early: dict[_Key, list[Event]] = {}
     known: dict[_Key, Exchange] = {}
     for event in events:
         key = _key(event)
         exchange = known.get(key)
         if isinstance(event.message, Response):
             if exchange is None:
-                strays.append(event)
+                early.setdefault(key, []).append(event)
             else:
                 exchange.responses.append(event)
         elif exchange is not None and exchange.request.cseq == event.cseq:
             exchange.requests.append(event)
         else:
-            known[key] = made = Exchange([event])
+            # What was seen of it may begin with the answer to an earlier copy.
+            answers = early.pop(key, [])
+            known[key] = made = Exchange([event], answers)
             exchanges.append(made)
     _link(exchanges)
-    return exchanges, strays
+    strays = [event for events in early.values() for event in events]
+    return exchanges, sorted(strays, key=lambda event: event.time)
 
 
 def _link(exchanges: list[Exchange]) -> None:

@@ -261,6 +261,11 @@ class Story:
     wires: Sequence[Wire]
     names: Mapping[str | Address, str]
 
+    def is_seen_from(self, event: Event) -> bool:
+        """Whether anything was seen of what its receiver has sent to its sender."""
+        way = event.wire.destination.host, event.wire.source.host
+        return any((one.wire.source.host, one.wire.destination.host) == way for one in self.events)
+
     def name(self, end: Address) -> str:
         """What to call an address."""
         return name_of(end, self.names)
