@@ -11,7 +11,7 @@ from trio_sip.message import RECORD_ROUTE
 
 from ._explain_transactions import why_lost
 from ._finding import Said, seconds, times
-from ._story import Call, Event, Exchange, Story, is_private
+from ._story import Call, Event, Exchange, Story, is_private, plain
 
 __all__ = [
     "ack_lost",
@@ -70,13 +70,14 @@ def _success_tags(exchange: Exchange) -> list[str | None]:
 def _is_passed_on(success: Event, acks: list[Event]) -> bool:
     """Whether a proxy may have passed it on, that is in the Route or goes out of the way again."""
     source, contact = success.wire.source.host, success.contact
-    routes = [one.uri.host for one in success.get_list(RECORD_ROUTE)]
+    routes = [plain(one.uri.host) for one in success.get_list(RECORD_ROUTE)]
     if source in routes:
         return True
-    if contact is None or contact.host == source:
+    if contact is None or plain(contact.host) == source:
         return False
     return bool(routes) or any(
-        one.wire.destination.host == contact.host and not is_private(contact.host) for one in acks
+        one.wire.destination.host == plain(contact.host) and not is_private(contact.host)
+        for one in acks
     )
 
 

@@ -42,7 +42,7 @@ def credentials_refused(story: Story) -> Iterator[Said]:
             continue
         exchange, final, names = refused[0]
         request = exchange.request
-        reason = _why_refused(story, call, exchange, names)
+        reason = _why_refused(story, call, exchange, final, names)
         again = f", {times(len(refused))}" if len(refused) > 1 else ""
         yield (
             (
@@ -74,27 +74,29 @@ def _is_refusal(call: Call, exchange: Exchange, final: Event, names: tuple[str, 
     return not answers <= before or bool(wanted & before)
 
 
-def _why_refused(story: Story, call: Call, exchange: Exchange, names: tuple[str, str]) -> str:
+def _why_refused(
+    story: Story, call: Call, exchange: Exchange, final: Event, names: tuple[str, str]
+) -> str:
     request = exchange.request
-    challenges = [
-        one
-        for _, final, headers in _challenged(call)
-        if final.time <= request.time and headers == names
-        for one in _params(final, names[0])
-    ]
+    wanted = [one.get("realm") for one in _params(final, names[0])]
     answers = _params(request, names[1])
-    realms = {one.get("realm") for one in challenges}
-    nonces = {one.get("nonce") for one in challenges}
-    for answer in answers:
-        realm, nonce = answer.get("realm"), answer.get("nonce")
-        if realm not in realms:
-            wanted = ", ".join(str(one) for one in realms)
-            return f"they are for the realm {realm}, the challenge was for {wanted}"
-        if nonce not in nonces:
+    mine = [one for one in answers if one.get("realm") in wanted]
+    if not mine:
+        given = [one.get("realm") for one in answers]
+        theirs, asked = (", ".join(dict.fromkeys(map(str, some))) for some in (given, wanted))
+        return f"they are for the realm {theirs}, the challenge was for {asked}"
+    nonces = {
+        one.get("nonce")
+        for _, earlier, headers in _challenged(call)
+        if earlier.time <= request.time and headers == names
+        for one in _params(earlier, names[0])
+    }
+    for answer in mine:
+        if answer.get("nonce") not in nonces:
             return "they are for a nonce that it did not send"
         if answer.get("uri") not in {None, str(request.target)}:
             return f"they are for {answer.get('uri')}, the request is for {request.target}"
-    user = answers[0].get("username") if answers else None
+    user = mine[0].get("username")
     return f"they answer its own nonce, so the password of {user} is wrong, or the name"
 
 

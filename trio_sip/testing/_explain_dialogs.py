@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from trio_sip.message import RECORD_ROUTE, ROUTE, Uri
 
 from ._finding import Said
-from ._story import Call, Event, Exchange, Story, is_private
+from ._story import Call, Event, Exchange, Story, is_private, plain
 
 __all__ = [
     "ack_number",
@@ -213,7 +213,7 @@ def contact_private(story: Story) -> Iterator[Said]:
         if contact is None or (event.method == "REGISTER" and event.status):
             continue
         key = source.host, contact.host, event.status > 0
-        if is_private(contact.host) and contact.host != source.host and key not in seen:
+        if is_private(contact.host) and plain(contact.host) != source.host and key not in seen:
             seen.add(key)
             yield (
                 (
@@ -309,7 +309,7 @@ def route_missing(story: Story) -> Iterator[Said]:
             wanted = recorded if by_caller else asked
             if event.to_tag is None or not wanted or event.get_list(ROUTE):
                 continue
-            proxies = {one.uri.host for one in wanted}
+            proxies = {plain(one.uri.host) for one in wanted}
             if event.wire.source.host in proxies or event.wire.destination.host in proxies:
                 continue
             yield (

@@ -29,7 +29,7 @@ from trio_sip.transport import Address
 from ._picture import name_of
 from ._wire import Fate, Wire
 
-__all__ = ["Call", "Event", "Exchange", "Story", "is_private"]
+__all__ = ["Call", "Event", "Exchange", "Story", "is_private", "plain"]
 
 T = TypeVar("T")
 _ONLY_IN_DIALOGS = {"ACK", "BYE", "INFO", "PRACK", "UPDATE"}
@@ -39,6 +39,11 @@ _PRIVATE = [
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
                  "100.64.0.0/10", "fc00::/7", "fe80::/10")
 ]  # fmt: skip
+
+
+def plain(host: str) -> str:
+    """A host as addresses write it, without the brackets of IPv6."""
+    return host.strip("[]").lower()
 
 
 def is_private(host: str) -> bool:
