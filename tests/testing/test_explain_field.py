@@ -242,3 +242,22 @@ def test_one_thing_is_wrong_and_what_looks_like_it_is_not(
 
 def test_these_are_rules() -> None:
     assert TESTED <= {one.name for one in RULES}
+
+
+def test_a_refusal_that_is_handed_back_is_told_once() -> None:
+    flow = forwarded(69)
+    flow.edit("far", "SIP/2.0 200", "SIP/2.0 404")
+    flow.edit("near", "SIP/2.0 200", "SIP/2.0 404")
+    told_of = [one.sentence for one in explain(flow.wires(), NAMES) if one.rule == "refused"]
+
+    assert 1 == len(told_of)
+    assert "knows nobody of that name" in told_of[0]
+
+
+@pytest.mark.parametrize(("role", "who"), [("uac", "alice"), ("uas", "bob")])
+def test_who_should_have_refreshed_the_session_is_named(role: str, who: str) -> None:
+    flow = call()
+    flow.edit("200", "\nCSeq", f"\nSession-Expires: 90;refresher={role}\nCSeq")
+    flow["BYE"].time, flow["200 BYE"].time = 60, 60.02
+
+    assert f"the refresher ({who}, as {role}) sent nothing" in told(flow)["session-timer"]

@@ -265,11 +265,17 @@ class Story:
 
     wires: Sequence[Wire]
     names: Mapping[str | Address, str]
+    _ways: set[tuple[str, str]] = attrs.field(init=False)
+    """From which host to which anything was seen."""
+
+    @_ways.default
+    def _all_ways(self) -> set[tuple[str, str]]:
+        return {(one.wire.source.host, one.wire.destination.host) for one in self.events}
 
     def is_seen_from(self, event: Event) -> bool:
         """Whether anything was seen of what its receiver has sent to its sender."""
         way = event.wire.destination.host, event.wire.source.host
-        return any((one.wire.source.host, one.wire.destination.host) == way for one in self.events)
+        return way in self._ways
 
     def name(self, end: Address) -> str:
         """What to call an address."""
