@@ -18,7 +18,7 @@ from tests.conversations.talks import TALKS
 from trio_sip.testing import FindingKind, MemoryNetwork, Wire, explain
 from trio_sip.transport import Address
 
-SEEDS = range(10)
+SEEDS = range(6)
 CONVERSATIONS = {**FLOWS, **RACES, **TALKS}
 
 # There is a host in them that hears everything and says nothing.
