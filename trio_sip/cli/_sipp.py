@@ -179,5 +179,8 @@ def _tell(result: ScenarioResult, *, draw: bool) -> int:
         f"{result.retransmissions} retransmissions"
     )
     for name, times in result.response_times.items():
-        print(f"rtd {one_line(name)}: {min(times):.3f} to {max(times):.3f} s, {len(times)} times")
+        print(
+            f"rtd {one_line(name)}: {times.minimum:.3f} to {times.maximum:.3f} s, "
+            f"{times.count} times"
+        )
     return ExitStatus.OK if result.exit_status == 0 else ExitStatus.FAILED
