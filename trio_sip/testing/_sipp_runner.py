@@ -203,8 +203,8 @@ class Runner:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read, port, name=f"reader of call {number}")
             await self._run_call(call, user)
-            self._sockets.release(port)
             nursery.cancel_scope.cancel()
+        self._sockets.release(port)
 
     def _create(
         self, number: int, call_id: str, port: ScenarioPort, remote: Address, user: int | None
