@@ -58,9 +58,10 @@ _FLAGS = {
     "-nr": ["--no-retransmissions"],
 }
 _TRANSPORTS = {"u1": "udp", "un": "udp-per-call", "t1": "tcp", "tn": "tcp-per-call"}
-# Counters that say what has happened; the others say when.
+# Counters that say what has happened; the others say when.  Not what came for calls that had ended:
+# SIPp says BYE to calls that never began.
 _COUNTED = re.compile(
-    r"(Failed\w+|IncomingCall|OutgoingCall|SuccessfulCall|OutOfCallMsgs|DeadCallMsgs"
+    r"(Failed\w+|IncomingCall|OutgoingCall|SuccessfulCall|OutOfCallMsgs"
     r"|Retransmissions|AutoAnswered)\(C\)"
 )
 _SUMMARY = re.compile(r"(\d+) successful, (\d+) failed, (\d+) retransmissions")

@@ -76,7 +76,7 @@ CASES = {
     "a limit": Case(
         caller=QUICK, callee=TAKE, calls=5, caller_options=("-l", "2", "-r", "100", "-d", "100")
     ),
-    "users": Case(caller=QUICK, callee=TAKE, calls=4, caller_options=("-users", "2")),
+    "users": Case(caller="uac", callee="uas", calls=4, caller_options=("-users", "2")),
     "another answer": Case(
         caller=scenario(INVITE, "<recv response='200'/>"),
         callee=scenario(INVITED, answer("486 Busy"), "<recv request='ACK'/>"),
