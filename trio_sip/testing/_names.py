@@ -9,6 +9,7 @@ from ._check_network import check_network
 from ._explain import explain
 from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
 from ._finding import Finding, FindingKind
+from ._histogram import Histogram
 from ._host import MemoryHost
 from ._ladder import ladder
 from ._leaks import Leak
@@ -47,6 +48,7 @@ __all__ = [
     "Finding",
     "FindingKind",
     "HangsForever",
+    "Histogram",
     "Label",
     "Leak",
     "Link",
