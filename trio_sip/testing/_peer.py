@@ -24,6 +24,7 @@ from ._peer_digest import PeerDigest
 from ._peer_messages import PeerRequest, PeerResponse
 from ._peer_script import PeerScript
 from ._peer_sockets import PeerPath
+from ._peer_statistics import PeerStatistics, count_wires
 from ._peer_voice import PeerVoice, session_description
 from ._profiles import PROFILES, PeerProfile
 
@@ -133,6 +134,15 @@ class SipPeer(PeerScript):
     def sdp(self) -> bytes:
         """A session description that offers, or accepts, PCMA at its address."""
         return session_description(self.address)
+
+    def statistics(self) -> PeerStatistics:
+        """What it has done so far, in numbers."""
+        return count_wires(
+            self.wires,
+            self.names(),
+            automatically_answered=self.automatically_answered,
+            unexpected=self.inbox.unexpected + len(self.inbox.leftovers()),
+        )
 
     def token(self) -> str:
         """A word of its own that it has not used before."""

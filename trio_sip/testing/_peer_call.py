@@ -43,6 +43,7 @@ class SentRequest:
         """As it was sent last: another one after a challenge was answered."""
 
         self.path = path
+        self._call_id: str | None = request.headers.get("Call-ID")
         self.time: float = trio.current_time()
         self._attempt = attempt
 
@@ -62,7 +63,11 @@ class SentRequest:
         """The next response to it; see `SipPeer.expect`."""
         __tracebackhide__ = True
         message = await self.peer.take(
-            [MessagePattern(status, **fields)], within=within, optional=optional, belongs=self.owns
+            [MessagePattern(status, **fields)],
+            within=within,
+            optional=optional,
+            belongs=self.owns,
+            call_id=self._call_id,
         )
         assert isinstance(message, PeerResponse)
         return message
@@ -171,7 +176,11 @@ class PeerCall:
         """The next request in this call; see `SipPeer.expect`."""
         __tracebackhide__ = True
         message = await self.peer.take(
-            [MessagePattern(what, **fields)], within=within, optional=optional, belongs=self.owns
+            [MessagePattern(what, **fields)],
+            within=within,
+            optional=optional,
+            belongs=self.owns,
+            call_id=self.dialog.id.call_id,
         )
         assert isinstance(message, PeerRequest)
         if message.method != "ACK":
@@ -231,5 +240,8 @@ def call_of_response(peer: SipPeer, response: PeerResponse) -> PeerCall:
     if response.request is None:
         raise LocalProtocolError("a call begins with a request of the peer")
     if not response.message.is_success:
-        raise UnexpectedMessage(f"{peer.name} expected a 2xx, but got {response.label}")
+        error = UnexpectedMessage(f"{peer.name} expected a 2xx, but got {response.label}")
+        error.wire = response.wire
+        error.call_id = response.request.call_id
+        raise error
     return PeerCall(peer, Dialog.as_uac(response.request, response.message))

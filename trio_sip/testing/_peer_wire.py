@@ -55,6 +55,7 @@ class PeerWire:
         """What it does to everything it sends, until you change it."""
 
         self.automatic: dict[str, int] = {}
+        self.automatically_answered: int = 0
         self.began: float = 0.0
         self.losing: list[MessagePattern] = []
         self.inbox: Inbox = Inbox(name)
@@ -166,6 +167,7 @@ class PeerWire:
             status = self.automatic.get(message.method)
             self._seen[data, path.remote] = came
             if status is not None:
+                self.automatically_answered += 1
                 self._soon(came.respond, status)
                 return
         else:
