@@ -11,6 +11,7 @@ from trio_sip._errors import AuthenticationRejected, LocalProtocolError
 from trio_sip.auth import AuthenticationAttempt
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request, create_cancel
+from trio_sip.transport import Address
 
 from ._failures import UnexpectedMessage
 from ._message_pattern import MessagePattern, Wanted
@@ -102,10 +103,13 @@ class SentRequest:
             # There is nothing new to say: it is the answer, for the script to judge.
             return False
         again = self.peer.again(self.request)
-        for header in attempt.headers(
+        headers = attempt.headers(
             method=again.method, uri=again.target, body=again.body, cnonce=self.peer.token()
-        ):
+        )
+        # All of the old ones first: two proxies get a Proxy-Authorization each.
+        for header in headers:
             again.headers.remove(header.name)
+        for header in headers:
             again.headers.add(header.name, header.value)
         self.request = again
         await self.peer.transmit_request(self)
@@ -216,12 +220,19 @@ class PeerCall:
         headers: Iterable[tuple[str, object]] = (),
         body: bytes | str = b"",
         content_type: str = "application/sdp",
+        to: Address | None = None,
+        path: PeerPath | None = None,
         rude: Rude = (),
         lost: bool = False,
+        t1: float | None = None,
     ) -> SentRequest:
-        """Send a request in this call."""
+        """Send a request in this call; see `SipPeer.send`.
+
+        Args:
+          to, path: where to, instead of where the dialog says.
+        """
         request = self.create_request(method, headers=headers, body=body, content_type=content_type)
-        return await self.peer.send(request, rude=rude, lost=lost)
+        return await self.peer.send(request, to=to, path=path, rude=rude, lost=lost, t1=t1)
 
     async def bye(self, *, rude: Rude = (), within: float | None = None) -> PeerResponse:
         """Hang up, and expect the 200."""

@@ -22,7 +22,7 @@ from ._message_pattern import MessagePattern
 from ._misbehaviours import Misbehaviour, Outgoing, Rude, misbehave
 from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
-from ._peer_repeats import Repeats
+from ._peer_repeats import T1, Repeats
 from ._peer_sockets import PeerPath, PeerSockets
 from ._peer_voice import PeerVoice
 from ._profiles import PeerProfile
@@ -71,6 +71,7 @@ class PeerWire:
         self._acks: dict[tuple[str, int, str | None], tuple[bytes, PeerPath]] = {}
         self._refused: set[tuple[str, int]] = set()
         self._calls: dict[DialogId, PeerCall] = {}
+        self._calls_by_call_id: dict[str, list[PeerCall]] = {}
         self._local: set[str | Address] = set()
 
     # -- its life
@@ -119,6 +120,7 @@ class PeerWire:
     def own(self, call: PeerCall) -> None:
         """Let a call have the messages of its dialog."""
         self._calls[call.dialog.id] = call
+        self._calls_by_call_id.setdefault(call.dialog.id.call_id, []).append(call)
 
     def ladder(self) -> str:
         """What it has sent and received, drawn."""
@@ -183,7 +185,8 @@ class PeerWire:
         try:
             named = DialogId.of_request(came.message)  # type: ignore[arg-type]  # a request
             if named is None:
-                return any(call.owns(came) for call in self._calls.values())
+                same = self._calls_by_call_id.get(came.message.call_id, ())
+                return any(call.owns(came) for call in same)
             return named in self._calls
         except (KeyError, RemoteProtocolError):
             return False
@@ -232,7 +235,13 @@ class PeerWire:
         return self.voice.create_response(request.message, request.path, status, reason, **parts)
 
     async def send_response(
-        self, request: PeerRequest, response: Response | bytes, *, rude: Rude, lost: bool
+        self,
+        request: PeerRequest,
+        response: Response | bytes,
+        *,
+        rude: Rude,
+        lost: bool,
+        t1: float | None = None,
     ) -> None:
         """Send an answer by the way that the request came."""
         data = bytes(response)
@@ -247,11 +256,11 @@ class PeerWire:
                     self._refused.add(key)
         known[2].append((data, path, rude))
         if key is not None and path.transport == "UDP" and not lost:
-            self._repeat(("response", *key), data, path, capped=True, rude=rude)
+            self._repeat(("response", *key), data, path, capped=True, rude=rude, t1=t1)
         await self.transmit(data, path, rude=rude, lost=lost)
 
     async def transmit_request(
-        self, sent: SentRequest, *, rude: Rude = (), lost: bool = False
+        self, sent: SentRequest, *, rude: Rude = (), lost: bool = False, t1: float | None = None
     ) -> None:
         """Send a request, and remember it."""
         await self._running.wait()
@@ -260,7 +269,12 @@ class PeerWire:
         data = bytes(request)
         if request.method != "ACK" and sent.path.transport == "UDP":
             self._repeat(
-                ("request", sent), data, sent.path, capped=request.method != "INVITE", rude=rude
+                ("request", sent),
+                data,
+                sent.path,
+                capped=request.method != "INVITE",
+                rude=rude,
+                t1=t1,
             )
         await self.transmit(data, sent.path, rude=rude, lost=lost)
 
@@ -309,11 +323,21 @@ class PeerWire:
         await trio.lowlevel.checkpoint()
 
     def _repeat(
-        self, key: tuple[object, ...], data: bytes, path: PeerPath, *, capped: bool, rude: Rude = ()
+        self,
+        key: tuple[object, ...],
+        data: bytes,
+        path: PeerPath,
+        *,
+        capped: bool,
+        rude: Rude = (),
+        t1: float | None = None,
     ) -> None:
-        if self.retransmits and self._nursery is not None:
+        # A message with a T1 of its own is repeated by a peer that repeats no other.
+        if (self.retransmits or t1 is not None) and self._nursery is not None:
             send = functools.partial(self.transmit, data, path, rude=rude)
-            self._repeats.start(self._nursery, key, send, capped=capped)
+            self._repeats.start(
+                self._nursery, key, send, capped=capped, t1=T1 if t1 is None else t1
+            )
 
     async def path_to(self, request: Request, to: Address | None) -> PeerPath:
         """The way that a request goes."""
