@@ -10,11 +10,12 @@ from contextlib import contextmanager
 import attrs
 import trio
 
+from trio_sip.stack import single_error, unwrapping_single_errors
+
 from ._arrivals import Arrival, arrival_times
 from ._histogram import Histogram
 from ._load_result import LoadResult, LoadTally
 from ._peer import SipPeer
-from ._single_errors import single_error
 
 __all__ = ["LoadCall", "sip_load"]
 
@@ -98,14 +99,9 @@ async def sip_load(
     load = _Load(caller, limit, list(peers), seed, strict)
     dice = random.Random(f"{seed} arrivals")  # noqa: S311  (nothing is secret here)
     times = arrival_times(rate, ramp=ramp, arrival=arrival, dice=dice)
-    try:
+    with unwrapping_single_errors():
         async with trio.open_nursery() as nursery:
             await load.begin_all(nursery, times, calls, duration)
-    except BaseExceptionGroup as group:
-        error = single_error(group)
-        if error is None:
-            raise
-        raise error from None
     return load.result()
 
 
