@@ -20,6 +20,7 @@ from trio_sip.testing import (
     sip_load,
 )
 from trio_sip.testing._arrivals import arrival_times
+from trio_sip.transport import SocketNetwork
 
 Make = Callable[..., SipPeer]
 
@@ -250,6 +251,38 @@ async def test_the_numbers_are_written_as_csv_and_json(make_sip_peer: Make) -> N
     heading, *rows = csv.reader(result.as_csv().splitlines())
     assert ["name", "value"] == heading
     assert {name: float(value) for name, value in rows} == numbers
+
+
+@pytest.mark.sip(seeds=30, loss=0.3)
+async def test_every_call_is_accounted_for_on_a_bad_network(make_sip_peer: Make) -> None:
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
+    bob.answer_automatically("OPTIONS")
+
+    async def caller(call: LoadCall) -> None:
+        await (await alice.request("OPTIONS", bob.uri)).expect(200)
+
+    result = await sip_load(caller, rate=5, ramp=1, arrival=Arrival.POISSON, calls=8, peers=[alice])
+
+    assert 8 == result.created == result.successful + sum(result.failed.values())
+    assert result.successful == result.response_times["OPTIONS"].count
+    assert result.retransmissions_sent > 0
+
+
+async def test_a_load_goes_over_real_sockets_too() -> None:
+    async with (
+        SipPeer.open(SocketNetwork(), "127.0.0.1", port=0, name="bob") as bob,
+        SipPeer.open(SocketNetwork(), "127.0.0.1", port=0, name="alice") as alice,
+    ):
+        bob.answer_automatically("OPTIONS")
+
+        async def caller(call: LoadCall) -> None:
+            await (await alice.request("OPTIONS", bob.uri)).expect(200)
+
+        result = await sip_load(caller, limit=5, calls=20, peers=[alice])
+
+    result.check()
+    assert (20, 5) == (result.successful, result.most_open)
+    assert 20 == result.response_times["OPTIONS"].count
 
 
 # -- the numbers of one peer
