@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 
 import pytest
 import trio
@@ -10,6 +9,7 @@ import trio
 from trio_sip.auth import AuthOutcome, OutboundCredential, PlainSecret
 from trio_sip.message import Request
 from trio_sip.testing import (
+    MakeSipPeer,
     MemoryNetwork,
     MessagePattern,
     MissingMessage,
@@ -23,16 +23,14 @@ from trio_sip.testing import (
     first,
 )
 
-Make = Callable[..., SipPeer]
-
 
 @pytest.fixture
-def alice(make_sip_peer: Make) -> SipPeer:
+def alice(make_sip_peer: MakeSipPeer) -> SipPeer:
     return make_sip_peer("alice")
 
 
 @pytest.fixture
-def bob(make_sip_peer: Make) -> SipPeer:
+def bob(make_sip_peer: MakeSipPeer) -> SipPeer:
     return make_sip_peer("bob")
 
 
@@ -228,7 +226,7 @@ async def test_retransmissions_at_other_times_fail(alice: SipPeer, bob: SipPeer)
     await alice.expect(200)
 
 
-async def test_a_peer_can_leave_out_retransmissions(make_sip_peer: Make) -> None:
+async def test_a_peer_can_leave_out_retransmissions(make_sip_peer: MakeSipPeer) -> None:
     quiet, bob = make_sip_peer("quiet", retransmits=False), make_sip_peer("bob")
     await quiet.request("MESSAGE", bob.uri)
     message = await bob.expect("MESSAGE")
@@ -253,7 +251,7 @@ async def test_a_message_has_a_t1_of_its_own_or_no_copies(alice: SipPeer, bob: S
     await bob.expect("ACK")
 
 
-async def test_one_message_of_a_quiet_peer_may_be_repeated(make_sip_peer: Make) -> None:
+async def test_one_message_of_a_quiet_peer_may_be_repeated(make_sip_peer: MakeSipPeer) -> None:
     quiet, bob = make_sip_peer("quiet", retransmits=False), make_sip_peer("bob")
     await quiet.request("MESSAGE", bob.uri, t1=0.5)
     message = await bob.expect("MESSAGE")
@@ -350,7 +348,7 @@ async def test_the_messages_of_a_call_are_not_in_the_way_of_other_scripts(
 
 
 async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
-    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+    alice: SipPeer, bob: SipPeer, make_sip_peer: MakeSipPeer
 ) -> None:
     ours, theirs = await calling(alice, bob)
     moved = make_sip_peer("moved")
@@ -367,7 +365,7 @@ async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
 
 
 async def test_the_next_message_of_a_call_goes_elsewhere(
-    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+    alice: SipPeer, bob: SipPeer, make_sip_peer: MakeSipPeer
 ) -> None:
     ours, _ = await calling(alice, bob)
     carol = make_sip_peer("carol")
@@ -391,7 +389,7 @@ async def test_a_call_id_with_another_from_tag_is_another_call(
         await ours.bye()
 
 
-async def test_several_calls_and_peers_go_on_at_once(make_sip_peer: Make) -> None:
+async def test_several_calls_and_peers_go_on_at_once(make_sip_peer: MakeSipPeer) -> None:
     carol, peers = make_sip_peer("carol"), [make_sip_peer(name) for name in ("a", "b", "c")]
     seen: list[str] = []
 
@@ -445,7 +443,7 @@ async def test_a_request_can_be_cancelled(alice: SipPeer, bob: SipPeer) -> None:
 
 
 async def test_record_routes_are_followed(
-    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+    alice: SipPeer, bob: SipPeer, make_sip_peer: MakeSipPeer
 ) -> None:
     proxy = make_sip_peer("proxy")
     sent = await alice.request("INVITE", bob.uri, headers=[("Record-Route", f"<{proxy.uri};lr>")])

@@ -220,6 +220,63 @@ async def test_forgiven(sip_registrar, sip_peer):
     )
 
 
+@pytest.mark.parametrize("plugin", [(), ("-p", "no:trio")])
+def test_a_test_makes_stacks_that_live_until_its_end(run: Run, plugin: tuple[str, ...]) -> None:
+    result = run(
+        """
+from trio_sip import OptionsService
+from trio_sip.stack import StackSettings
+
+@pytest.fixture
+async def bob(make_sip_stack):
+    return await make_sip_stack("bob", OptionsService(), listen=["udp"])
+
+async def ask(peer, stack, results):
+    sent = await peer.request("OPTIONS", f"sip:{stack.listening[0].host}")
+    results.append((await sent.final()).status)
+
+async def test_two(make_sip_stack, sip_network, bob, sip_peer):
+    settings = StackSettings(retry_after=9)
+    async with trio.open_nursery() as nursery:
+        # A stack outlives the task that has made it.
+        carol = await make_sip_stack("carol", settings=settings)
+    assert (1, 2) == (len(bob.listening), len(carol.listening))
+    hosts = [sip_network.host(name).addresses[0] for name in ("bob", "carol")]
+    assert hosts == [one.listening[0].host for one in (bob, carol)]
+    assert settings is carol.settings
+    results = []
+    for stack in (bob, carol):
+        await ask(sip_peer, stack, results)
+    assert [200, 405] == results
+
+async def test_leak(make_sip_stack):
+    stack = await make_sip_stack("dave")
+    await make_sip_stack("erin")
+    stack.create_work("forgotten")
+
+async def test_strict(make_sip_stack, sip_peer):
+    from trio_sip.stack import Service
+
+    class Broken(Service):
+        name = "broken"
+        methods = frozenset({"OPTIONS"})
+
+        async def on_request(self, request):
+            raise ValueError("a defect of the service")
+
+    await make_sip_stack("frank", Broken())
+    await sip_peer.request("OPTIONS", "sip:frank")
+    await trio.sleep_forever()
+""",
+        *plugin,
+    )
+
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["  dave: 1 work, opened at test_it.py:* in test_leak"])
+    result.stdout.no_fnmatch_line("*erin: *")
+    result.stdout.fnmatch_lines(["*a defect of the service*"])
+
+
 def test_one_test_runs_in_three_worlds(run: Run) -> None:
     text = """
 from contextlib import asynccontextmanager
@@ -455,7 +512,7 @@ def test_the_fixtures_and_options_say_what_they_are_for(
     options = run("", "--help").stdout.str()
 
     for name in (
-        "sip_network", "sip_peer", "make_sip_peer", "sip_stack", "sip_registrar",
+        "sip_network", "sip_peer", "make_sip_peer", "sip_stack", "make_sip_stack", "sip_registrar",
         "sip_peer_thread", "sip_world", "sip_seed",
     ):  # fmt: skip
         assert f"\n{name}" in fixtures

@@ -17,6 +17,7 @@ from ._leaks import Leak
 from ._link import Link
 from ._load import LoadCall, sip_load
 from ._load_result import LoadFailure, LoadResult
+from ._makers import MakeSipPeer, MakeSipStack
 from ._message_pattern import MessagePattern
 from ._misbehaviours import MISBEHAVIOURS, Misbehaviour, Outgoing
 from ._nat import NatBox, NatKind
@@ -70,6 +71,8 @@ __all__ = [
     "LoadCall",
     "LoadFailure",
     "LoadResult",
+    "MakeSipPeer",
+    "MakeSipStack",
     "MemoryConnection",
     "MemoryHost",
     "MemoryNetwork",

@@ -23,6 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from trio_sip.stack import Stack
 
+    from ._makers import MakeSipPeer, MakeSipStack
     from ._network import MemoryNetwork
     from ._peer import SipPeer
     from ._peer_thread import PeerThread
@@ -354,7 +355,7 @@ def sip_world(_sip_scene: Scene) -> SipWorld:
 
 
 @pytest.fixture
-def make_sip_peer(_sip_scene: Scene) -> Callable[..., SipPeer]:
+def make_sip_peer(_sip_scene: Scene) -> MakeSipPeer:
     """A function that makes peers: ``make_sip_peer("bob", profile="compact")``."""
     return _sip_scene.make_peer
 
@@ -373,12 +374,19 @@ def _forced_trio_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture
 @_forced_trio_fixture
-async def sip_stack(_sip_scene: Scene) -> AsyncIterator[Stack]:
-    """A strict stack without services, listening on UDP and TCP of its host ``stack``."""
-    from ._test_stack import open_test_stack
+async def make_sip_stack(_sip_scene: Scene) -> AsyncIterator[MakeSipStack]:
+    """A function that runs stacks: ``stack = await make_sip_stack("bob", OptionsService())``."""
+    from ._test_stack import open_stack_maker
 
-    async with open_test_stack(_sip_scene, "stack") as stack:
-        yield stack
+    async with open_stack_maker(_sip_scene) as make:
+        yield make
+
+
+@pytest.fixture
+@_forced_trio_fixture
+async def sip_stack(make_sip_stack: MakeSipStack) -> Stack:
+    """A strict stack without services, listening on UDP and TCP of its host ``stack``."""
+    return await make_sip_stack("stack")
 
 
 @pytest.fixture
