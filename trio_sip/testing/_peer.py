@@ -6,9 +6,11 @@ everything.
 
 from __future__ import annotations
 
+import copy
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 
@@ -34,7 +36,7 @@ Credentials = OutboundCredential | Iterable[OutboundCredential] | None
 
 # Less than 64*T1: the script of a test speaks before everybody's transactions give up.
 _PATIENCE = 30.0
-_FINAL = range(200, 700)
+_SETTINGS = ("patience", "retransmits", "loss", "rude", "automatic", "losing")
 
 
 class SipPeer(PeerScript):
@@ -79,6 +81,7 @@ class SipPeer(PeerScript):
         self.patience = patience
         self.retransmits = retransmits
         self.address: Address = self.bind(host, port, transports)
+        self._made_with = (tuple(transports), tokens, seed)
         tokens = tokens or Tokens.sequential(name)
         self.voice: PeerVoice = PeerVoice(name, self.address, spoken, tokens)
         self.digest: PeerDigest = PeerDigest()
@@ -114,6 +117,30 @@ class SipPeer(PeerScript):
                 yield peer
                 nursery.cancel_scope.cancel()
         peer.check_nothing_is_left()
+
+    # Any: each has a type of its own.
+    def settings(self) -> dict[str, Any]:
+        """What a script may have changed of it, for `begin_again`."""
+        found = {name: copy.copy(getattr(self, name)) for name in _SETTINGS}
+        return {**found, "ignored": list(self.inbox.ignored)}
+
+    def begin_again(self, settings: Mapping[str, Any]) -> None:
+        """Forget everything, and have new sockets at the same address and these *settings*."""
+        transports, tokens, seed = self._made_with
+        SipPeer.__init__(
+            self,
+            self._network,
+            self.address.host,
+            port=self.address.port,
+            name=self.name,
+            transports=transports,
+            profile=self.profile,
+            tokens=tokens,
+            seed=seed,
+        )
+        for name in _SETTINGS:
+            setattr(self, name, copy.copy(settings[name]))
+        self.inbox.ignored = list(settings["ignored"])
 
     # -- who it is
 

@@ -18,6 +18,7 @@ from ._leaks import Leak
 from ._link import Link
 from ._network import MemoryNetwork
 from ._peer import SipPeer
+from ._renewal import Renewal
 from ._scheduling import deterministic_scheduling
 from ._waiting import HangsForever, waiting_tasks
 from ._wire import Wire
@@ -53,6 +54,7 @@ class Scene:
         self.deadline = deadline or (_VIRTUAL_DEADLINE if self.world.is_virtual else _REAL_DEADLINE)
         self.peers: list[SipPeer] = []
         self.error: BaseException | None = None
+        self._renewal: Renewal | None = None
         self._nursery: trio.Nursery | None = None
         self._waiting: list[str] = []
 
@@ -84,6 +86,14 @@ class Scene:
         return peer
 
     # -- the performance
+
+    def begin_example(self) -> None:
+        """Let the world be as the fixtures had made it: of one test, Hypothesis makes many."""
+        if self._renewal is None:
+            self._renewal = Renewal(self.world.network, self.peers)
+            return
+        self.peers = self._renewal.renew()
+        self.problems, self.error = [], None
 
     async def perform(self, main: Callable[[], Awaitable[Any]]) -> None:
         """Run *main* in this world, and check what is left of it."""
