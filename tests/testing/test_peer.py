@@ -47,6 +47,13 @@ async def calling(alice: SipPeer, bob: SipPeer) -> tuple[PeerCall, PeerCall]:
     return calls["alice"], calls["bob"]
 
 
+async def parting(ours: PeerCall, theirs: PeerCall) -> None:
+    """Let the first of them hang up."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(theirs.expect_bye)
+        await ours.bye()
+
+
 # -- in order, or not
 
 
@@ -345,6 +352,7 @@ async def test_the_messages_of_a_call_are_not_in_the_way_of_other_scripts(
     await (await theirs.expect("INFO")).respond(200)
     await message.expect(200)
     await info.expect(200)
+    await parting(ours, theirs)
 
 
 async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
@@ -359,6 +367,7 @@ async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
     await (await theirs.expect("UPDATE", contact__user="moved")).respond(200)
     await update.expect(200)
     await again.expect(200)
+    await parting(ours, theirs)
 
     assert again.request.cseq.number == theirs.dialog.remote_sequence
     assert moved.uri == theirs.dialog.remote_target
@@ -367,12 +376,14 @@ async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
 async def test_the_next_message_of_a_call_goes_elsewhere(
     alice: SipPeer, bob: SipPeer, make_sip_peer: MakeSipPeer
 ) -> None:
-    ours, _ = await calling(alice, bob)
+    ours, theirs = await calling(alice, bob)
     carol = make_sip_peer("carol")
     info = await ours.send("INFO", to=carol.address)
     await (await carol.expect("INFO", uri__user="bob")).respond(481)
+    refused = await info.final()
+    await parting(ours, theirs)
 
-    assert 481 == (await info.final()).status
+    assert 481 == refused.status
 
 
 async def test_a_call_id_with_another_from_tag_is_another_call(

@@ -277,6 +277,65 @@ async def test_strict(make_sip_stack, sip_peer):
     result.stdout.fnmatch_lines(["*a defect of the service*"])
 
 
+def test_a_call_that_nobody_ends_fails_the_test_and_names_the_line(run: Run) -> None:
+    result = run(
+        """
+async def call(alice, bob, nursery, **options):
+    nursery.start_soon(bob.answer)
+    return await alice.invite(bob.uri, **options)
+
+@pytest.fixture
+def alice(make_sip_peer):
+    return make_sip_peer("alice")
+
+@pytest.fixture
+def bob(make_sip_peer):
+    return make_sip_peer("bob")
+
+async def test_open(alice, bob, nursery):
+    await call(alice, bob, nursery)
+    await trio.sleep(1)
+
+@pytest.mark.sip(leaks=False)
+async def test_forgiven(alice, bob, nursery):
+    await call(alice, bob, nursery)
+    await trio.sleep(1)
+
+async def test_a_bye_without_an_answer(alice, bob, nursery):
+    ours = await call(alice, bob, nursery)
+    await ours.send("BYE", lost=True, t1=100)
+
+async def test_an_automatic_answer_to_a_bye(alice, bob, nursery):
+    ours = await call(alice, bob, nursery)
+    bob.answer_automatically("BYE", status=481)
+    await (await ours.send("BYE")).expect(481)
+
+async def test_never_confirmed(alice, bob):
+    sent = await alice.request("INVITE", bob.uri, headers=[("Subject", "x")])
+    invite = await bob.expect("INVITE")
+    theirs = bob.call_of(invite)
+    await invite.respond(200)
+    ours = alice.call_of(await sent.final())
+
+async def test_refused(alice, bob):
+    sent = await alice.request("INVITE", bob.uri)
+    invite = await bob.expect("INVITE")
+    theirs = bob.call_of(invite)
+    await invite.respond(486)
+    await sent.final()
+"""
+    )
+
+    result.assert_outcomes(passed=5, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "Leak: the test has left calls open, without a BYE:",
+            "  alice: call alice2alice3, begun at test_it.py:6 in call",
+            "  bob: call alice2alice3, begun at test_it.py:6 in call",
+        ]
+    )
+
+
 def test_one_test_runs_in_three_worlds(run: Run) -> None:
     text = """
 from contextlib import asynccontextmanager

@@ -21,6 +21,7 @@ from trio_sip.transport import Address, Network
 
 from ._message_pattern import MessagePattern
 from ._misbehaviours import Rude
+from ._open_calls import open_calls
 from ._peer_call import PeerCall, SentRequest, call_of_response
 from ._peer_digest import PeerDigest
 from ._peer_messages import PeerRequest, PeerResponse
@@ -172,6 +173,13 @@ class SipPeer(PeerScript):
             automatically_answered=self.automatically_answered,
             unexpected=self.inbox.unexpected + len(self.inbox.leftovers()),
         )
+
+    def open_lines(self) -> list[str]:
+        """A line for each call that was confirmed and that no BYE has ended: who began it where."""
+        return [
+            f"{self.name}: call {call.dialog.id.call_id}, begun at {call.opened}"
+            for call in open_calls(self._calls.values(), self.wires)
+        ]
 
     def token(self) -> str:
         """A word of its own that it has not used before."""

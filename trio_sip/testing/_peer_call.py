@@ -13,6 +13,7 @@ from trio_sip.dialog import Dialog
 from trio_sip.message import Request, create_cancel
 from trio_sip.transport import Address
 
+from ._calling_line import calling_line
 from ._failures import UnexpectedMessage
 from ._message_pattern import MessagePattern, Wanted
 from ._misbehaviours import Rude
@@ -132,6 +133,9 @@ class PeerCall:
         self.peer = peer
         self.dialog = dialog
         """Tags, CSeq, route set and target.  Spoil them as you like."""
+
+        self.opened: str = calling_line()
+        """The line of the test that it began at."""
 
         peer.own(self)
 

@@ -149,6 +149,10 @@ class Scene:
             raise Leak("the test has left open:\n  " + "\n  ".join(self.problems))
         for peer in self.peers:
             peer.check_nothing_is_left()
+        if self.check_leaks:
+            calls = [line for peer in self.peers for line in peer.open_lines()]
+            if calls:
+                raise Leak("the test has left calls open, without a BYE:\n  " + "\n  ".join(calls))
 
     def _check_sockets(self) -> None:
         if self.world.network is not None and self.check_leaks and self.error is None:

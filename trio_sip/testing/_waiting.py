@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import trio
 
-from ._calling_line import is_of_a_program, relative_name
+from ._calling_line import waiting_line
 
 __all__ = ["HangsForever", "waiting_tasks"]
 
@@ -24,11 +24,7 @@ def waiting_tasks() -> list[str]:
 
 
 def _lines(task: trio.lowlevel.Task) -> Iterator[str]:
-    line = None
-    for frame, number in task.iter_await_frames():
-        name = frame.f_code.co_filename
-        if is_of_a_program(name):
-            line = f"{relative_name(name)}:{number} in {frame.f_code.co_name}"
+    line = waiting_line(task)
     if line is not None:
         yield line
     for nursery in task.child_nurseries:
