@@ -6,6 +6,7 @@ import re
 import pytest
 import trio
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, OutboundCredential, PlainSecret
 from trio_sip.message import Request
 from trio_sip.testing import (
@@ -636,3 +637,58 @@ async def test_the_network_loses_the_first_200(
         await ours.bye()
 
     assert any("200 (INVITE) (lost)" in line for line in sip_network.ladder().splitlines())
+
+
+async def test_the_answer_to_a_bye_whose_sender_was_cancelled_is_explained(
+    alice: SipPeer, bob: SipPeer
+) -> None:
+    ours, theirs = await calling(alice, bob)
+    with trio.move_on_after(0.03):
+        await ours.bye()
+    await theirs.expect_bye()
+    await trio.sleep(0.1)
+
+    with pytest.raises(UnexpectedMessage) as caught:
+        alice.check_nothing_is_left()
+    assert [
+        "nobody expected what alice got: 200 (BYE) at 0.110 s",
+        (
+            "the 200 (BYE) answers a BYE of the script, and nobody awaited it: was `bye` cancelled "
+            "because the call's block ended with it?"
+        ),
+    ] == str(caught.value).splitlines()
+    # Its owner is gone, so that only who looks at all of them gets it.
+    await alice.take([MessagePattern(200)], belongs=lambda message: True)
+
+
+async def test_who_waits_for_a_copy_is_told_that_copies_came(alice: SipPeer, bob: SipPeer) -> None:
+    sent = await alice.request("INVITE", bob.uri)
+    invite = await bob.expect("INVITE")
+    await invite.respond(200)
+    response = await sent.final()
+    ack = await response.ack()
+    theirs = bob.call_of(invite)
+    await theirs.expect("ACK")
+    for _ in range(2):
+        await alice.send_raw(bytes(ack), bob.uri)
+
+    with pytest.raises(MissingMessage) as caught:
+        await theirs.expect("ACK", within=1)
+    assert [
+        "bob expected ACK, but nothing came in 1 s",
+        "2 copies of the ACK of 0.060 s came: they are no messages of their own, see its `copies`",
+    ] == str(caught.value).splitlines()
+    await parting(alice.call_of(response), theirs)
+
+
+@pytest.mark.parametrize(
+    ("method", "way"), [("ACK", "response.ack()"), ("CANCEL", "sent.cancel()")]
+)
+async def test_what_belongs_to_an_invite_is_not_sent_in_a_call(
+    method: str, way: str, alice: SipPeer, bob: SipPeer
+) -> None:
+    ours, theirs = await calling(alice, bob)
+
+    with pytest.raises(LocalProtocolError, match=re.escape(way)):
+        await ours.send(method)
+    await parting(ours, theirs)

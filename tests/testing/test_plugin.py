@@ -612,6 +612,26 @@ async def test_unacknowledged(make_sip_peer):
     result.stdout.fnmatch_lines(["*- SIP explained -*", "*no ACK*"])
 
 
+def test_reports_are_a_hundred_columns_wide(run: Run) -> None:
+    result = run(
+        """
+async def test_unacknowledged(make_sip_peer, sip_network):
+    sip_network.nat("alice")
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
+    await alice.request("INVITE", bob.uri)
+    invite = await bob.expect("INVITE")
+    await invite.respond(200)
+    await bob.expect("ACK")
+"""
+    )
+
+    result.assert_outcomes(failed=1)
+    for title in ("SIP ladder", "SIP explained"):
+        lines = section(result, title)
+        assert 100 >= max(map(len, lines)), lines
+    assert any(line.startswith("  ") for line in section(result, "SIP explained"))
+
+
 def test_the_same_seed_gives_the_same_trace_in_every_run(run: Run) -> None:
     result = run(
         """

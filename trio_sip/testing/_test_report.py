@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,7 @@ __all__ = ["Conversation", "drawing", "findings", "messages", "write_files"]
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.\-]+")
 _LONGEST_NAME = 150
+_WIDTH = 100
 
 
 class Conversation(Protocol):
@@ -45,7 +47,13 @@ def drawing(said: Conversation) -> str:
 
 def findings(said: Conversation) -> str:
     """What may explain it, in words; empty if nothing is remarkable."""
-    return "\n".join(str(one) for one in explain(said.wires(), said.names()))
+    return "\n".join(_paragraph(str(one)) for one in explain(said.wires(), said.names()))
+
+
+def _paragraph(sentence: str) -> str:
+    return textwrap.fill(
+        sentence, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def messages(said: Conversation) -> str:
