@@ -177,6 +177,21 @@ async def test_hangs(sip_peer, nursery):
     assert result.duration < 5
 
 
+def test_a_test_that_hangs_in_real_time_fails_at_its_deadline(run: Run) -> None:
+    result = run(
+        """
+@pytest.mark.sip(worlds=["loopback"], deadline=0.02)
+async def test_hangs(sip_peer):
+    await trio.Event().wait()
+"""
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["HangsForever: after 0.02 seconds the test still waits:", "*test_it.py:6 in test_hangs"]
+    )
+
+
 def test_what_a_test_leaves_open_fails_it_and_names_the_line(run: Run) -> None:
     result = run(
         """

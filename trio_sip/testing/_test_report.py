@@ -22,6 +22,7 @@ __all__ = ["Conversation", "drawing", "findings", "messages", "write_files"]
 _UNFIT = re.compile(r"[^A-Za-z0-9_.\-]+")
 _LONGEST_NAME = 150
 _WIDTH = 100
+_SECTION = re.compile(r"\[[^\[\]]*\]$")
 
 
 class Conversation(Protocol):
@@ -51,9 +52,15 @@ def findings(said: Conversation) -> str:
 
 
 def _paragraph(sentence: str) -> str:
+    # The section stays in one piece, to be searched for.
+    bound = _SECTION.sub(lambda found: found[0].replace(" ", "\0"), sentence)
     return textwrap.fill(
-        sentence, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
+        bound,
+        _WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ).replace("\0", " ")
 
 
 def messages(said: Conversation) -> str:
