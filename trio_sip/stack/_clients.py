@@ -232,7 +232,9 @@ class Clients:
             if servers is not None:
                 transport, remote = servers[0]
                 size = ack.rough_size() + _ROOM_FOR_VIA
-                flow = parts.transport.flow_for_request_nowait(remote, size, transport)
+                flow = parts.transport.flow_for_request_nowait(
+                    remote, size, transport, next_hop.host
+                )
         except NoRoute:
             self.send_failed()
             return
@@ -246,7 +248,7 @@ class Clients:
         try:
             transport, remote = (await find_servers(parts, next_hop))[0]
             size = ack.rough_size() + _ROOM_FOR_VIA
-            flow = await parts.transport.flow_for_request(remote, size, transport)
+            flow = await parts.transport.flow_for_request(remote, size, transport, next_hop.host)
         except (NoRoute, TransportFailed, trio.ClosedResourceError):
             # The 2xx will be repeated, and then it is tried again.
             self.send_failed()

@@ -210,7 +210,9 @@ class OutgoingRequest(RequestOwner):
         while True:
             transport, remote = self._candidates[0]
             try:
-                flow = await self._parts.transport.flow_for_request(remote, size, transport)
+                flow = await self._parts.transport.flow_for_request(
+                    remote, size, transport, self._next_hop.host
+                )
             except (TransportFailed, NoRoute) as error:
                 failure = error if self._passed_over is None else self._passed_over
                 if not self._another_server(failure):

@@ -172,7 +172,9 @@ class SentRequest(RequestOwner):
 
     def _flow_nowait(self, server: Server) -> Flow | None:
         transport, remote = server
-        return self._parts.transport.flow_for_request_nowait(remote, self._size(), transport)
+        return self._parts.transport.flow_for_request_nowait(
+            remote, self._size(), transport, self._next_hop.host
+        )
 
     def _size(self) -> int:
         return self.request.rough_size() + _ROOM_FOR_VIA
@@ -183,7 +185,9 @@ class SentRequest(RequestOwner):
             if self._servers is None:
                 self._servers = await find_servers(parts, self._next_hop)
             transport, remote = self._servers[0]
-            flow = await parts.transport.flow_for_request(remote, self._size(), transport)
+            flow = await parts.transport.flow_for_request(
+                remote, self._size(), transport, self._next_hop.host
+            )
         except (TransportFailed, NoRoute) as error:
             self._try_elsewhere(error)
         except trio.ClosedResourceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._capture import Capture, read_capture
+from ._certificates import Certificate, CertificateAuthority
 from ._check_gate import check_authenticator, check_identifier
 from ._check_location import check_location_store
 from ._check_network import check_network
@@ -43,6 +44,8 @@ __all__ = [
     "PROFILES",
     "Capture",
     "Cause",
+    "Certificate",
+    "CertificateAuthority",
     "Fate",
     "Finding",
     "FindingKind",

@@ -23,6 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from trio_sip.stack import Stack
 
+    from ._certificates import CertificateAuthority
     from ._network import MemoryNetwork
     from ._peer import SipPeer
     from ._peer_thread import PeerThread
@@ -278,7 +279,9 @@ def _sip_world_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def _sip_scene(request: pytest.FixtureRequest, sip_seed: int, _sip_world_kind: str) -> Scene:
+def _sip_scene(
+    request: pytest.FixtureRequest, sip_seed: int, _sip_world_kind: str
+) -> Iterator[Scene]:
     from ._scene import Scene
     from ._worlds import WorldKind
 
@@ -302,7 +305,17 @@ def _sip_scene(request: pytest.FixtureRequest, sip_seed: int, _sip_world_kind: s
         check_leaks=words.get("leaks", True),
         link={name: value for name, value in words.items() if name not in _OWN_WORDS},
     )
-    return scene
+    yield scene
+    scene.close()
+
+
+@pytest.fixture
+def sip_tls(_sip_scene: Scene) -> CertificateAuthority:
+    """A certificate authority that the peers of this test trust: ``sip_tls.settings("example.com")``.
+
+    A peer with the transports TLS or WSS has a certificate of it for its address and its name.
+    """
+    return _sip_scene.authority
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from trio_sip.message import Uri
 from trio_sip.stack import unwrapping_single_errors
 from trio_sip.transport import Address, SocketNetwork
 
+from ._certificates import CertificateAuthority
 from ._failures import ScriptFailed
 from ._leaks import Leak
 from ._link import Link
@@ -53,6 +54,7 @@ class Scene:
         self.deadline = deadline or (_VIRTUAL_DEADLINE if self.world.is_virtual else _REAL_DEADLINE)
         self.peers: list[SipPeer] = []
         self.error: BaseException | None = None
+        self._authority: CertificateAuthority | None = None
         self._nursery: trio.Nursery | None = None
         self._waiting: list[str] = []
 
@@ -64,6 +66,18 @@ class Scene:
                 f"there is no simulated network in the {self.world.kind.value} world"
             )
         return self.world.network
+
+    @property
+    def authority(self) -> CertificateAuthority:
+        """The authority of its certificates, made when it is first asked for."""
+        if self._authority is None:
+            self._authority = CertificateAuthority()
+        return self._authority
+
+    def close(self) -> None:
+        """Remove what it has on the disk."""
+        if self._authority is not None:
+            self._authority.close()
 
     def clock(self) -> trio.abc.Clock | None:
         """The clock of that world."""
@@ -77,6 +91,11 @@ class Scene:
             options.setdefault("patience", _REAL_PATIENCE)
         options.setdefault("port", place.address.port)
         options.setdefault("seed", self.seed)
+        if not {"TLS", "WSS"}.isdisjoint(map(str.upper, options.get("transports", ()))):
+            host = place.address.host
+            options.setdefault("tls", self.authority.settings(host, name))
+        elif self._authority is not None:
+            options.setdefault("tls", self._authority.settings())
         peer = SipPeer(place.network, place.address.host, name=name, **options)
         self.peers.append(peer)
         if self._nursery is not None:

@@ -6,6 +6,7 @@ queued, and a task started that lives until the queue is empty.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 from collections.abc import Callable
@@ -13,12 +14,12 @@ from collections.abc import Callable
 import trio
 
 from trio_sip._errors import RemoteProtocolError, TransportFailed
-from trio_sip.message import MessageStream, Request, Response, StreamEvent
+from trio_sip.message import Request, Response, StreamEvent
 
 from ._budget import PartialBudget
 from ._flow import Flow
+from ._handshakes import Carrier
 from ._limits import TransportLimits
-from ._network import Connection
 from ._statistics import Counters
 
 __all__ = ["MessageConnection", "Phase"]
@@ -44,7 +45,7 @@ class MessageConnection:
 
     def __init__(
         self,
-        pipe: Connection,
+        carrier: Carrier,
         flow: Flow,
         limits: TransportLimits,
         counters: Counters,
@@ -62,12 +63,22 @@ class MessageConnection:
         self.return_port = 0
         """The port in the Via of the last request: where answers go once this is broken."""
 
-        self._pipe = pipe
+        self.identity = carrier.identity
+        """Who is at the other end, if that was proved."""
+
+        self.accepted = False
+        """Whether the other side has opened it."""
+
+        self.names: set[str] = set()
+        """Names that lead to nobody but the one at the other end (RFC 7118 section 5)."""
+
+        self._pipe = carrier.pipe
+        self._witness = carrier.witness
         self._limits = limits
         self._counters = counters
         self._nursery = nursery
         self._budget = budget
-        self._stream = MessageStream(limits.message)
+        self._stream = carrier.framing
         self._queue = bytearray()
         self._used = trio.current_time()
         self._began: float | None = None
@@ -107,6 +118,7 @@ class MessageConnection:
                 self._take_messages(data, deliver)
             except RemoteProtocolError as error:
                 self._counters.unparsable += 1
+                self._reply()
                 self.phase = Phase.ENDING
                 refuse(error, self._stream.refused, self.flow)
                 await self._linger()
@@ -126,13 +138,23 @@ class MessageConnection:
             if isinstance(event, StreamEvent):
                 self._answer_ping()
             else:
+                if self._witness is not None:
+                    self._witness.received_message(bytes(event))
                 if isinstance(event, Request) and event.method != "ACK":
                     self._owed += 1
                 deliver(event, self)
             if self.phase is not Phase.OPEN:
                 return
+        self._reply()
         self._note_progress(progress)
         self._budget.note(self, stream.buffered)
+
+    def _reply(self) -> None:
+        """Send what the framing wants sent by itself."""
+        replies = self._stream.take_replies()
+        if replies:
+            with contextlib.suppress(TransportFailed):  # The reader finds out next.
+                self._write(replies)
 
     def _answer_ping(self) -> None:
         # RFC 5626 section 3.5.1
@@ -218,6 +240,12 @@ class MessageConnection:
         self._used = trio.current_time()
         if data.startswith(b"SIP/2.0 ") and not data.startswith(b"SIP/2.0 1"):
             self._owed -= 1
+        if self._witness is not None:
+            self._witness.sent_message(data)
+        self._write(self._stream.frame(data))
+        self._finish_if_answered()
+
+    def _write(self, data: bytes) -> None:
         if self._queue:
             self._enqueue(data)
             return
@@ -231,7 +259,6 @@ class MessageConnection:
         if sent < len(data):
             self._enqueue(data[sent:])
             self._nursery.start_soon(self._write_queue, name=f"write {self.flow}")
-        self._finish_if_answered()
 
     def _enqueue(self, data: bytes) -> None:
         if len(self._queue) + len(data) > self._limits.send_queue_bytes:

@@ -39,7 +39,7 @@ class TransportLimits:
     one that holds most."""
 
     connect_seconds: float = 10.0
-    """For opening a connection to one address."""
+    """For opening a connection to one address, and for the handshake of one that was opened to us."""
 
     idle_seconds: float = 600.0
     """A connection that nobody holds is closed after so long without a message."""
