@@ -231,8 +231,9 @@ class PeerSockets:
 
     async def _read_stream(self, carrier: Carrier, path: PeerPath) -> None:
         connection, framing = carrier.pipe, carrier.framing
+        data = b""
         try:
-            while data := await connection.receive_some():
+            while True:
                 framing.receive_data(data)
                 while (event := framing.next_event()) is not StreamEvent.NEED_DATA:
                     if event is StreamEvent.PING:
@@ -242,6 +243,9 @@ class PeerSockets:
                         self._receive(bytes(event), path)
                 if replies := framing.take_replies():
                     await self._write(connection, replies)
+                data = await connection.receive_some()
+                if not data or framing.ended:
+                    break
         except RemoteProtocolError:
             self._receive(data, path)
         except (OSError, trio.ClosedResourceError, trio.BrokenResourceError):

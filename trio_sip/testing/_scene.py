@@ -83,10 +83,10 @@ class Scene:
         """The clock of that world."""
         return trio.testing.MockClock(autojump_threshold=0) if self.world.is_virtual else None
 
-    def make_peer(self, name: str = "peer", **options: Any) -> SipPeer:
+    def make_peer(self, name: str = "peer", *, ipv6: bool = False, **options: Any) -> SipPeer:
         """A peer at a place of its own.  *options* are those of `SipPeer`."""
         # Any: handed on.
-        place = self.world.place(name)
+        place = self.world.place(name, ipv6=ipv6)
         if not self.world.is_virtual:
             options.setdefault("patience", _REAL_PATIENCE)
         options.setdefault("port", place.address.port)

@@ -113,16 +113,22 @@ class MessageConnection:
         deliver: Callable[[Request | Response, MessageConnection], None],
         refuse: Callable[[RemoteProtocolError, bytes, Flow], None],
     ) -> None:
-        while data := await self._pipe.receive_some():
+        # Something may have come right behind the handshake.
+        data = b""
+        while True:
             try:
                 self._take_messages(data, deliver)
             except RemoteProtocolError as error:
                 self._counters.unparsable += 1
-                self._reply()
                 self.phase = Phase.ENDING
                 refuse(error, self._stream.refused, self.flow)
                 await self._linger()
                 return
+            if self._stream.ended:
+                return
+            data = await self._pipe.receive_some()
+            if not data:
+                break
         if self._stream.partial:
             self._counters.partial_messages += 1
         await self._answer_what_is_owed()
@@ -145,16 +151,17 @@ class MessageConnection:
                 deliver(event, self)
             if self.phase is not Phase.OPEN:
                 return
-        self._reply()
-        self._note_progress(progress)
+        # Who pings is not idle.
+        self._note_progress(self._reply() or progress)
         self._budget.note(self, stream.buffered)
 
-    def _reply(self) -> None:
-        """Send what the framing wants sent by itself."""
+    def _reply(self) -> bool:
+        """Send what the framing wants sent by itself; whether there was something."""
         replies = self._stream.take_replies()
         if replies:
             with contextlib.suppress(TransportFailed):  # The reader finds out next.
                 self._write(replies)
+        return bool(replies)
 
     def _answer_ping(self) -> None:
         # RFC 5626 section 3.5.1
@@ -291,15 +298,23 @@ class MessageConnection:
     def _finish_if_flushed(self) -> None:
         if self.phase is Phase.ENDING and not self._queue and not self.return_port:
             try:
+                self._say_goodbye()
                 self._pipe.send_eof()
             except OSError as error:
                 self.close(error)
+
+    def _say_goodbye(self) -> None:
+        goodbye = self._stream.goodbye()
+        if goodbye and not self._queue:
+            self._pipe.send_some_nowait(goodbye)
 
     def close(self, error: Exception | None) -> None:
         """Close it at once.  Only the first reason counts."""
         if self.phase is not Phase.CLOSED:
             self.phase = Phase.CLOSED
             self.error = error
+            with contextlib.suppress(OSError, trio.ClosedResourceError):
+                self._say_goodbye()
             self._queue.clear()
             self._budget.note(self, 0)
             self._pipe.close()

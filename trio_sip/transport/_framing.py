@@ -13,6 +13,10 @@ class Framing(Protocol):
     """Messages out of octets and back.  It neither waits nor sends."""
 
     @property
+    def ended(self) -> bool:
+        """Nothing more will come, though the connection may not be closed yet."""
+
+    @property
     def partial(self) -> bool:
         """Whether a message has begun and is not complete."""
 
@@ -46,6 +50,11 @@ class Framing(Protocol):
 
 class StreamFraming(MessageStream):
     """RFC 3261 section 18.3: messages one after the other, as long as their Content-Length says."""
+
+    @property
+    def ended(self) -> bool:
+        """The connection's own end is the only one."""
+        return False
 
     def take_replies(self) -> bytes:
         """There are none."""

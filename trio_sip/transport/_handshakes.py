@@ -14,6 +14,10 @@ from ._network import Connection
 from ._tls import TlsConnection
 from ._tls_identity import PeerIdentity
 from ._tls_settings import TlsSettings, Verify
+from ._upgrade import accept_web_socket, open_web_socket
+from ._websocket import check_wsproto
+
+_WEB = frozenset({"WS", "WSS"})
 
 __all__ = ["Carrier", "Handshakes", "Witness", "reason_of"]
 
@@ -73,6 +77,8 @@ class Handshakes:
 
     def check_listening(self, transport: str) -> None:
         """Whether connections of that kind can be accepted.  LocalProtocolError if not."""
+        if transport in _WEB:
+            check_wsproto()
         if transport in SECURE:
             assert self.tls.for_server is not None
 
@@ -112,10 +118,18 @@ class Handshakes:
                     1, f"its certificate is that of {identity or 'nobody'}, not of {name}"
                 )
             pipe = secured
+        framing: Framing
+        if transport not in _WEB:
+            framing = StreamFraming(self._limits.message)
+        elif name is None:
+            framing = await accept_web_socket(pipe, self._limits)
+        else:
+            secure = transport in SECURE
+            framing = await open_web_socket(pipe, name, self._limits, secure=secure)
         return Carrier(
             transport=transport,
             pipe=pipe,
-            framing=StreamFraming(self._limits.message),
+            framing=framing,
             identity=identity,
             witness=witness,
         )
@@ -143,4 +157,4 @@ def reason_of(error: Exception) -> str:
         return "it hung up during the TLS handshake"
     if isinstance(error, ssl.SSLError) and error.reason:
         return f"TLS: {error.reason.replace('_', ' ').lower()}"
-    return str(error)
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)

@@ -55,3 +55,7 @@ class TransportLimits:
 
     remembered_returns: int = 1024
     """Broken connections whose responses can still find their way to the sender."""
+
+    web_origins: frozenset[str] | None = None
+    """Pages whose scripts may open WebSockets, as ``https://example.com``; ``None`` for all.
+    Programs that are no browsers name none, and may."""

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import itertools
 import logging
+import re
 from collections import OrderedDict
 
 import attrs
@@ -35,6 +36,10 @@ __all__ = ["StreamTransport"]
 _log = logging.getLogger("trio_sip.transport")
 _NEWCOMERS = 4
 """For each so many connections one may be in its handshake, once there are too many of all."""
+
+_INVENTED = re.compile(r"[@:]([a-z0-9.\-]{1,255}\.invalid)(?=[;:?>,\s]|$)")
+_MAX_NAMES = 16
+"""Of one WebSocket client; it needs one."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -202,6 +207,9 @@ class StreamTransport:
         flow = connection.flow
         if self._connections.pop(flow.number, None) is None:
             return
+        for name in connection.names:
+            if self._clients.get(name) is connection:
+                del self._clients[name]
         place = flow.transport, flow.remote
         there = self._by_remote[place]
         there.remove(connection)
@@ -217,6 +225,8 @@ class StreamTransport:
     def _deliver(self, message: Request | Response, connection: MessageConnection) -> None:
         if connection.flow.number in self._connections:
             self._connections.move_to_end(connection.flow.number)
+        if connection.flow.transport in ("WS", "WSS"):
+            self._note_names(message, connection)
         if isinstance(message, Request):
             port = stamp_via(message, connection.flow.remote, self._force_rport)
             if port is None:
@@ -224,6 +234,22 @@ class StreamTransport:
                 return
             connection.return_port = port
         self._receiver.receive_message(message, connection.flow)
+
+    def _note_names(self, message: Request | Response, connection: MessageConnection) -> None:
+        """Remember what a WebSocket client calls itself: nobody else knows where that is.
+
+        RFC 7118 section 5: it cannot be connected to, so its Contact has an invented host.
+        """
+        for text in message.headers.get_all("Contact"):
+            for name in _INVENTED.findall(text.lower()):
+                known = self._clients.get(name)
+                # Others see the name, too, and may claim it; so whoever has it keeps it, unless
+                # it is he himself who comes again while his old connection is not known to be dead.
+                if known is not None and known.flow.remote.host != connection.flow.remote.host:
+                    continue
+                if name in connection.names or len(connection.names) < _MAX_NAMES:
+                    connection.names.add(name)
+                    self._clients[name] = connection
 
     def _refuse(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
         self._receiver.receive_garbage(error, data, flow)
