@@ -23,7 +23,6 @@ from ._profiles import PeerProfile
 
 __all__ = ["PeerVoice", "session_description"]
 
-_WORDS = {"TLS": "tls", "WS": "ws", "WSS": "ws"}
 _WITH_CONTACT = frozenset({"INVITE", "SUBSCRIBE", "UPDATE", "REFER", "REGISTER"})
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "UPDATE", "REFER", "NOTIFY"})
 _WITH_ALLOW = frozenset({"INVITE", "OPTIONS", "UPDATE", "REGISTER"})
@@ -81,13 +80,23 @@ class PeerVoice:
         nowhere at all if that is a WebSocket (RFC 7118 section 5).
         """
         transport = path.transport
-        if transport in ("UDP", "TCP"):
+        if "UDP" in self._addresses and transport in ("UDP", "TCP"):
             return self.contact
         scheme = "sips" if secure else "sip"
-        word = "" if secure and transport == "TLS" else f";transport={_WORDS[transport]}"
-        return NameAddr(f"{scheme}:{self._name}@{self._place(path)}{word}")
+        return NameAddr(f"{scheme}:{self._name}@{self._place(path)}{self._word(path, secure)}")
+
+    def _word(self, path: PeerPath, secure: bool) -> str:
+        transport = path.transport
+        if transport == "UDP" or (secure and transport == "TLS"):
+            return ""
+        if transport == "WSS" and (secure or transport not in self._addresses):
+            # RFC 7118 section 5.2 has no other word.
+            transport = "WS"
+        return f";transport={transport.lower()}"
 
     def _place(self, path: PeerPath) -> str:
+        if self._profile.contact_host is not None:
+            return str(self._shown)
         if path.transport in self._addresses:
             return str(self._addresses[path.transport])
         return f"{self._name}.invalid" if path.transport in ("WS", "WSS") else str(path.local)
