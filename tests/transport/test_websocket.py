@@ -201,13 +201,13 @@ async def test_requests_to_a_client_go_over_the_connection_that_it_has_opened(
         (server,) = await layer.locate("df7jal23ls0d.invalid", None, "WS")
         assert ("WS", flow.remote) == server
         assert flow == layer.flow_nowait("WS", flow.remote, "df7jal23ls0d.invalid")
-        with pytest.raises(NoRoute, match="nobody called"):
+        with pytest.raises(NoRoute, match="nobody of that name"):
             await layer.locate("df7jal23ls0d.invalid", None, None, secure=True)
         browser.stream.close()
         await recorder.event("message")
         await recorder.event("closed")
 
-        with pytest.raises(NoRoute, match="nobody called"):
+        with pytest.raises(NoRoute, match="nobody of that name"):
             await layer.locate("df7jal23ls0d.invalid", None, "WS")
 
 

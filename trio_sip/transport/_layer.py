@@ -209,7 +209,7 @@ class TransportLayer:
             return None
         flow = self._streams.flow_of_client(host.lower())
         if flow is None or (secure and not flow.secure):
-            raise NoRoute(f"nobody called {host} is connected")
+            raise NoRoute(f"cannot resolve {host!r}: nobody of that name is connected")
         return [Server(flow.transport, flow.remote)]
 
     def flow_nowait(self, transport: str, remote: Address, name: str | None = None) -> Flow | None:
