@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 from collections import Counter
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from trio_sip.message import NameAddr
 from trio_sip.services import OptionsService
 from trio_sip.stack import Stack, StackSettings, open_stack
-from trio_sip.testing import MemoryNetwork
-from trio_sip.transport import TransportLimits
+from trio_sip.testing import CertificateAuthority, MemoryNetwork
+from trio_sip.transport import Address, TransportLimits
 
 _SLACK = 200
 """Objects by which the collector's count may differ: caches of trio and of the interpreter."""
@@ -92,6 +93,44 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
     assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
     assert {} == dict(after.ours - before.ours)
     assert after.total - before.total < _SLACK
+
+
+@pytest.mark.parametrize("scheme", ["tls", "ws", "wss"])
+async def test_hundreds_of_connections_later_nothing_is_left_of_them(
+    scheme: str, autojump_clock: MockClock
+) -> None:
+    authority = CertificateAuthority()
+    async with (
+        MemoryNetwork.open() as network,
+        open_stack(
+            f"{scheme}://192.0.2.2:5061",
+            services=[OptionsService()],
+            network=network.host("bob", "192.0.2.2"),
+            tls=authority.settings("192.0.2.2"),
+            settings=StackSettings(limits=TransportLimits(idle_seconds=5, connect_seconds=5)),
+            strict=True,
+        ) as bob,
+    ):
+        alice, crowd = network.host("alice", "192.0.2.1"), network.host("crowd")
+
+        async def visit(times: int) -> None:
+            for _ in range(times):
+                (await crowd.connect(Address("192.0.2.2", 5061))).reset()
+                async with open_stack(network=alice, tls=authority.settings(), grace=0) as stack:
+                    await ask_many(stack, f"sip:192.0.2.2:5061;transport={scheme}", 100)
+            await trio.sleep(700)
+
+        await visit(3)
+        before = Inventory(network)
+        await visit(8)
+        after = Inventory(network)
+
+        assert 0 == bob.statistics().transport.connections
+        assert 11 == bob.statistics().transport.handshakes_failed
+    assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
+    assert {} == dict(after.ours - before.ours)
+    assert after.total - before.total < _SLACK
+    authority.close()
 
 
 async def test_a_closed_stack_leaves_neither_tasks_nor_sockets(autojump_clock: MockClock) -> None:
