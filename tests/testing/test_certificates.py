@@ -6,7 +6,10 @@ import ssl
 from collections.abc import Callable, Iterator
 
 import pytest
+import trio
 
+from trio_sip._errors import TransportFailed
+from trio_sip.stack import open_stack
 from trio_sip.testing import CertificateAuthority, MemoryNetwork, SipPeer
 from trio_sip.testing._signing import SigningKey
 from trio_sip.transport import PeerIdentity
@@ -117,3 +120,23 @@ async def test_peers_of_a_test_talk_over_tls_by_themselves(
     assert ["TLS", "TLS"] == [wire.transport for wire in sip_network.wires]
     assert ["TLS", "TLS"] == [wire.transport for wire in alice.wires]
     assert "OPTIONS" in sip_network.ladder()
+
+
+async def test_a_peer_can_break_its_connections_with_an_alert(
+    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: Make
+) -> None:
+    peer = make_sip_peer("peer", transports=("TLS",))
+    async with open_stack(
+        network=sip_network.host("stack"), tls=sip_tls.settings(), strict=True
+    ) as stack:
+
+        async def ask() -> None:
+            with pytest.raises(TransportFailed, match="alert"):
+                await stack.send_request("OPTIONS", peer.tls_uri)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await peer.expect("OPTIONS")
+            peer.alert_streams()
+
+        assert 1 == stack.statistics().transport.connections_broken

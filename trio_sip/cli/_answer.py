@@ -26,7 +26,7 @@ from ._printer import open_printer
 from ._rows import LadderRows
 from ._show import Show, open_show
 from ._silence import silent_answer, silent_offer
-from ._tls import LISTEN_HELP, CaOption, CertificateOption, KeyOption, tls_settings
+from ._tls import CaOption, CertificateOption, KeyOption, ListenOption, tls_settings
 from ._usage import whole_number
 from ._user import User, UserOption, parse_user
 
@@ -37,10 +37,7 @@ _NOBODY = "sip:trio-sip@localhost"
 
 async def answer(
     *,
-    listen: Annotated[
-        tuple[str, ...],
-        Parameter(help=LISTEN_HELP + "port 5060 of all IPv4 addresses if none."),
-    ] = (),
+    listen: ListenOption = (),
     user: UserOption = None,
     registrar: Annotated[
         str | None, Parameter(help="Register the user there: sip:example.com.")

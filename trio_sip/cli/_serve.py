@@ -24,7 +24,7 @@ from ._config_file import read_config
 from ._errors import ExitStatus, UsageError
 from ._printer import open_printer
 from ._server import open_server
-from ._tls import LISTEN_HELP, CertificateOption, KeyOption, TlsFiles
+from ._tls import CertificateOption, KeyOption, ListenOption, TlsFiles
 from ._user import parse_user
 
 _COLLECT_EVERY = 600.0
@@ -39,10 +39,7 @@ T = TypeVar("T")
 async def serve(
     *,
     config: Annotated[str | None, Parameter(help="A TOML file; see the documentation.")] = None,
-    listen: Annotated[
-        tuple[str, ...],
-        Parameter(help=LISTEN_HELP + "port 5060 of all IPv4 addresses if none."),
-    ] = (),
+    listen: ListenOption = (),
     domain: Annotated[
         tuple[str, ...], Parameter(help="A domain to be responsible for; any if none.")
     ] = (),

@@ -11,10 +11,21 @@ from trio_sip.transport import ClientCertificates, TlsSettings
 
 from ._errors import UsageError
 
-__all__ = ["LISTEN_HELP", "CaOption", "CertificateOption", "KeyOption", "TlsFiles", "tls_settings"]
+__all__ = [
+    "LISTEN_HELP",
+    "CaOption",
+    "CertificateOption",
+    "KeyOption",
+    "ListenOption",
+    "TlsFiles",
+    "tls_settings",
+]
 
 LISTEN_HELP = "udp://HOST:PORT, or tcp:, tls:, ws:, wss:; "
 
+ListenOption = Annotated[
+    tuple[str, ...], Parameter(help=LISTEN_HELP + "port 5060 of all IPv4 addresses if none.")
+]
 CaOption = Annotated[
     str | None,
     Parameter(name="--tls-ca", help="PEM: authorities to trust, not the system's."),

@@ -17,6 +17,7 @@ from trio_sip.transport import (
     DatagramSocket,
     Handshakes,
     Network,
+    TlsConnection,
     TlsSettings,
     TransportLimits,
 )
@@ -129,6 +130,14 @@ class PeerSockets:
         streams, self._streams = list(self._streams.values()), {}
         for path in streams:
             path.socket.close()
+
+    def alert_streams(self) -> None:
+        """Break the connections over TLS with a fatal alert, and close them."""
+        for place, path in list(self._streams.items()):
+            if isinstance(path.socket, TlsConnection):
+                del self._streams[place]
+                path.socket.abort()
+                path.socket.close()
 
     # -- sending
 

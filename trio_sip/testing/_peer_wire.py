@@ -106,6 +106,10 @@ class PeerWire:
         """Close its connections, in the middle of whatever."""
         self.sockets.close_streams()
 
+    def alert_streams(self) -> None:
+        """Break its connections over TLS with a fatal alert: the end of them."""
+        self.sockets.alert_streams()
+
     def own(self, call: PeerCall) -> None:
         """Let a call have the messages of its dialog."""
         self._calls[call.dialog.id] = call

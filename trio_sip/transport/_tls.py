@@ -19,6 +19,7 @@ __all__ = ["TlsConnection"]
 
 _CHUNK = 65536
 _RECORD = 16384
+_DAMAGE = b"\x17\x03\x03\x00\x20" + bytes(32)
 
 
 class TlsConnection:
@@ -167,6 +168,16 @@ class TlsConnection:
         with contextlib.suppress(OSError, trio.ClosedResourceError):
             self._say_goodbye()
         self._pipe.close()
+
+    def abort(self) -> None:
+        """Break it with a fatal alert, as who has found damage; it must be closed then."""
+        self._ready = False
+        # OpenSSL makes the alert by itself, for a record that cannot be.
+        self._incoming.write(_DAMAGE)
+        with contextlib.suppress(ssl.SSLError):
+            self._ssl.read(1)
+        with contextlib.suppress(OSError, trio.ClosedResourceError):
+            self._flush_nowait()
 
     def _say_goodbye(self) -> None:
         if self._ready:
