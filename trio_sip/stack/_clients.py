@@ -13,7 +13,7 @@ from trio_sip.message import Request, Response, Uri, create_cancel
 from trio_sip.transaction import ClientTransaction, ServerTransaction, State, Transaction
 from trio_sip.transport import Flow
 
-from ._hop import find_servers, find_servers_nowait, put_via
+from ._hop import find_servers, find_servers_nowait, put_via, secured
 from ._incoming import IncomingRequest
 from ._owner import RequestOwner
 from ._parts import Parts, StackState
@@ -226,6 +226,7 @@ class Clients:
         RFC 3261 section 13.2.2.4.
         """
         parts = self._parts
+        next_hop = secured(next_hop, ack)
         try:
             servers = find_servers_nowait(parts, next_hop)
             flow = None

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 _TRANSPORTS = frozenset({None, "UDP", "TCP", "TLS", "WS", "WSS"})
 _SECURED = {"TCP": "TLS", "TLS": "TLS", "WS": "WSS", "WSS": "WSS"}
 
-__all__ = ["find_servers", "find_servers_nowait", "put_via"]
+__all__ = ["find_servers", "find_servers_nowait", "put_via", "secured"]
+
+
+def secured(hop: Uri, request: Request) -> Uri:
+    """*hop*, and by TLS if the request is for a SIPS URI, whatever its Route says.
+
+    RFC 3261 section 8.1.2 wants that of every way to it, an outbound proxy included.
+    """
+    if hop.scheme == "sip" and request.uri.scheme == "sips":
+        return hop.replace(scheme="sips")
+    return hop
 
 
 async def find_servers(parts: Parts, hop: Uri) -> list[Server]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import attrs
 import trio
 
 from trio_sip._errors import LocalProtocolError, NoRoute, RequestTimedOut, TransportFailed
@@ -22,7 +23,7 @@ from trio_sip.transport import Flow, Server
 
 from ._authorize import CHALLENGES, authorize, take_challenge
 from ._contact import LocalContact
-from ._hop import find_servers, put_via
+from ._hop import find_servers, put_via, secured
 from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class OutgoingRequest(RequestOwner):
         self._parts = parts
         self._contact = contact
         self._other_contacts = request.headers.get_all("Contact")
-        self._next_hop = next_hop
+        self._next_hop = secured(next_hop, request)
         self._attempt = attempt
         self._transaction: ClientTransaction | None = None
         self._begun_at = 0
@@ -227,7 +228,10 @@ class OutgoingRequest(RequestOwner):
         if self._contact is not None:
             # RFC 3261 section 8.1.1.8: where we can be reached by who got it this way.
             address = parts.transport.reachable_address(flow)
-            self.request.headers.set("Contact", self._contact.at(flow.transport, address))
+            contact = self._contact
+            if self.request.uri.scheme == "sips":
+                contact = attrs.evolve(contact, secure=True)
+            self.request.headers.set("Contact", contact.at(flow.transport, address))
             for other in self._other_contacts:
                 self.request.headers.add("Contact", other)
         self.flow = flow

@@ -20,7 +20,7 @@ from trio_sip.transaction import ClientTransaction
 from trio_sip.transport import Flow, Server
 
 from ._authorize import CHALLENGES, authorize, take_challenge
-from ._hop import find_servers, find_servers_nowait, put_via
+from ._hop import find_servers, find_servers_nowait, put_via, secured
 from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class SentRequest(RequestOwner):
         dialog: Dialog | None,
     ) -> None:
         self._parts = parts
-        self._next_hop = next_hop
+        self._next_hop = secured(next_hop, request)
         self._user = user
         self._attempt = attempt
         self._at = _FINDING

@@ -122,6 +122,8 @@ class OutgoingCall(Call):
         calls = self._calls
         route = calls.route
         first_hop = route[0].uri if route else self.target
+        if self.target.scheme == "sips" and first_hop.is_sip:
+            first_hop = first_hop.replace(scheme="sips")
         flow = calls.stack.flow_nowait(first_hop)
         if flow is None:
             flow = await calls.stack.find_flow(first_hop)
