@@ -458,3 +458,25 @@ async def test_when_the_layer_ends_nothing_is_left(
         stranger.close()
 
         assert 0 == network.open_sockets
+
+
+@pytest.mark.parametrize("transport", ["TLS", "WS", "WSS"])
+@pytest.mark.parametrize("name", ["", ".", ".com", "a..b", "x" * 300, "ä.example", "a b", "a\r\nb"])
+async def test_a_name_that_nobody_can_have_fails_and_hurts_nobody(
+    name: str,
+    transport: str,
+    authority: CertificateAuthority,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    tls = authority.settings("example.com")
+    async with (
+        MemoryNetwork.open() as network,
+        open_layer(network.host("server"), f"{transport.lower()}://192.0.2.1:5061", tls=tls),
+        open_layer(network.host("client"), tls=authority.settings()) as (layer, _, _),
+    ):
+        try:
+            flow = await layer.flow_for(transport, SERVER, name)
+        except TransportFailed:
+            assert 1 == layer.statistics().connects_failed
+        else:
+            assert "WS" == flow.transport, "it may be somebody to HTTP"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from typing import Protocol, runtime_checkable
 
@@ -139,7 +140,11 @@ class Handshakes:
             return TlsConnection(pipe, self.tls.for_server, server_side=True)
         # RFC 6066 section 3: no addresses.
         shown = None if numeric_host(name) is not None else name.removesuffix(".")
-        return TlsConnection(pipe, self.tls.for_client, server_side=False, name=shown)
+        try:
+            return TlsConnection(pipe, self.tls.for_client, server_side=False, name=shown)
+        except ValueError:
+            # A URI may have it, but no domain name system, and so no certificate.
+            raise OSError(errno.EINVAL, f"no certificate can be that of {name!r}") from None
 
     def accepts(self, identity: PeerIdentity | None, name: str) -> bool:
         """Whether a server with that certificate may be taken for *name*."""

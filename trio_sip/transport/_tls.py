@@ -7,6 +7,7 @@ simulated network serves as well as the real one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import ssl
 
 import trio
@@ -19,6 +20,9 @@ __all__ = ["TlsConnection"]
 
 _CHUNK = 65536
 _RECORD = 16384
+_MAX_UNSENT = 262_144
+"""A record, and what the protocol itself may have to say."""
+
 _DAMAGE = b"\x17\x03\x03\x00\x20" + bytes(32)
 
 
@@ -110,7 +114,8 @@ class TlsConnection:
                 data = self._ssl.read(_CHUNK)
             except ssl.SSLWantReadError:
                 # Keys were changed, perhaps, and that is to be confirmed.
-                self._flush_nowait()
+                if not self._flush_nowait() and len(self._unsent) > _MAX_UNSENT:
+                    raise OSError(errno.ENOBUFS, "it provokes answers and reads none") from None
                 await self._feed()
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 await trio.lowlevel.checkpoint()

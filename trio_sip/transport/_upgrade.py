@@ -127,7 +127,11 @@ async def open_web_socket(
     connection = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
     host = _shown_host(name, pipe.remote.port, "WSS" if secure else "WS")
     asked = wsproto.events.Request(host=host, target="/", subprotocols=[_SUBPROTOCOL])
-    await _send(pipe, connection.send(asked))
+    try:
+        request = connection.send(asked)
+    except (UnicodeError, h11.LocalProtocolError):
+        raise _not_one(f"{name!r} is no name for HTTP") from None
+    await _send(pipe, request)
     while True:
         data = await pipe.receive_some()
         if not data:
