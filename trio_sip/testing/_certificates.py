@@ -64,7 +64,7 @@ class CertificateAuthority:
     """
 
     def __init__(self, name: str = "authority of a test") -> None:
-        self.name = name
+        self.name: str = name
         self._key = SigningKey.from_words(f"authority {name}")
         self._serials = itertools.count(1)
         folder = tempfile.mkdtemp(prefix="trio-sip-")
