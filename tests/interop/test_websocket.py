@@ -16,6 +16,7 @@ from trio_sip.services import (
     Registrar,
 )
 from trio_sip.stack import Endpoint, IncomingRequest, open_stack
+from trio_sip.testing import CertificateAuthority
 from trio_sip.transport import Flow
 
 from .peers import npm
@@ -28,7 +29,11 @@ _PHONE = Path(__file__).parent / "systems" / "jssip_phone.js"
 _ADDRESS = "sip:alice@127.0.0.1"
 
 
-async def test_jssip_registers_and_is_reached_over_its_connection(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+async def test_jssip_registers_and_is_reached_over_its_connection(
+    scheme: str, tmp_path: Path
+) -> None:
+    authority = CertificateAuthority()
     heard: list[bytes] = []
 
     async def hear(request: IncomingRequest) -> None:
@@ -37,14 +42,15 @@ async def test_jssip_registers_and_is_reached_over_its_connection(tmp_path: Path
     node = npm(tmp_path / "library", _PACKAGE)
     location = MemoryLocation()
     async with open_stack(
-        "ws://127.0.0.1:0",
+        f"{scheme}://127.0.0.1:0",
         services=[Registrar(location), MessageService(hear)],
         identifiers=[IdentifyByUser({"alice": Endpoint(name="alice")})],
         authenticator=DigestAuthenticator("here", {"alice": PlainSecret("alice", "secret")}),
+        tls=authority.settings("127.0.0.1"),
         strict=True,
     ) as stack:
         (home := tmp_path / "phone").mkdir()
-        url = f"ws://127.0.0.1:{stack.listening[0].port}"
+        url = f"{scheme}://127.0.0.1:{stack.listening[0].port}"
         command: list[str | Path] = [
             node,
             "--experimental-websocket",
@@ -53,8 +59,9 @@ async def test_jssip_registers_and_is_reached_over_its_connection(tmp_path: Path
             _ADDRESS,
             "secret",
         ]
+        library = str(tmp_path / "library" / "node_modules")
         with open_program(
-            command, home, NODE_PATH=str(tmp_path / "library" / "node_modules")
+            command, home, NODE_PATH=library, NODE_EXTRA_CA_CERTS=str(authority.path)
         ) as phone:
 
             async def wait_for(*texts: str) -> str:
@@ -63,7 +70,7 @@ async def test_jssip_registers_and_is_reached_over_its_connection(tmp_path: Path
             assert "registered" == await wait_for("registered")
             (binding,) = await location.bindings(_ADDRESS, trio.current_time())
             assert isinstance(binding.flow, Flow)
-            assert "WS" == binding.flow.transport
+            assert scheme.upper() == binding.flow.transport
             assert ".invalid;transport=ws" in binding.contact
             response = await stack.send_request("MESSAGE", binding.contact, "hello, browser")
             assert 200 == response.status
@@ -77,3 +84,4 @@ async def test_jssip_registers_and_is_reached_over_its_connection(tmp_path: Path
         assert [b"hello from a browser"] == heard
         assert () == tuple(await location.bindings(_ADDRESS, trio.current_time()))
         assert 1 == stack.statistics().transport.connections_accepted
+    authority.close()
