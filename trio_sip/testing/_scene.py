@@ -11,7 +11,7 @@ import trio.testing
 
 from trio_sip.message import Uri
 from trio_sip.stack import unwrapping_single_errors
-from trio_sip.transport import Address, SocketNetwork
+from trio_sip.transport import Address, SocketNetwork, TlsSettings
 
 from ._certificates import CertificateAuthority
 from ._failures import ScriptFailed
@@ -43,6 +43,7 @@ class Scene:
         deadline: float | None = None,
         check_leaks: bool = True,
         link: dict[str, float] | None = None,
+        trusted: str | None = None,
     ) -> None:
         self.seed = seed
         self.check_leaks = check_leaks
@@ -54,6 +55,7 @@ class Scene:
         self.deadline = deadline or (_VIRTUAL_DEADLINE if self.world.is_virtual else _REAL_DEADLINE)
         self.peers: list[SipPeer] = []
         self.error: BaseException | None = None
+        self._trusted = trusted
         self._authority: CertificateAuthority | None = None
         self._nursery: trio.Nursery | None = None
         self._waiting: list[str] = []
@@ -91,7 +93,9 @@ class Scene:
             options.setdefault("patience", _REAL_PATIENCE)
         options.setdefault("port", place.address.port)
         options.setdefault("seed", self.seed)
-        if not {"TLS", "WSS"}.isdisjoint(map(str.upper, options.get("transports", ()))):
+        if self._trusted is not None:
+            options.setdefault("tls", TlsSettings(authorities=self._trusted))
+        elif not {"TLS", "WSS"}.isdisjoint(map(str.upper, options.get("transports", ()))):
             host = place.address.host
             options.setdefault("tls", self.authority.settings(host, name))
         elif self._authority is not None:
