@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import trio
 
 from trio_sip._errors import TransportFailed
 from trio_sip.stack import open_stack
-from trio_sip.testing import CertificateAuthority, MemoryNetwork, SipPeer
+from trio_sip.testing import (
+    CertificateAuthority,
+    MemoryNetwork,
+    SipPeer,
+    read_capture,
+    write_pcapng,
+)
 from trio_sip.testing._signing import SigningKey
 from trio_sip.transport import PeerIdentity
 
@@ -140,3 +147,24 @@ async def test_a_peer_can_break_its_connections_with_an_alert(
             peer.alert_streams()
 
         assert 1 == stack.statistics().transport.connections_broken
+
+
+async def test_a_capture_shows_what_was_encrypted(
+    sip_tls: CertificateAuthority,
+    sip_network: MemoryNetwork,
+    make_sip_peer: Make,
+    tmp_path: Path,
+) -> None:
+    alice = make_sip_peer("alice", transports=("UDP", "TLS"))
+    bob = make_sip_peer("bob", transports=("TLS", "WS"))
+    for uri in (bob.tls_uri, bob.ws_uri):
+        sent = await alice.request("OPTIONS", uri)
+        await (await bob.expect("OPTIONS")).respond(200)
+        await sent.expect(200)
+    file = tmp_path / "seen.pcapng"
+    write_pcapng(file, sip_network.wires)
+    found = read_capture(file).wires
+
+    assert [wire.data for wire in sip_network.wires] == [wire.data for wire in found]
+    assert {5060} == {wire.destination.port for wire in found[::2]}
+    assert b"192.0.2.2:5061: OPTIONS over TLS" in file.read_bytes()

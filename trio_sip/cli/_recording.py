@@ -22,6 +22,7 @@ from trio_sip.transport import (
     SocketNetwork,
     SrvRecord,
     Undelivered,
+    Witness,
 )
 
 __all__ = ["Pieces", "Record", "Recorder", "RecordingNetwork"]
@@ -155,12 +156,18 @@ class _RecordedConnection:
 
     def veil(self, transport: str) -> None:
         self._veil = transport
+        if isinstance(self._connection, Witness):
+            self._connection.veil(transport)
 
     def sent_message(self, data: bytes) -> None:
         self._record.sent(self.local, self.remote, self._veil or "TCP", data)
+        if isinstance(self._connection, Witness):
+            self._connection.sent_message(data)
 
     def received_message(self, data: bytes) -> None:
         self._record.received(self.local, self.remote, self._veil or "TCP", data)
+        if isinstance(self._connection, Witness):
+            self._connection.received_message(data)
 
     @property
     def local(self) -> Address:

@@ -67,8 +67,9 @@ class PeerSockets:
         UDP and TCP have one port.  The others have their usual ones, or any, if *port* is 0.
         """
         wanted = [one.upper() for one in transports]
-        shared = [one for one in wanted if one in _ONE_PORT] or wanted[:1]
-        self.addresses = dict.fromkeys(shared, self._bind_shared(Address(host, port), shared))
+        shared = [one for one in wanted if one in _ONE_PORT]
+        if shared:
+            self.addresses = dict.fromkeys(shared, self._bind_shared(Address(host, port), shared))
         for transport in wanted:
             if transport not in self.addresses:
                 own = Address(host, port and _USUAL_PORTS.get(transport, port))
