@@ -13,8 +13,10 @@ from trio_sip._errors import TransportFailed
 from trio_sip.stack import open_stack
 from trio_sip.testing import (
     CertificateAuthority,
+    FindingKind,
     MemoryNetwork,
     SipPeer,
+    explain,
     read_capture,
     write_pcapng,
 )
@@ -168,3 +170,18 @@ async def test_a_capture_shows_what_was_encrypted(
     assert [wire.data for wire in sip_network.wires] == [wire.data for wire in found]
     assert {5060} == {wire.destination.port for wire in found[::2]}
     assert b"192.0.2.2:5061: OPTIONS over TLS" in file.read_bytes()
+
+
+async def test_messages_over_a_websocket_are_understood_without_their_length(
+    sip_network: MemoryNetwork, make_sip_peer: Make
+) -> None:
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob", transports=("WS",))
+    for number in range(2):
+        sent = await alice.request(
+            "OPTIONS", bob.ws_uri, headers=[("Subject", number)], rude="no Content-Length"
+        )
+        await (await bob.expect("OPTIONS")).respond(200)
+        await sent.expect(200)
+
+    assert b"Content-Length" not in sip_network.wires[0].data
+    assert [] == [one for one in explain(sip_network.wires) if one.kind is FindingKind.FAULT]

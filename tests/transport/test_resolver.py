@@ -111,6 +111,15 @@ def test_tls_has_service_records_of_its_own(secure: bool, transport: str | None)
     assert [("TLS", (ONE, 5071))] == find(zone, hosts, secure=secure, transport=transport)
 
 
+@pytest.mark.parametrize(
+    ("transport", "name"), [("WS", "_sip._ws.example.com"), ("WSS", "_sips._ws.example.com")]
+)
+def test_websockets_have_service_records_of_their_own(transport: str, name: str) -> None:
+    zone: Zone = {name: [SrvRecord(0, 0, 8443, "w.example.com")]}
+
+    assert [(transport, (ONE, 8443))] == find(zone, {"w.example.com": ONE}, transport=transport)
+
+
 def test_a_sips_uri_takes_nothing_but_tls_of_what_a_domain_offers() -> None:
     zone: Zone = {
         "example.com": NAPTR[1:],

@@ -33,13 +33,13 @@ _MAX_TARGETS = 16
 hundreds of answers."""
 
 _TRANSPORTS = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS"}
-# Where the service records of a transport are; RFC 3263 section 4.2, RFC 7118 section 5.
+# Where the service records of a transport are; RFC 3263 section 4.2, RFC 7118 section 5.3.
 _SERVICES = {
     "UDP": "_sip._udp",
     "TCP": "_sip._tcp",
     "TLS": "_sips._tcp",
     "WS": "_sip._ws",
-    "WSS": "_sips._wss",
+    "WSS": "_sips._ws",
 }
 
 

@@ -130,9 +130,11 @@ class StreamTransport:
             with trio.fail_after(self._limits.connect_seconds):
                 carrier = await self.handshakes.accept(pipe, transport)
         except (OSError, trio.TooSlowError, trio.ClosedResourceError) as error:
-            # Strangers do this all day, so it is no news.
+            # Strangers do this all day: the first is news, the others are a number.
             self._counters.handshakes_failed += 1
-            _log.debug("%s from %s: %s", transport, pipe.remote, reason_of(error) or "too slow")
+            level = logging.DEBUG if self._counters.handshakes_failed > 1 else logging.INFO
+            why = reason_of(error) or "too slow"
+            _log.log(level, "no %s with %s: %s", transport, pipe.remote, why)
         finally:
             waited_for = self._arriving.pop(number, None)
             if carrier is None or waited_for is None:
