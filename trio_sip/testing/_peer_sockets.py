@@ -43,6 +43,9 @@ class PeerPath:
     carrier: Carrier | None = attrs.field(default=None, repr=False, eq=False)
     """Of a connection: how messages are put into it."""
 
+    lock: trio.Lock = attrs.field(factory=trio.Lock, repr=False, eq=False)
+    """Held while a message is written that must not be mixed with another."""
+
 
 Receive = Callable[[bytes, PeerPath], None]
 
@@ -173,20 +176,23 @@ class PeerSockets:
         if path.transport == "UDP":
             path.socket.send_nowait(data, path.local, path.remote)  # type: ignore[union-attr]  # a UDP socket
             return
-        connection: Connection = path.socket  # type: ignore[assignment]  # for a stream it is one
         carrier = path.carrier
         assert carrier is not None, "a stream has one"
         if carrier.witness is not None:
             carrier.witness.sent_message(data)
-        await self._write(connection, carrier.framing.frame(data))
+        await self._write(path, carrier.framing.frame(data))
 
-    async def _write(self, connection: Connection, data: bytes) -> None:
+    async def _write(self, path: PeerPath, data: bytes) -> None:
+        connection: Connection = path.socket  # type: ignore[assignment]  # for a stream it is one
         rest = memoryview(data)
-        while rest:
-            sent = connection.send_some_nowait(rest)
-            rest = rest[sent:]
-            if not sent:
-                await connection.wait_writable()
+        # Mostly there is room, and nothing to wait for.
+        if not path.lock.statistics().locked:
+            rest = rest[connection.send_some_nowait(rest) :]
+        if rest:
+            async with path.lock:
+                while rest:
+                    await connection.wait_writable()
+                    rest = rest[connection.send_some_nowait(rest) :]
 
     # -- receiving
 
@@ -252,7 +258,7 @@ class PeerSockets:
                     else:
                         self._receive(bytes(event), path)
                 if replies := framing.take_replies():
-                    await self._write(connection, replies)
+                    await self._write(path, replies)
                 data = await connection.receive_some()
                 if not data or framing.ended:
                     break

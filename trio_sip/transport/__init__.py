@@ -1,4 +1,7 @@
-"""Transports: RFC 3261 section 18, RFC 3581, RFC 5922, RFC 7118.  Sockets, flows, and which way a message goes."""
+"""Transports: RFC 3261 section 18, RFC 3581, RFC 5922, RFC 7118.
+
+Sockets, flows, and which way a message goes.
+"""
 
 from ._address import Address, Listen
 from ._flow import Flow
