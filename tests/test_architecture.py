@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,19 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 _OPTIONAL = {"dns", "wsproto", "cyclopts", "rich", "cattrs", "pytest", "hypothesis", "sphinx"}
 _FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "base", "misc"}
+_OWN_WORLD = re.compile(
+    r"MemoryNetwork\.open\(|MemoryNetwork\(|autojump_clock|mock_clock|MockClock"
+)
+_MAY_MAKE_A_WORLD = {
+    "testing": "the network and the fixtures are what is tested",
+    "transport": "the network is what is tested",
+    "work": "there is no network, only time",
+    "conversations/test_conversations.py": "the same seed must tell the same story twice",
+    "conversations/test_determinism.py": "the same seed must tell the same story three times",
+    "test_architecture.py": "it says what nobody else may",
+}
+"""Tests that make networks and clocks of their own, and why."""
+
 _LONGEST_FUNCTION = 60
 _LONGEST_MODULE = 400
 
@@ -89,3 +103,15 @@ def test_modules_and_functions_stay_small() -> None:
                     too_long.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
 
     assert [] == too_long
+
+
+def test_conversations_take_place_in_the_world_of_the_public_fixtures() -> None:
+    tests = ROOT / "tests"
+    excused = {tests / name for name in _MAY_MAKE_A_WORLD}
+    makers = {path for path in tests.rglob("*.py") if _OWN_WORLD.search(path.read_text("utf-8"))}
+
+    assert [] == sorted(path for path in makers if excused.isdisjoint({path, *path.parents}))
+    # Nobody is excused who has no need of it.
+    assert [] == sorted(
+        one for one in excused if not any({path, *path.parents} & {one} for path in makers)
+    )

@@ -6,7 +6,6 @@ import random
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import SipError
 from trio_sip.message import NameAddr
@@ -51,9 +50,8 @@ async def have_calls(alice: UserAgent, count: int, seed: int) -> int:
     return ended
 
 
-async def have_calls_and_look(count: int) -> None:
+async def have_calls_and_look(network: MemoryNetwork, count: int) -> None:
     async with (
-        MemoryNetwork.open(seed=1) as network,
         agent(network, "alice", listen=("udp",)) as alice,
         agent(network, "bob", listen=("udp",)) as bob,
         trio.open_nursery() as nursery,
@@ -93,11 +91,13 @@ async def have_calls_and_look(count: int) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_thousand_calls_later_nothing_is_left(autojump_clock: MockClock) -> None:
-    await have_calls_and_look(1000)
+@pytest.mark.sip(seed=1)
+async def test_a_thousand_calls_later_nothing_is_left(sip_network: MemoryNetwork) -> None:
+    await have_calls_and_look(sip_network, 1000)
 
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-async def test_ten_thousand_calls_later_nothing_is_left(autojump_clock: MockClock) -> None:
-    await have_calls_and_look(10_000)
+@pytest.mark.sip(seed=1, deadline=86400)
+async def test_ten_thousand_calls_later_nothing_is_left(sip_network: MemoryNetwork) -> None:
+    await have_calls_and_look(sip_network, 10_000)

@@ -7,7 +7,6 @@ from collections import Counter
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip.message import NameAddr
 from trio_sip.services import OptionsService
@@ -52,16 +51,15 @@ async def ask_many(stack: Stack, target: str, times: int) -> None:
 
 
 async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_left(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_stack("udp://192.0.2.1:5060", network=network.host("alice"), strict=True) as alice,
+        open_stack("udp://192.0.2.1:5060", network=sip_network.host("alice"), strict=True) as alice,
         open_stack(
             "udp://192.0.2.2:5060",
             "tcp://192.0.2.2:5060",
             services=[OptionsService()],
-            network=network.host("bob"),
+            network=sip_network.host("bob"),
             # The way back to who has hung up is remembered, for so many of them.
             settings=StackSettings(limits=TransportLimits(remembered_returns=1)),
             strict=True,
@@ -75,7 +73,7 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
         async with alice.create_work() as work:
             work.push(trio.lowlevel.checkpoint)
         await trio.sleep(700)
-        before = Inventory(network)
+        before = Inventory(sip_network)
 
         await ask_many(alice, "sip:192.0.2.2", 5000)
         await ask_many(alice, "sip:192.0.2.2;transport=tcp", 100)
@@ -86,7 +84,7 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
         assert 5000 == bob.statistics().transactions.servers
         # 64*T1 for the transactions, and the time after which an idle connection is closed.
         await trio.sleep(700)
-        after = Inventory(network)
+        after = Inventory(sip_network)
 
         assert (0, 0) == (len(alice._parts.layer), len(bob._parts.layer))
         assert (0, 0) == (alice.statistics().works.open, bob.statistics().works.open)
@@ -97,53 +95,47 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
 
 @pytest.mark.parametrize("scheme", ["tls", "ws", "wss"])
 async def test_hundreds_of_connections_later_nothing_is_left_of_them(
-    scheme: str, autojump_clock: MockClock
+    scheme: str, sip_network: MemoryNetwork, sip_tls: CertificateAuthority
 ) -> None:
-    authority = CertificateAuthority()
-    async with (
-        MemoryNetwork.open() as network,
-        open_stack(
-            f"{scheme}://192.0.2.2:5061",
-            services=[OptionsService()],
-            network=network.host("bob", "192.0.2.2"),
-            tls=authority.settings("192.0.2.2"),
-            settings=StackSettings(limits=TransportLimits(idle_seconds=5, connect_seconds=5)),
-            strict=True,
-        ) as bob,
-    ):
-        alice, crowd = network.host("alice", "192.0.2.1"), network.host("crowd")
+    async with open_stack(
+        f"{scheme}://192.0.2.2:5061",
+        services=[OptionsService()],
+        network=sip_network.host("bob", "192.0.2.2"),
+        tls=sip_tls.settings("192.0.2.2"),
+        settings=StackSettings(limits=TransportLimits(idle_seconds=5, connect_seconds=5)),
+        strict=True,
+    ) as bob:
+        alice, crowd = sip_network.host("alice", "192.0.2.1"), sip_network.host("crowd")
 
         async def visit(times: int) -> None:
             for _ in range(times):
                 (await crowd.connect(Address("192.0.2.2", 5061))).reset()
-                async with open_stack(network=alice, tls=authority.settings(), grace=0) as stack:
+                async with open_stack(network=alice, tls=sip_tls.settings(), grace=0) as stack:
                     await ask_many(stack, f"sip:192.0.2.2:5061;transport={scheme}", 100)
             await trio.sleep(700)
 
         await visit(2)
-        before = Inventory(network)
+        before = Inventory(sip_network)
         await visit(5)
-        after = Inventory(network)
+        after = Inventory(sip_network)
 
         assert 0 == bob.statistics().transport.connections
         assert 7 == bob.statistics().transport.handshakes_failed
     assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
     assert {} == dict(after.ours - before.ours)
     assert after.total - before.total < _SLACK
-    authority.close()
 
 
-async def test_a_closed_stack_leaves_neither_tasks_nor_sockets(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network:
-        network.host("alice")
-        before = Inventory(network)
-        for _ in range(5):
-            async with open_stack(
-                "udp://192.0.2.1:5060", "tcp://192.0.2.1:5060", network=network.host("alice")
-            ) as stack:
-                await stack.create_work().aclose()
-        del stack
-        after = Inventory(network)
+async def test_a_closed_stack_leaves_neither_tasks_nor_sockets(sip_network: MemoryNetwork) -> None:
+    sip_network.host("alice")
+    before = Inventory(sip_network)
+    for _ in range(5):
+        async with open_stack(
+            "udp://192.0.2.1:5060", "tcp://192.0.2.1:5060", network=sip_network.host("alice")
+        ) as stack:
+            await stack.create_work().aclose()
+    del stack
+    after = Inventory(sip_network)
 
     assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
     assert {} == dict(after.ours - before.ours)

@@ -7,7 +7,8 @@ unanswered: that is `Outcome.GAVE_UP`, and it must have taken the time that the 
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 
@@ -15,7 +16,7 @@ import trio
 
 from trio_sip._errors import RequestTimedOut
 from trio_sip.auth import OutboundCredential, PlainSecret
-from trio_sip.message import Response
+from trio_sip.message import Request, Response, parse_message_untrusted
 from trio_sip.services import (
     DigestAuthenticator,
     IdentifyByUser,
@@ -25,12 +26,18 @@ from trio_sip.services import (
     Registrar,
 )
 from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack, Tokens, open_stack
-from trio_sip.testing import CertificateAuthority, MemoryNetwork
+from trio_sip.testing import CertificateAuthority, Fate, MemoryNetwork, Wire
 
-__all__ = ["TALKS", "Outcome", "Talk"]
+__all__ = ["TALKS", "Outcome", "Talk", "unheard"]
 
 _LONGEST = 32.0
 """64*T1: what a transaction is given."""
+
+_TRIES = 7
+"""How often an INVITE is sent in that time; others are sent more often."""
+
+_SLOWEST = 0.2
+"""What a datagram may take on the networks of these conversations."""
 
 
 class Outcome(enum.Enum):
@@ -291,6 +298,43 @@ async def crowd(network: MemoryNetwork) -> Outcome:
                 nursery.start_soon(talk, client, f"{number} again", address)
     assert 20 == len(responses)
     return outcome(responses, 200)
+
+
+def unheard(wires: Sequence[Wire]) -> list[str]:
+    """The transactions that the network has left one side of without a word of the other.
+
+    That side has sent its request as often as it should.  Either none arrived, or each that
+    arrived was answered, and no final answer arrived in the 64*T1 that its receiver waits.
+    """
+    requests: defaultdict[str, list[Wire]] = defaultdict(list)
+    finals: defaultdict[str, list[Wire]] = defaultdict(list)
+    for wire in wires:
+        if wire.transport == "UDP" and wire.label.method != "ACK":
+            message = parse_message_untrusted(wire.data)
+            key = f"{message.cseq.method} {message.via.branch}"
+            if isinstance(message, Request):
+                requests[key].append(wire)
+            elif message.status >= 200:
+                finals[key].append(wire)
+    return [key for key, sent in requests.items() if _is_unheard(sent, finals[key])]
+
+
+def _is_unheard(requests: Sequence[Wire], finals: Sequence[Wire]) -> bool:
+    if len(requests) < _TRIES:
+        return False
+    arrived = [one for one in requests if one.fate is not Fate.LOST]
+    if not arrived:
+        return True
+    if not finals:
+        return False
+    # Copies that came while the answer was being thought about have no answer of their own.
+    repeated = [one for one in arrived if one.time > finals[0].time]
+    heard = [
+        one
+        for one in finals
+        if one.fate is not Fate.LOST and one.time + _SLOWEST < requests[0].time + _LONGEST
+    ]
+    return not heard and len(finals) > len(repeated)
 
 
 TALKS: dict[str, Talk] = {

@@ -7,15 +7,13 @@ from typing import Any
 
 import attrs
 import pytest
-from trio.testing import MockClock
 
 from trio_sip.message import RECORD_ROUTE, ROUTE, parse_message_untrusted
 from trio_sip.testing import Label, MemoryNetwork
 
 from .flows import FLOWS
-from .golden import golden, on_terrible_networks
+from .golden import golden
 
-SEEDS = range(30)
 EXAMPLES = Path(__file__).parent.parent / "data" / "rfc3665"
 
 _ROUTED: dict[str, Any] = {"routes": 1}
@@ -119,8 +117,9 @@ async def test_a_flow_has_the_messages_that_the_rfc_writes_down(
     assert [] == missing
 
 
+@pytest.mark.sip(seeds=30, loss=0.3, jitter=0.03)
 @pytest.mark.parametrize("name", FLOWS)
-async def test_nothing_is_left_of_a_flow_whatever_is_lost(
-    name: str, autojump_clock: MockClock
+async def test_a_flow_comes_through_where_a_third_is_lost_and_leaves_nothing(
+    name: str, sip_network: MemoryNetwork
 ) -> None:
-    await on_terrible_networks(FLOWS[name], SEEDS)
+    await FLOWS[name](sip_network)

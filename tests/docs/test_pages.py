@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 import pytest
-import trio.testing
 
 from trio_sip.testing import MemoryNetwork
 
@@ -24,17 +23,15 @@ async def test_a_page_does_what_it_says(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network:
-        # The programs of a page run side by side on one host, as on the reader's.
-        host = network.host("localhost")
-        monkeypatch.setattr("trio_sip.stack._open.SocketNetwork", lambda: host)
-        with trio.fail_after(3600):
-            await run_page(page, tmp_path)
+    # The programs of a page run side by side on one host, as on the reader's.
+    host = sip_network.host("localhost")
+    monkeypatch.setattr("trio_sip.stack._open.SocketNetwork", lambda: host)
+    await run_page(page, tmp_path)
 
     assert [] == [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
-    assert 0 == network.open_sockets
+    assert 0 == sip_network.open_sockets
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.cli.program import open_serve
 from tests.hostile.house import House, open_house
@@ -32,10 +31,16 @@ from tools.fuzz.mutate import corpus, mutants
 from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import MessageStream, Request, Response, StreamEvent, parse_message_untrusted
 from trio_sip.registration import RegistrarPolicy
+from trio_sip.testing import MemoryNetwork
 
 from .live import LiveServer, check_balance, open_live_server
 
-pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.fuzz,
+    pytest.mark.timeout(600),
+    # So much damage takes weeks on the clock of the network.
+    pytest.mark.sip(deadline=1e7),
+]
 
 MESSAGES = corpus()
 SLICES = 20
@@ -64,7 +69,7 @@ async def shoot(server: LiveServer, messages: Iterable[bytes]) -> None:
 
 @pytest.mark.parametrize("seed", range(SLICES))
 async def test_ten_thousand_damaged_messages_leave_a_server_standing(
-    seed: int, autojump_clock: MockClock
+    seed: int, sip_network: MemoryNetwork
 ) -> None:
     async with open_live_server(guarded=seed % 4 == 3) as server:
         await shoot(server, mutants(MESSAGES, 10_000, 1000 + seed))
@@ -75,7 +80,7 @@ async def test_ten_thousand_damaged_messages_leave_a_server_standing(
 
 @pytest.mark.parametrize("part", range(8))
 async def test_every_prefix_of_every_stored_message_leaves_a_server_standing(
-    part: int, autojump_clock: MockClock
+    part: int, sip_network: MemoryNetwork
 ) -> None:
     async with open_live_server(guarded=False) as server:
         prefixes = [data[:end] for data in MESSAGES[part::8] for end in range(len(data))]
@@ -91,7 +96,7 @@ def resident_bytes(process: int | str = "self") -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux says how much is used")
-async def test_damaged_messages_use_up_no_memory(autojump_clock: MockClock) -> None:
+async def test_damaged_messages_use_up_no_memory(sip_network: MemoryNetwork) -> None:
     async with open_live_server(guarded=True) as server:
         await shoot(server, mutants(MESSAGES, 3000, 2000))
         before = resident_bytes()
@@ -125,12 +130,12 @@ async def answers_on_a_stream(house: House, pieces: Iterable[bytes]) -> list[tup
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_wherever_a_damaged_stream_is_cut_the_answers_are_the_same(
-    seed: int, autojump_clock: MockClock
+    seed: int, sip_network: MemoryNetwork
 ) -> None:
     dice = random.Random(seed)
     # What is registered the first time has expired when it is registered again.
     policy = RegistrarPolicy(min_expires=1, default_expires=60, max_expires=60)
-    async with open_house(policy=policy) as house:
+    async with open_house(sip_network, policy=policy) as house:
         for number in range(100):
             several = mutants(MESSAGES, dice.choice((1, 2, 5)), 4000 + 100 * seed + number)
             data = b"".join(several)

@@ -8,7 +8,7 @@ stopping.  Each of them ends with the same clause, which is `House.check_unharme
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import attrs
 import trio
@@ -130,6 +130,7 @@ def _living_tasks() -> int:
 
 @asynccontextmanager
 async def open_house(
+    network: MemoryNetwork,
     *services: Service,
     handle: Handle = accept,
     guarded: bool = False,
@@ -150,39 +151,36 @@ async def open_house(
         texts.append(incoming.message.body)
 
     location, application = MemoryLocation(), Calls(handle)
-    with trio.fail_after(86400):
-        async with MemoryNetwork.open() as network:
-            alice = Peer(network.host("alice"))
-            async with open_stack(
-                UDP_BOB,
-                TCP_BOB,
-                services=(
-                    *services,
-                    OptionsService(),
-                    Registrar(location, policy=policy),
-                    MessageService(keep, body_types=("text/plain", "application/*")),
-                    application,
-                ),
-                network=network.host("bob"),
-                strict=strict,
-                settings=settings,
-            ) as stack:
-                if guarded:
-                    stack.register_endpoint_identifier(IdentifyByUser(ENDPOINTS))
-                    stack.register_authenticator(DigestAuthenticator(REALM, SECRETS))
-                house = House(
-                    network=network,
-                    stack=stack,
-                    alice=alice,
-                    location=location,
-                    application=application,
-                    texts=texts,
-                    tasks=_living_tasks(),
-                )
-                yield house
-                await house.check_unharmed(handler_errors)
-            alice.close()
-            assert 0 == network.open_sockets
+    with closing(Peer(network.host("alice"))) as alice:
+        async with open_stack(
+            UDP_BOB,
+            TCP_BOB,
+            services=(
+                *services,
+                OptionsService(),
+                Registrar(location, policy=policy),
+                MessageService(keep, body_types=("text/plain", "application/*")),
+                application,
+            ),
+            network=network.host("bob"),
+            strict=strict,
+            settings=settings,
+        ) as stack:
+            if guarded:
+                stack.register_endpoint_identifier(IdentifyByUser(ENDPOINTS))
+                stack.register_authenticator(DigestAuthenticator(REALM, SECRETS))
+            house = House(
+                network=network,
+                stack=stack,
+                alice=alice,
+                location=location,
+                application=application,
+                texts=texts,
+                tasks=_living_tasks(),
+            )
+            yield house
+            await house.check_unharmed(handler_errors)
+    assert 0 == network.open_sockets
 
 
 def register(

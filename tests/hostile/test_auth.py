@@ -8,7 +8,6 @@ import re
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.services.conversation import REALM, authorization
 from tests.stack.scene import Peer, request
@@ -16,6 +15,7 @@ from trio_sip._errors import AuthenticationRejected
 from trio_sip.auth import Challenge, OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import Request, Response, create_response
 from trio_sip.stack import StackSettings
+from trio_sip.testing import MemoryNetwork
 from trio_sip.transport import Address
 
 from .house import House, open_house, register
@@ -42,9 +42,9 @@ def is_stale(answer: Response) -> bool:
 
 
 async def test_a02_a_wrong_password_is_challenged_again_and_not_stale(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house)
         answer = await ask(house, proof(challenge, "guess"), cseq=2)
         assert not is_stale(answer)
@@ -52,9 +52,9 @@ async def test_a02_a_wrong_password_is_challenged_again_and_not_stale(
 
 
 async def test_a04_a05_an_invented_or_old_nonce_is_stale_when_the_password_is_right(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house)
         invented = authorization(challenge, "alice", PASSWORD, uri=URI, nonce="0" * 48)
         assert is_stale(await ask(house, invented, cseq=2))
@@ -66,8 +66,8 @@ async def test_a04_a05_an_invented_or_old_nonce_is_stale_when_the_password_is_ri
         assert 200 == (await ask(house, proof(answer), cseq=5)).status
 
 
-async def test_a06_a_count_that_does_not_rise_is_refused(autojump_clock: MockClock) -> None:
-    async with open_house(guarded=True) as house:
+async def test_a06_a_count_that_does_not_rise_is_refused(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house)
         counts = [5, 5, 4, 1, 6]
         statuses = [
@@ -101,9 +101,9 @@ async def test_a06_a_count_that_does_not_rise_is_refused(autojump_clock: MockClo
     ],
 )
 async def test_a07_a10_nothing_of_the_credentials_can_be_changed(
-    pattern: str, replacement: str, autojump_clock: MockClock
+    pattern: str, replacement: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house)
         changed, count = re.subn(pattern, replacement, proof(challenge), count=1)
         assert 1 == count
@@ -111,17 +111,17 @@ async def test_a07_a10_nothing_of_the_credentials_can_be_changed(
         assert 0 == house.location.statistics().bindings
 
 
-async def test_a07_credentials_of_another_method_are_of_no_use(autojump_clock: MockClock) -> None:
-    async with open_house(guarded=True) as house:
+async def test_a07_credentials_of_another_method_are_of_no_use(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house)
         other = authorization(challenge, "alice", PASSWORD, uri=URI, method="INVITE")
         assert 401 == (await ask(house, other, cseq=2)).status
 
 
 async def test_a08_with_her_own_password_nobody_registers_somebody_else(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house)
         data = register(proof(challenge), "Contact: <sip:a@b>", to="<sip:bob@192.0.2.2>", cseq=2)
         assert 403 == await house.status(data)
@@ -132,10 +132,10 @@ async def test_a08_with_her_own_password_nobody_registers_somebody_else(
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256", "MD5-sess", "SHA-256-sess"])
 async def test_a09_every_algorithm_is_accepted_where_it_is_offered(
-    algorithm: str, autojump_clock: MockClock
+    algorithm: str, sip_network: MemoryNetwork
 ) -> None:
     settings = StackSettings(digest_algorithms=(algorithm,))
-    async with open_house(guarded=True, settings=settings) as house:
+    async with open_house(sip_network, guarded=True, settings=settings) as house:
         house.network.host("phone", "192.0.2.5")
         challenge = await ask(house)
         assert algorithm == Challenge.parse(challenge["WWW-Authenticate"]).algorithm
@@ -152,9 +152,9 @@ async def test_a09_every_algorithm_is_accepted_where_it_is_offered(
 
 
 async def test_a11_three_thousand_challenges_leave_nothing_behind(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         kept = []
         for turn in range(3):
             for number in range(1000):
@@ -203,15 +203,15 @@ async def rejected(house: House, challenge: str) -> tuple[AuthenticationRejected
 
 @pytest.mark.parametrize(("stale", "tries"), [("", 2), (", stale=true", 4)])
 async def test_a12_endless_challenges_come_to_an_end(
-    stale: str, tries: int, autojump_clock: MockClock
+    stale: str, tries: int, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         _, requests = await rejected(house, f'Digest realm="{REALM}", nonce="{{nonce}}"{stale}')
         assert len(requests) <= tries
 
 
-async def test_a13_a_foreign_realm_gets_no_credentials(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_a13_a_foreign_realm_gets_no_credentials(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         _, requests = await rejected(house, 'Digest realm="elsewhere", nonce="{nonce}"')
         assert ["Authorization" in one.headers for one in requests] == [False]
 
@@ -224,20 +224,20 @@ async def test_a13_a_foreign_realm_gets_no_credentials(autojump_clock: MockClock
     ],
 )
 async def test_a14_what_cannot_be_answered_is_named(
-    challenge: str, named: str, autojump_clock: MockClock
+    challenge: str, named: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         error, requests = await rejected(house, challenge)
         assert 1 == len(requests)
         assert named in str(error)
 
 
 async def test_a15_no_secret_is_ever_logged_or_shown(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house)
         line = proof(challenge)
         for header in (proof(challenge, "a guess"), line, line + "x"):
@@ -255,9 +255,9 @@ async def test_a15_no_secret_is_ever_logged_or_shown(
 
 
 async def test_an_open_options_needs_no_credentials_and_tells_no_names(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         (answer,) = await house.exchange(request(uri=URI, from_="sip:monitor@nowhere"))
         assert 200 == answer.status
         assert b"alice@192" not in bytes(answer)

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 import trio
-from trio.testing import MockClock
 
 import trio_sip.auth._algorithm as algorithms
 from tests.services.conversation import REALM, authorization
@@ -19,6 +18,7 @@ from trio_sip.auth import Algorithm, PlainSecret
 from trio_sip.message import Response
 from trio_sip.services import DigestAuthenticator, IdentifyByUser
 from trio_sip.stack import AccessList, Endpoint, StackSettings
+from trio_sip.testing import MemoryNetwork
 
 from .house import House, open_house
 
@@ -101,10 +101,14 @@ def masked(response: Response, user: str) -> bytes:
 
 @asynccontextmanager
 async def guesser(
-    method: str, algorithm: str, transport: str, hashes: Counter[Algorithm]
+    network: MemoryNetwork,
+    method: str,
+    algorithm: str,
+    transport: str,
+    hashes: Counter[Algorithm],
 ) -> AsyncIterator[Guesser]:
     settings = StackSettings(digest_algorithms=(algorithm,))
-    async with open_house(settings=settings) as house:
+    async with open_house(network, settings=settings) as house:
         house.stack.register_endpoint_identifier(IdentifyByUser(ENDPOINTS))
         house.stack.register_authenticator(DigestAuthenticator(REALM, SECRETS))
         stream = await house.connect() if transport == "TCP" else None
@@ -123,9 +127,9 @@ async def test_nobody_can_tell_a_stranger_from_a_user_by_a_wrong_password(
     algorithm: str,
     transport: str,
     hashes: Counter[Algorithm],
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with guesser(method, algorithm, transport, hashes) as one:
+    async with guesser(sip_network, method, algorithm, transport, hashes) as one:
         known = await one.guess(KNOWN, "guess")
         assert b" 401 " in known[0]  # type: ignore[operator]  # it is bytes
         assert b" 401 " in known[1]  # type: ignore[operator]
@@ -137,9 +141,9 @@ async def test_nobody_can_tell_a_stranger_from_a_user_by_a_wrong_password(
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_neither_does_an_invented_nonce_tell(
-    method: str, hashes: Counter[Algorithm], autojump_clock: MockClock
+    method: str, hashes: Counter[Algorithm], sip_network: MemoryNetwork
 ) -> None:
-    async with guesser(method, "MD5", "UDP", hashes) as one:
+    async with guesser(sip_network, method, "MD5", "UDP", hashes) as one:
         known = await one.guess(KNOWN, "guess", nonce="0" * 40)
         assert known == await one.guess(UNKNOWN, "guess", nonce="0" * 40)
         assert known == await one.guess(BANNED, "password of david", nonce="0" * 40)
@@ -153,9 +157,9 @@ BROKEN = (
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_neither_does_anything_that_is_broken_tell(
-    method: str, hashes: Counter[Algorithm], autojump_clock: MockClock
+    method: str, hashes: Counter[Algorithm], sip_network: MemoryNetwork
 ) -> None:
-    async with guesser(method, "MD5", "UDP", hashes) as one:
+    async with guesser(sip_network, method, "MD5", "UDP", hashes) as one:
         for header in BROKEN:
             known = masked(await one.ask(KNOWN, header), KNOWN)
             for user in (UNKNOWN, BANNED, CONFINED):
@@ -164,9 +168,9 @@ async def test_neither_does_anything_that_is_broken_tell(
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_nobody_waits_longer_for_a_name_than_for_another(
-    method: str, hashes: Counter[Algorithm], autojump_clock: MockClock
+    method: str, hashes: Counter[Algorithm], sip_network: MemoryNetwork
 ) -> None:
-    async with guesser(method, "MD5", "TCP", hashes) as one:
+    async with guesser(sip_network, method, "MD5", "TCP", hashes) as one:
         delays = []
         for user in (KNOWN, UNKNOWN, BANNED):
             begun = trio.current_time()

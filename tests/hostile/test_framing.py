@@ -6,11 +6,11 @@ import random
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.stack.scene import StreamPeer, invite, request
 from trio_sip.message import Response
 from trio_sip.stack import IncomingRequest, StackSettings
+from trio_sip.testing import MemoryNetwork
 from trio_sip.transport import TransportLimits
 
 from .house import House, open_house
@@ -40,11 +40,11 @@ async def following(house: House, stream: StreamPeer, number: int) -> int:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_f01_it_does_not_matter_where_a_stream_is_cut(
-    seed: int, autojump_clock: MockClock
+    seed: int, sip_network: MemoryNetwork
 ) -> None:
     dice = random.Random(seed)
     data = options(1, b"hello") + b"\r\n" + options(2) + options(3, b"\r\n\r\nOPTIONS ")
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         start = 0
         while start < len(data):
@@ -56,9 +56,9 @@ async def test_f01_it_does_not_matter_where_a_stream_is_cut(
 
 
 async def test_f02_a_hundred_messages_in_a_segment_are_answered_in_order(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         stream.send(b"".join(options(number) for number in range(1, 101)))
         numbers = []
@@ -70,9 +70,9 @@ async def test_f02_a_hundred_messages_in_a_segment_are_answered_in_order(
 
 
 async def test_f03_blank_lines_between_messages_are_ignored_and_pings_answered(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         stream.send(b"\r\n" + options(1))
         assert isinstance(await stream.receive(), Response)
@@ -98,9 +98,9 @@ SMUGGLED = request("MESSAGE", via=VIA, call_id="smuggled", headers=["Content-Typ
     ],
 )  # fmt: skip
 async def test_f04_f05_f06_without_a_length_to_trust_nothing_after_it_is_read(
-    lines: str, autojump_clock: MockClock
+    lines: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         stream.send(options().replace(b"Content-Length: 0", lines.encode()) + SMUGGLED)
         (status,) = await until_closed(stream)
@@ -109,10 +109,8 @@ async def test_f04_f05_f06_without_a_length_to_trust_nothing_after_it_is_read(
         assert 1 == house.stack.statistics().requests_received + house.stack.statistics().garbage
 
 
-async def test_f05_what_came_before_it_is_answered_all_the_same(
-    autojump_clock: MockClock,
-) -> None:
-    async with open_house(handle=slowly) as house:
+async def test_f05_what_came_before_it_is_answered_all_the_same(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network, handle=slowly) as house:
         stream = await house.connect()
         good = request("INFO", via=VIA, call_id="good")
         bad = options().replace(b"Content-Length: 0", b"l: x")
@@ -124,9 +122,9 @@ async def test_f05_what_came_before_it_is_answered_all_the_same(
 
 
 async def test_f07_a_body_beyond_the_limit_is_refused_before_it_comes(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         stream.send(options().replace(b"Content-Length: 0", b"Content-Length: 2147483648"))
         assert [413] == await until_closed(stream)
@@ -134,9 +132,9 @@ async def test_f07_a_body_beyond_the_limit_is_refused_before_it_comes(
 
 @pytest.mark.parametrize("data", [b"X: y\r\n" * 20_000, b"X: " + b"y" * 100_000])
 async def test_f08_a_head_without_end_closes_the_connection(
-    data: bytes, autojump_clock: MockClock
+    data: bytes, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         whole = options()[:-2] + data
         with trio.move_on_after(5):
@@ -158,16 +156,18 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-async def test_f09_other_protocols_are_shown_the_door(name: str, autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_f09_other_protocols_are_shown_the_door(
+    name: str, sip_network: MemoryNetwork
+) -> None:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         stream.send(OTHERS[name])
         assert [] == await until_closed(stream)
         assert 1 == house.stack.statistics().garbage
 
 
-async def test_f10_a_body_whose_end_never_comes_is_dropped(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_f10_a_body_whose_end_never_comes_is_dropped(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         stream.send(options(1, b"hello")[:-1])
         stream.connection.send_eof()
@@ -179,22 +179,22 @@ async def test_f10_a_body_whose_end_never_comes_is_dropped(autojump_clock: MockC
 
 
 async def test_f11_what_is_only_wrong_leaves_the_connection_open(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         answer = await stream.ask(options().replace(b"1 OPTIONS", b"one OPTIONS"))
         assert 400 == answer.status
         assert 200 == await following(house, stream, 2)
 
 
-async def test_f12_callers_that_vanish_leave_nothing_behind(autojump_clock: MockClock) -> None:
+async def test_f12_callers_that_vanish_leave_nothing_behind(sip_network: MemoryNetwork) -> None:
     async def ring(incoming: IncomingRequest) -> None:
         incoming.respond(180)
         await trio.sleep(1)
         incoming.respond(486)
 
-    async with open_house(handle=ring) as house:
+    async with open_house(sip_network, handle=ring) as house:
         for number in range(300):
             stream = await house.connect()
             stream.send(invite(via=VIA, branch=f"v{number}", call_id=f"v{number}"))
@@ -206,8 +206,8 @@ async def test_f12_callers_that_vanish_leave_nothing_behind(autojump_clock: Mock
         assert (300, 0) == (one.transport.connections_accepted, one.transport.connections)
 
 
-async def test_f13_a_message_may_take_32_seconds_and_no_more(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_f13_a_message_may_take_32_seconds_and_no_more(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         stream = await house.connect()
         begun = trio.current_time()
         with pytest.raises(OSError, match="reset"):  # noqa: PT012
@@ -218,9 +218,9 @@ async def test_f13_a_message_may_take_32_seconds_and_no_more(autojump_clock: Moc
         assert 1 == house.stack.statistics().transport.slow_messages
 
 
-async def test_f14_idle_connections_keep_nobody_out(autojump_clock: MockClock) -> None:
+async def test_f14_idle_connections_keep_nobody_out(sip_network: MemoryNetwork) -> None:
     limits = TransportLimits(max_connections=300, idle_seconds=60)
-    async with open_house(settings=StackSettings(limits=limits)) as house:
+    async with open_house(sip_network, settings=StackSettings(limits=limits)) as house:
         for _ in range(400):
             await house.connect()
         last = house.streams[-1]

@@ -6,12 +6,12 @@ import random
 import time
 
 import pytest
-from trio.testing import MockClock
 
 from tests.message.worst_cases import CHARACTERS, PIECES
 from tests.stack.scene import accept, invite, request, without
 from tools.torture_table import Case, cases
 from trio_sip.stack import IncomingRequest
+from trio_sip.testing import MemoryNetwork
 
 from .house import open_house, register
 
@@ -29,17 +29,17 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("name", GARBAGE)
-async def test_p01_what_is_not_sip_is_never_answered(name: str, autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_p01_what_is_not_sip_is_never_answered(name: str, sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         assert [] == await house.exchange(GARBAGE[name])
         statistics = house.stack.statistics()
         assert 1 == statistics.garbage + statistics.transport.keepalives
 
 
 async def test_p02_keepalives_are_dropped_without_a_word(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         for data in (b"\r\n", b"\r\n\r\n", b"\0", b"\r\n" * 1000):
             assert [] == await house.exchange(data)
         assert 4 == house.stack.statistics().transport.keepalives
@@ -65,9 +65,9 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("case", cases(), ids=_number)
 async def test_p03_p04_p05_every_torture_message_gets_what_it_is_owed(
-    case: Case, autojump_clock: MockClock
+    case: Case, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         statuses = await house.statuses(case.data)
 
     match case.verdict:
@@ -81,8 +81,8 @@ async def test_p03_p04_p05_every_torture_message_gets_what_it_is_owed(
             assert [status] == statuses
 
 
-async def test_p06_a_nul_never_cuts_anything_off(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_p06_a_nul_never_cuts_anything_off(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         assert 400 == await house.status(request(headers=["Subject: a\0b"]))
         assert 400 == await house.status(request(branch="2", uri="sip:bo\0b@192.0.2.2"))
         contact = "<sip:a%00b@192.0.2.1>"
@@ -99,18 +99,18 @@ async def test_p06_a_nul_never_cuts_anything_off(autojump_clock: MockClock) -> N
 @pytest.mark.parametrize("odd", ["\r", "\n", "\r \n"])
 @pytest.mark.parametrize("place", ["Subject: a{}b", "X: {}", "Contact: <sip:a@b>;x={}y"])
 async def test_p07_a_lone_cr_or_lf_is_refused(
-    odd: str, place: str, autojump_clock: MockClock
+    odd: str, place: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert 400 == await house.status(request(headers=[place.format(odd)]))
 
 
 @pytest.mark.parametrize("odd", ["\x0b", "\x0c", "\x85", "\u2028", "\x1b[2J", "\r", "\n"])
 async def test_p07_nothing_that_is_echoed_becomes_a_line_break(
-    odd: str, autojump_clock: MockClock
+    odd: str, sip_network: MemoryNetwork
 ) -> None:
     tag = f"a{odd}Injected: yes"
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         for data in (
             request(from_=f"sip:a{odd}Injected: yes@b"),
             request().replace(b"tag=a\r\n", f"tag={tag}\r\n".encode()),
@@ -128,11 +128,11 @@ async def test_p07_nothing_that_is_echoed_becomes_a_line_break(
     ids=["invalid", "overlong", "surrogate", "byte order mark", "right to left"],
 )
 async def test_p08_text_in_any_encoding_is_echoed_octet_for_octet(
-    octets: bytes, autojump_clock: MockClock
+    octets: bytes, sip_network: MemoryNetwork
 ) -> None:
     data = request(uri="sip:192.0.2.2").replace(b"From: ", b'From: "' + octets + b'" ')
     data = data.replace(b"Call-ID: c1", b"Call-ID: c" + octets)
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         (answer,) = await house.exchange(data)
         assert 200 == answer.status
         assert b'From: "' + octets + b'" <sip:alice@' in bytes(answer)
@@ -144,23 +144,23 @@ async def test_p08_text_in_any_encoding_is_echoed_octet_for_octet(
     ["-1", "+5", "0x10", "1.0", "", "4294967297", "9" * 5000, "٣", "5 5", "5,5", "five", "1_0"],
 )
 async def test_p09_a_bad_content_length_is_answered_400(
-    value: str, autojump_clock: MockClock
+    value: str, sip_network: MemoryNetwork
 ) -> None:
     data = request(body=b"x" * 20).replace(b"Content-Length: 20", f"l: {value}".encode())
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert 400 == await house.status(data)
 
 
 async def test_p10_a_body_shorter_than_announced_is_answered_400(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert 400 == await house.status(request(body=b"12345")[:-1])
 
 
-async def test_p11_octets_after_the_body_are_ignored(autojump_clock: MockClock) -> None:
+async def test_p11_octets_after_the_body_are_ignored(sip_network: MemoryNetwork) -> None:
     text = request("MESSAGE", headers=["Content-Type: text/plain"], body=b"hello")
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert [200] == await house.statuses(text + invite(branch="2", call_id="smuggled"))
         assert ([b"hello"], []) == (house.texts, house.application.seen)
 
@@ -180,25 +180,25 @@ async def test_p11_octets_after_the_body_are_ignored(autojump_clock: MockClock) 
     ],
 )
 async def test_p12_a_cseq_is_a_number_and_the_method(
-    cseq: str, status: int, autojump_clock: MockClock
+    cseq: str, status: int, sip_network: MemoryNetwork
 ) -> None:
     data = request(uri="sip:192.0.2.2").replace(b"1 OPTIONS", cseq.encode())
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert status == await house.status(data)
 
 
 async def test_p12_an_unknown_method_with_another_in_cseq_gets_501(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     data = request("TELEPORT").replace(b"1 TELEPORT", b"1 OPTIONS")
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert 501 == await house.status(data)
 
 
 async def test_p13_what_is_missing_is_answered_from_what_is_there(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         for name in ("From", "To", "Call-ID", "CSeq"):
             (answer,) = await house.exchange(without(request(), name))
             assert 400 == answer.status
@@ -216,9 +216,9 @@ async def test_p13_what_is_missing_is_answered_from_what_is_there(
     ],
 )  # fmt: skip
 async def test_p14_two_values_of_what_has_one_are_refused(
-    line: str, autojump_clock: MockClock
+    line: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert 400 == await house.status(request(headers=[line]))
 
 
@@ -236,9 +236,9 @@ async def test_p14_two_values_of_what_has_one_are_refused(
     ],
 )
 async def test_p15_only_blanks_stand_between_a_name_and_its_colon(
-    line: str, status: int, autojump_clock: MockClock
+    line: str, status: int, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         data = request(uri="sip:192.0.2.2", headers=["X: y", line])
         assert status == await house.status(data)
 
@@ -263,8 +263,8 @@ def _is_bounded(begun: float) -> bool:
 
 
 @pytest.mark.parametrize("name", LARGE)
-async def test_p16_large_messages_cost_little(name: str, autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_p16_large_messages_cost_little(name: str, sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         data = request(uri="sip:192.0.2.2", headers=LARGE[name])
         begun = time.thread_time()
         status = await house.status(data)
@@ -273,9 +273,9 @@ async def test_p16_large_messages_cost_little(name: str, autojump_clock: MockClo
 
 
 @pytest.mark.parametrize("name", ["Via", "From", "To", "Contact", "Authorization", "Require"])
-async def test_p17_no_repetition_is_expensive(name: str, autojump_clock: MockClock) -> None:
+async def test_p17_no_repetition_is_expensive(name: str, sip_network: MemoryNetwork) -> None:
     pieces = [*CHARACTERS, *PIECES]
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         for number, piece in enumerate(random.Random(name).sample(pieces, 12)):
             value = piece * (40_000 // len(piece))
             data = request("REGISTER", branch=f"p{number}", call_id=f"p{number}", cseq=number + 1)
@@ -298,9 +298,9 @@ async def test_p17_no_repetition_is_expensive(name: str, autojump_clock: MockClo
     ],
 )  # fmt: skip
 async def test_p18_odd_request_uris_are_the_senders_fault(
-    uri: str, autojump_clock: MockClock
+    uri: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert await house.status(invite(uri=uri)) in {200, 400, 404, 416}
 
 
@@ -326,12 +326,12 @@ async def test_p18_odd_request_uris_are_the_senders_fault(
     ],
 )
 async def test_p19_empty_values_are_refused_and_long_ones_are_not(
-    name: str, value: str, statuses: list[int], autojump_clock: MockClock
+    name: str, value: str, statuses: list[int], sip_network: MemoryNetwork
 ) -> None:
     data = without(invite(), name).replace(
         b"Max-Forwards", f"{name}: {value}\r\nMax-Forwards".encode()
     )
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert statuses == await house.statuses(data)
 
 
@@ -347,9 +347,9 @@ async def test_p19_empty_values_are_refused_and_long_ones_are_not(
     ],
 )  # fmt: skip
 async def test_p20_credentials_that_are_none_are_asked_for_again(
-    value: str, autojump_clock: MockClock
+    value: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         assert await house.status(register(f"Authorization: {value}")) in {400, 401}
 
 
@@ -371,16 +371,16 @@ RESPONSE = (
     ],
 )
 async def test_p21_stray_responses_are_dropped_and_counted(
-    data: bytes, autojump_clock: MockClock
+    data: bytes, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert [] == await house.exchange(data)
         one = house.stack.statistics()
         assert 1 == one.garbage + one.faulty_responses + one.stray_responses
 
 
-async def test_p22_lf_alone_ends_no_line(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_p22_lf_alone_ends_no_line(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         assert set(await house.statuses(request().replace(b"\r\n", b"\n"))) <= {400}
 
 
@@ -401,13 +401,13 @@ MULTIPART = "Content-Type: multipart/mixed;boundary={}"
     ids=["nothing", "no parts", "no end", "quote", "no boundary", "deep", "wide"],
 )
 async def test_p24_broken_multiparts_are_the_senders_fault(
-    boundary: str, body: bytes, autojump_clock: MockClock
+    boundary: str, body: bytes, sip_network: MemoryNetwork
 ) -> None:
     async def read(incoming: IncomingRequest) -> None:
         assert len(incoming.message.parts) < 1000
         await accept(incoming)
 
-    async with open_house(handle=read) as house:
+    async with open_house(sip_network, handle=read) as house:
         data = request("INFO", headers=[MULTIPART.format(boundary)], body=body)
         begun = time.thread_time()
         assert await house.status(data) in {200, 400, 413, 415, 513}
@@ -416,32 +416,32 @@ async def test_p24_broken_multiparts_are_the_senders_fault(
         assert await house.status(text) in {400, 415}
 
 
-async def test_p25_nothing_is_ever_inflated(autojump_clock: MockClock) -> None:
+async def test_p25_nothing_is_ever_inflated(sip_network: MemoryNetwork) -> None:
     headers = ["Content-Type: text/plain", "Content-Encoding: gzip"]
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         data = request("MESSAGE", headers=headers, body=b"\x1f\x8b" + bytes(1000))
         (answer,) = await house.exchange(data)
         assert (415, "identity") == (answer.status, answer["Accept-Encoding"])
         assert [] == house.texts
 
 
-async def test_p26_xml_is_handed_up_as_bytes(autojump_clock: MockClock) -> None:
+async def test_p26_xml_is_handed_up_as_bytes(sip_network: MemoryNetwork) -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY b "cccc">]>' + b"<a>" * 10_000 + b"&b;"
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         data = request("MESSAGE", headers=["Content-Type: application/pidf+xml"], body=bomb)
         assert 200 == await house.status(data)
         assert [bomb] == house.texts
 
 
 async def test_p27_every_prefix_of_a_request_is_answered_400_or_not_at_all(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     # Those of all stored messages, and many mutations, are tests/fuzz/test_live_fuzz.py.
     data = request("MESSAGE", headers=["Content-Type: text/plain"], body=b"hello")
     # The end of the datagram ends the head as well, which some clients need: without the empty
     # line and a Content-Length there is nothing by which to see that something is missing.
     whole = range(data.index(b"\r\nContent-Type"), data.index(b"\r\nContent-Length") + 3)
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         for end in set(range(len(data))) - set(whole):
             assert await house.statuses(data[:end], 0.05) in ([], [400]), data[:end]
         assert [] == house.texts

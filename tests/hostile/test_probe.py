@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from trio.testing import MockClock
 
 from tests.stack.scene import invite, request, without
+from trio_sip.testing import MemoryNetwork
 
 from .house import open_house
 
 TWO_VIAS = ["Via: SIP/2.0/UDP 198.51.100.1:5070;branch=z9hG4bKsecond;x=y"]
 
 
-async def test_every_via_is_echoed_in_order(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_every_via_is_echoed_in_order(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         (answer,) = await house.exchange(invite(headers=TWO_VIAS))
         first, second = answer.headers.get_all("Via")
         assert "z9hG4bK1" in first
         assert "SIP/2.0/UDP 198.51.100.1:5070;branch=z9hG4bKsecond;x=y" == second
 
 
-async def test_record_route_is_echoed_in_order(autojump_clock: MockClock) -> None:
+async def test_record_route_is_echoed_in_order(sip_network: MemoryNetwork) -> None:
     routes = ["<sip:p2.example.com;lr>", "<sip:p1.example.com;lr>;x=y"]
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         data = invite(headers=[f"Record-Route: {route}" for route in routes])
         (answer,) = await house.exchange(data)
         assert routes == answer.headers.get_all("Record-Route")
@@ -30,9 +30,9 @@ async def test_record_route_is_echoed_in_order(autojump_clock: MockClock) -> Non
 
 @pytest.mark.parametrize("guarded", [False, True])
 async def test_every_answer_has_a_to_tag_and_copies_have_the_same(
-    guarded: bool, autojump_clock: MockClock
+    guarded: bool, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house(guarded=guarded) as house:
+    async with open_house(sip_network, guarded=guarded) as house:
         for number, data in enumerate(
             [invite(), request("TELEPORT"), request("BYE"), request("REGISTER")]
         ):
@@ -58,9 +58,9 @@ async def test_every_answer_has_a_to_tag_and_copies_have_the_same(
     ],
 )
 async def test_what_cannot_be_served_is_refused_as_rfc_3261_says(
-    data: bytes, status: int, autojump_clock: MockClock
+    data: bytes, status: int, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert status == await house.status(data)
 
 
@@ -82,9 +82,9 @@ COMPACT = (
     ids=["compact", "folded", "commas", "case"],
 )
 async def test_every_spelling_of_a_good_request_is_understood(
-    data: bytes, autojump_clock: MockClock
+    data: bytes, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         (answer,) = await house.exchange(data)
         assert 200 == answer.status
         assert ("192.0.2.1", 5060) == (answer.via.received, int(answer.via.params["rport"] or 0))

@@ -7,7 +7,6 @@ import time
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.services.conversation import authorization
 from trio_sip.message import Response
@@ -33,8 +32,8 @@ async def contacts(house: House) -> list[str]:
     return [one.rpartition(";expires=")[0] for one in answer.headers.get_all("Contact")]
 
 
-async def test_r01_a_query_counts_down(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_r01_a_query_counts_down(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         await ask(house, f"Contact: {PHONE};expires=100", cseq=1)
         await trio.sleep(40)
         answer = await ask(house, cseq=2)
@@ -56,24 +55,24 @@ async def test_r01_a_query_counts_down(autojump_clock: MockClock) -> None:
     ],
 )
 async def test_r02_a_star_removes_all_or_is_refused(
-    headers: list[str], status: int, left: list[str], autojump_clock: MockClock
+    headers: list[str], status: int, left: list[str], sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         await ask(house, f"Contact: {PHONE}", cseq=1)
         assert status == (await ask(house, *headers, cseq=2)).status
         assert left == await contacts(house)
 
 
-async def test_r03_an_older_register_changes_nothing_at_all(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_r03_an_older_register_changes_nothing_at_all(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         await ask(house, f"Contact: {PHONE}", cseq=5)
         both = f"Contact: <sip:new@192.0.2.1>, {PHONE};expires=0"
         assert 500 == (await ask(house, both, cseq=4)).status
         assert [PHONE] == await contacts(house)
 
 
-async def test_r04_too_brief_is_refused_with_the_shortest(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_r04_too_brief_is_refused_with_the_shortest(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         answer = await ask(house, f"Contact: {PHONE};expires=5", cseq=1)
         assert (423, "60") == (answer.status, answer["Min-Expires"])
         assert [] == await contacts(house)
@@ -84,9 +83,9 @@ async def test_r04_too_brief_is_refused_with_the_shortest(autojump_clock: MockCl
 )
 @pytest.mark.parametrize("place", ["Expires: {}", "Contact: <sip:a@b>;expires={}"])
 async def test_r05_no_interval_is_nonsense(
-    expires: str, place: str, autojump_clock: MockClock
+    expires: str, place: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         headers = [place.format(expires)]
         if not headers[0].startswith("Contact"):
             headers.append(f"Contact: {PHONE}")
@@ -108,9 +107,9 @@ async def test_r05_no_interval_is_nonsense(
     ],
 )
 async def test_r06_only_ones_own_sip_address_is_registered(
-    to: str, status: int, autojump_clock: MockClock
+    to: str, status: int, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house(guarded=True) as house:
+    async with open_house(sip_network, guarded=True) as house:
         challenge = await ask(house, cseq=1)
         line = authorization(challenge, "alice", "password of alice", uri="sip:192.0.2.2")
         data = register(line, f"Contact: {PHONE}", to=to, cseq=2)
@@ -119,22 +118,22 @@ async def test_r06_only_ones_own_sip_address_is_registered(
 
 
 async def test_r07_too_many_contacts_are_refused_and_none_is_stored(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         many = ", ".join(f"<sip:alice@192.0.2.1:{5060 + number}>" for number in range(200))
         assert 403 == (await ask(house, f"Contact: {many}", cseq=1)).status
         assert [] == await contacts(house)
 
 
-async def test_r08_other_spellings_are_the_same_contact(autojump_clock: MockClock) -> None:
+async def test_r08_other_spellings_are_the_same_contact(sip_network: MemoryNetwork) -> None:
     spellings = [
         "<sip:alice@EXAMPLE.com;transport=tcp;lr>",
         "<sip:%61lice@example.com;lr;transport=TCP>",
         "sip:alice@example.com",
         '"A" <SIP:alice@example.com;Transport=tcp;lr>',
     ]
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         for number, spelling in enumerate(spellings, 1):
             assert 200 == (await ask(house, f"Contact: {spelling}", cseq=number)).status
         # The one without parameters leads somewhere else; the rest are one.
@@ -152,10 +151,10 @@ async def test_r08_other_spellings_are_the_same_contact(autojump_clock: MockCloc
     ],
 )
 async def test_r09_contacts_are_kept_and_returned_as_they_came(
-    contact: str, autojump_clock: MockClock
+    contact: str, sip_network: MemoryNetwork
 ) -> None:
     uri = contact[contact.index("<") :]
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert 200 == (await ask(house, f"Contact: {contact}", cseq=1)).status
         (found,) = await contacts(house)
         assert found.endswith(uri)
@@ -176,13 +175,10 @@ class Steps(trio.abc.Instrument):
 
 
 async def test_r10_a_hundred_thousand_registrations_expire_without_a_stall(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     location = MemoryLocation()
-    async with (
-        MemoryNetwork.open() as network,
-        open_stack(services=[Registrar(location)], network=network.host("bob")),
-    ):
+    async with open_stack(services=[Registrar(location)], network=sip_network.host("bob")):
         due = trio.current_time() + 10
         for number in range(100_000):
             aor = f"sip:{number}@y"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.cli.program import open_serve
 from tests.stack.scene import BOB, TCP_BOB, UDP_BOB, Application, Peer, invite, request
@@ -28,73 +27,71 @@ async def slowly(incoming: IncomingRequest) -> None:
 
 
 async def test_s03_cancelling_a_stack_at_work_leaves_no_task_and_no_socket(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network:
-        alice = Peer(network.host("alice"))
-        before = trio.lowlevel.current_statistics().tasks_living
-        with trio.move_on_after(1) as scope:
-            async with open_stack(
-                UDP_BOB,
-                TCP_BOB,
-                services=[Application(slowly)],
-                network=network.host("bob"),
-                strict=True,
-                grace=0,
-            ):
-                for number in range(50):
-                    alice.send(request("INFO", branch=f"{number}", call_id=f"{number}"))
-                stream = await network.host("alice").connect(BOB)
-                await trio.sleep_forever()
-        assert scope.cancelled_caught
-        # Whoever waited is told.
-        assert {503} == set(await alice.statuses(10))
-        stream.close()
-        alice.close()
-        assert before == trio.lowlevel.current_statistics().tasks_living
-        assert 0 == network.open_sockets
+    alice = Peer(sip_network.host("alice"))
+    before = trio.lowlevel.current_statistics().tasks_living
+    with trio.move_on_after(1) as scope:
+        async with open_stack(
+            UDP_BOB,
+            TCP_BOB,
+            services=[Application(slowly)],
+            network=sip_network.host("bob"),
+            strict=True,
+            grace=0,
+        ):
+            for number in range(50):
+                alice.send(request("INFO", branch=f"{number}", call_id=f"{number}"))
+            stream = await sip_network.host("alice").connect(BOB)
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+    # Whoever waited is told.
+    assert {503} == set(await alice.statuses(10))
+    stream.close()
+    alice.close()
+    assert before == trio.lowlevel.current_statistics().tasks_living
+    assert 0 == sip_network.open_sockets
 
 
 async def test_s04_what_has_begun_is_finished_and_what_is_new_refused(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network:
-        alice = Peer(network.host("alice"))
+    alice = Peer(sip_network.host("alice"))
 
-        async def late() -> None:
-            await trio.sleep(0.2)
-            assert StackState.DRAINING is stack.state
-            # The copy of what was answered gets the same bytes; something new is refused.
-            stream = await network.host("alice").connect(BOB)
-            await stream.send_all(invite(branch="new", call_id="new", via="SIP/2.0/TCP x"))
-            assert (await stream.receive_some()).startswith(b"SIP/2.0 503 ")
-            stream.close()
-            alice.send(request("INFO", branch="done", call_id="done"))
+    async def late() -> None:
+        await trio.sleep(0.2)
+        assert StackState.DRAINING is stack.state
+        # The copy of what was answered gets the same bytes; something new is refused.
+        stream = await sip_network.host("alice").connect(BOB)
+        await stream.send_all(invite(branch="new", call_id="new", via="SIP/2.0/TCP x"))
+        assert (await stream.receive_some()).startswith(b"SIP/2.0 503 ")
+        stream.close()
+        alice.send(request("INFO", branch="done", call_id="done"))
 
-        async with trio.open_nursery() as nursery:
-            async with open_stack(
-                UDP_BOB,
-                TCP_BOB,
-                services=[Application(slowly)],
-                network=network.host("bob"),
-                strict=True,
-            ) as stack:
-                await alice.ask(request("INFO", branch="done", call_id="done"))
-                for number in range(10):
-                    alice.send(request("INFO", branch=f"{number}", call_id=f"{number}"))
-                await trio.sleep(0.5)
-                nursery.start_soon(late)
-            statuses = await alice.statuses(5)
-        assert [200] * 11 == statuses
-        assert alice.raw[0] in alice.raw[1:]
-        assert stack.state is StackState.CLOSED
-        alice.close()
+    async with trio.open_nursery() as nursery:
+        async with open_stack(
+            UDP_BOB,
+            TCP_BOB,
+            services=[Application(slowly)],
+            network=sip_network.host("bob"),
+            strict=True,
+        ) as stack:
+            await alice.ask(request("INFO", branch="done", call_id="done"))
+            for number in range(10):
+                alice.send(request("INFO", branch=f"{number}", call_id=f"{number}"))
+            await trio.sleep(0.5)
+            nursery.start_soon(late)
+        statuses = await alice.statuses(5)
+    assert [200] * 11 == statuses
+    assert alice.raw[0] in alice.raw[1:]
+    assert stack.state is StackState.CLOSED
+    alice.close()
 
 
 async def test_s06_a_connection_that_breaks_fails_what_was_sent_on_it_and_nothing_else(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         broken: list[type[Exception]] = []
         answered: list[int] = []
         for name in ("frail", "sound"):
@@ -132,25 +129,24 @@ async def test_s06_a_connection_that_breaks_fails_what_was_sent_on_it_and_nothin
 
 
 async def test_s08_closing_twice_is_once_and_after_that_nothing_goes(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network:
-        async with open_stack(UDP_BOB, network=network.host("bob", "192.0.2.2")) as stack:
-            work = stack.create_work("mine")
-            await stack.destroy_work(work)
-            await stack.destroy_work(work)
-        await stack._parts.transport.aclose()
-        for use in (
-            lambda: stack.create_work("other"),
-            lambda: stack.register_service(OptionsService()),
-            lambda: stack.open_request("OPTIONS", "sip:192.0.2.1"),
-        ):
-            with pytest.raises(trio.ClosedResourceError):
-                use()
+    async with open_stack(UDP_BOB, network=sip_network.host("bob", "192.0.2.2")) as stack:
+        work = stack.create_work("mine")
+        await stack.destroy_work(work)
+        await stack.destroy_work(work)
+    await stack._parts.transport.aclose()
+    for use in (
+        lambda: stack.create_work("other"),
+        lambda: stack.register_service(OptionsService()),
+        lambda: stack.open_request("OPTIONS", "sip:192.0.2.1"),
+    ):
         with pytest.raises(trio.ClosedResourceError):
-            await stack.send_request("OPTIONS", "sip:192.0.2.1")
-        assert 0 == stack.statistics().unanswered
-        assert 0 == network.open_sockets
+            use()
+    with pytest.raises(trio.ClosedResourceError):
+        await stack.send_request("OPTIONS", "sip:192.0.2.1")
+    assert 0 == stack.statistics().unanswered
+    assert 0 == sip_network.open_sockets
 
 
 def test_s09_an_interrupt_in_a_handler_leaves_the_run_and_frees_the_port() -> None:

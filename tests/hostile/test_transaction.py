@@ -6,7 +6,6 @@ import contextlib
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.stack.scene import BOB, Application, Peer, invite, request
 from trio_sip._errors import RequestTimedOut
@@ -28,15 +27,15 @@ def ack(branch: str = "1", to_tag: str = "x", call_id: str = "c1") -> bytes:
     return request("ACK", branch=branch, to_tag=to_tag, call_id=call_id)
 
 
-async def test_n01_copies_get_identical_bytes_and_one_handler(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_n01_copies_get_identical_bytes_and_one_handler(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         answers = [await house.exchange(request("INFO")) for _ in range(5)]
         assert 1 == len({bytes(one) for several in answers for one in several})
         assert (5, 1) == (len(answers), len(house.application.seen))
 
 
-async def test_n02_copies_of_an_invite_get_the_last_provisional(autojump_clock: MockClock) -> None:
-    async with open_house(handle=ring) as house:
+async def test_n02_copies_of_an_invite_get_the_last_provisional(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network, handle=ring) as house:
         answers = [one for _ in range(3) for one in await house.exchange(invite())]
         assert [180, 180, 180] == [one.status for one in answers]
         assert (1, 1) == (len({one.to.tag for one in answers}), len(house.application.seen))
@@ -49,9 +48,9 @@ async def refuse(incoming: IncomingRequest) -> None:
 
 
 async def test_n03_a_refusal_is_repeated_until_the_ack_comes_or_32_seconds_have_passed(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house(handle=refuse) as house:
+    async with open_house(sip_network, handle=refuse) as house:
         begun = trio.current_time()
         await house.exchange(invite(), 40)
         times = [round(wire.time - begun, 1) for wire in house.network.wires if wire.source == BOB]
@@ -61,17 +60,17 @@ async def test_n03_a_refusal_is_repeated_until_the_ack_comes_or_32_seconds_have_
         assert [] == await house.exchange(ack("2", call_id="c2"), 40)
 
 
-async def test_n05_an_ack_of_nothing_is_dropped_and_counted(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_n05_an_ack_of_nothing_is_dropped_and_counted(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         for branch in ("1", "1", "2"):
             assert [] == await house.exchange(ack(branch))
         assert 3 == house.stack.statistics().transactions.stray_acks
 
 
 async def test_n06_the_same_branch_of_another_sender_is_another_request(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         assert 200 == await house.status(request("INFO"))
         other = request("INFO", via="SIP/2.0/UDP 192.0.2.1:5062", call_id="c2")
         assert 200 == await house.status(other)
@@ -80,9 +79,9 @@ async def test_n06_the_same_branch_of_another_sender_is_another_request(
 
 @pytest.mark.parametrize("branch", [b";branch=", b";branch=1", b"", b";branch=z9hG4bK"])
 async def test_n07_without_a_proper_branch_requests_are_told_apart_all_the_same(
-    branch: bytes, autojump_clock: MockClock
+    branch: bytes, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         for call_id in ("one", "two", "one"):
             data = request("INFO", call_id=call_id).replace(b";branch=z9hG4bK1", branch)
             (answer,) = await house.exchange(data)
@@ -90,8 +89,8 @@ async def test_n07_without_a_proper_branch_requests_are_told_apart_all_the_same(
         assert 2 == len(house.application.seen)
 
 
-async def test_n08_a_cancel_of_something_else_changes_nothing(autojump_clock: MockClock) -> None:
-    async with open_house(handle=ring) as house:
+async def test_n08_a_cancel_of_something_else_changes_nothing(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network, handle=ring) as house:
         assert [180] == await house.statuses(invite())
         assert [481] == await house.statuses(request("CANCEL", branch="other"))
         other = request("CANCEL", via="SIP/2.0/UDP 192.0.2.1:5099")
@@ -101,8 +100,8 @@ async def test_n08_a_cancel_of_something_else_changes_nothing(autojump_clock: Mo
         house.alice.send(ack())
 
 
-async def test_n09_a_late_copy_of_an_invite_is_no_second_call(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_n09_a_late_copy_of_an_invite_is_no_second_call(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         (answer,) = await house.exchange(invite())
         house.alice.send(ack("ack", to_tag=str(answer.to.tag)))
         await trio.sleep(20)
@@ -110,24 +109,24 @@ async def test_n09_a_late_copy_of_an_invite_is_no_second_call(autojump_clock: Mo
         assert 1 == len(house.application.seen)
 
 
-async def test_n10_a_cancel_after_the_200_leaves_the_call_up(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_n10_a_cancel_after_the_200_leaves_the_call_up(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         assert [200] == await house.statuses(invite())
         assert [200] == await house.statuses(request("CANCEL"))
 
 
-async def test_n11_a_request_by_two_ways_gets_482(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_n11_a_request_by_two_ways_gets_482(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         assert [200] == await house.statuses(request("INFO"))
         assert [482] == await house.statuses(request("INFO", branch="2"))
 
 
-async def test_n12_a_silent_handler_is_spoken_for_after_200_ms(autojump_clock: MockClock) -> None:
+async def test_n12_a_silent_handler_is_spoken_for_after_200_ms(sip_network: MemoryNetwork) -> None:
     async def think(incoming: IncomingRequest) -> None:
         await trio.sleep(1)
         incoming.respond(486)
 
-    async with open_house(handle=think) as house:
+    async with open_house(sip_network, handle=think) as house:
         begun = trio.current_time()
         house.alice.send(invite())
         message = await house.alice.receive()
@@ -137,21 +136,30 @@ async def test_n12_a_silent_handler_is_spoken_for_after_200_ms(autojump_clock: M
 
 
 async def test_n13_a_handler_that_raises_makes_one_500_and_one_traceback(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
     async def fail(incoming: IncomingRequest) -> None:
         raise ZeroDivisionError("a bug")
 
-    async with open_house(handle=fail, strict=False, handler_errors=1) as house:
+    async with open_house(sip_network, handle=fail, strict=False, handler_errors=1) as house:
         assert [500] == await house.statuses(request("INFO"))
         assert [500] == await house.statuses(request("INFO"))
         (record,) = caplog.records
         assert record.exc_info is not None
 
 
-@pytest.mark.parametrize("loss", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(
+            loss,
+            marks=pytest.mark.sip(seed=5, loss=loss, duplication=0.2, reordering=0.3, jitter=0.2),
+        )
+        for loss in (0.1, 0.3, 0.5)
+    ],
+)
 async def test_n14_requests_survive_loss_duplication_and_disorder(
-    loss: float, autojump_clock: MockClock
+    loss: float, sip_network: MemoryNetwork
 ) -> None:
     calls: list[str] = []
     answered = 0
@@ -161,17 +169,14 @@ async def test_n14_requests_survive_loss_duplication_and_disorder(
         incoming.respond(200)
 
     async with (
-        MemoryNetwork.open(
-            seed=5, loss=loss, duplication=0.2, reordering=0.3, jitter=0.2
-        ) as network,
         open_stack(
             "udp://192.0.2.2:5060",
             services=[OptionsService(), Application(count)],
-            network=network.host("bob", "192.0.2.2"),
+            network=sip_network.host("bob", "192.0.2.2"),
             strict=True,
         ) as bob,
         open_stack(
-            "udp://192.0.2.1:5060", network=network.host("alice", "192.0.2.1"), strict=True
+            "udp://192.0.2.1:5060", network=sip_network.host("alice", "192.0.2.1"), strict=True
         ) as alice,
     ):
         for _ in range(20):
@@ -188,8 +193,8 @@ async def test_n14_requests_survive_loss_duplication_and_disorder(
             assert (0, 0) == (one.works.open, one.unanswered)
 
 
-async def test_n14_a_delay_of_five_seconds_is_only_a_delay(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_n14_a_delay_of_five_seconds_is_only_a_delay(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         far = Peer(house.network.host("far", "192.0.2.90"), Address("192.0.2.90", 5060))
         house.network.link("far", "bob", latency=5)
         data = request("INFO", via="SIP/2.0/UDP 192.0.2.90")

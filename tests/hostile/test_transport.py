@@ -7,11 +7,10 @@ import os
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.stack.scene import ALICE, BOB, Peer, request
 from trio_sip._errors import TransportFailed
-from trio_sip.testing import Wire
+from trio_sip.testing import MemoryNetwork, Wire
 from trio_sip.transport import Address
 
 from .house import House, open_house
@@ -36,9 +35,9 @@ def sent_by_bob(house: House) -> list[Wire]:
     ],
 )
 async def test_x01_x02_x03_no_via_sends_an_answer_to_somebody_else(
-    via: str, autojump_clock: MockClock
+    via: str, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         house.network.host("mallory", MALLORY)
         for number, data in enumerate(
             [
@@ -55,17 +54,17 @@ async def test_x01_x02_x03_no_via_sends_an_answer_to_somebody_else(
 
 
 async def test_x04_without_rport_the_answer_goes_to_the_port_of_the_via(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         data = request(uri="sip:192.0.2.2", via=f"SIP/2.0/UDP {MALLORY}:7777")
         (answer,) = await house.exchange(data)
         assert "192.0.2.1" == answer.via.received
         assert [Address("192.0.2.1", 7777)] == [one.destination for one in sent_by_bob(house)]
 
 
-async def test_x05_on_a_connection_the_answer_stays_on_it(autojump_clock: MockClock) -> None:
-    async with open_house() as house:
+async def test_x05_on_a_connection_the_answer_stays_on_it(sip_network: MemoryNetwork) -> None:
+    async with open_house(sip_network) as house:
         house.network.host("mallory", MALLORY)
         stream = await house.connect()
         for number in range(3):
@@ -76,9 +75,9 @@ async def test_x05_on_a_connection_the_answer_stays_on_it(autojump_clock: MockCl
 
 
 async def test_x08_nobody_there_fails_the_one_transaction_and_the_socket_lives(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         house.network.host("deaf", "192.0.2.77")
         with pytest.raises(TransportFailed):
             await house.stack.send_request("OPTIONS", "sip:192.0.2.77")
@@ -93,9 +92,9 @@ async def test_x08_nobody_there_fails_the_one_transaction_and_the_socket_lives(
 
 
 async def test_x09_want_of_descriptors_and_buffers_passes(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         bob = house.network.host("bob")
         listener, socket = bob.listener_at(BOB), bob.datagrams_at(BOB)
         assert listener is not None
@@ -114,9 +113,9 @@ async def test_x09_want_of_descriptors_and_buffers_passes(
 
 
 async def test_x09_idle_strangers_that_hold_all_descriptors_make_room(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         listener = house.network.host("bob").listener_at(BOB)
         assert listener is not None
         idle = [await house.connect() for _ in range(3)]
@@ -131,9 +130,9 @@ async def test_x09_idle_strangers_that_hold_all_descriptors_make_room(
 
 
 async def test_x10_a_request_too_large_for_a_datagram_goes_over_tcp(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with open_house() as house:
+    async with open_house(sip_network) as house:
         host = house.network.host("far", "192.0.2.79")
         listener = host.bind_connections(Address("192.0.2.79", 5060))
         seen = len(house.network.wires)

@@ -40,29 +40,26 @@ def judge(data: bytes) -> None:
     dict(message.headers)
 
 
+def judged_in(data: bytes) -> float:
+    return seconds(lambda: judge(data), enough=BOUND)
+
+
+# A test for each of the fields would be a thousand tests, and cost more than what they measure.
+BEGINNINGS = [
+    ("Via", ""), ("From", ""), ("Contact", ""), ("X", ""),
+    ("Via", "SIP/2.0/UDP h"), ("Via", "SIP/2.0/UDP h;branch="), ("Via", 'SIP/2.0/UDP h;x="'),
+    ("From", "<sip:a@b>"), ("From", "<sip:a@b>;tag="), ("From", '"'), ("From", "sip:"),
+    ("From", "sip:a@b;x="), ("To", "<sip:a"), ("To", "<sip:a@b;"), ("CSeq", "1 "),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("piece", [*CHARACTERS, *PIECES])
-@pytest.mark.parametrize("name", ["Via", "From", "Contact", "X"])
-def test_a_long_value_of_anything_costs_little(name: str, piece: str) -> None:
-    data = message_with(name, piece * (SIZE // len(piece)))
+def test_a_long_value_of_anything_costs_little_however_well_it_begins(piece: str) -> None:
+    filling = piece * (SIZE // len(piece))
 
-    assert seconds(lambda: judge(data), enough=BOUND) < BOUND
-
-
-@pytest.mark.parametrize(
-    ("name", "start"),
-    [
-        ("Via", "SIP/2.0/UDP h"), ("Via", "SIP/2.0/UDP h;branch="), ("Via", 'SIP/2.0/UDP h;x="'),
-        ("From", "<sip:a@b>"), ("From", "<sip:a@b>;tag="), ("From", '"'), ("From", "sip:"),
-        ("From", "sip:a@b;x="), ("To", "<sip:a"), ("To", "<sip:a@b;"), ("CSeq", "1 "),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("piece", [*CHARACTERS, *PIECES])
-def test_a_good_beginning_does_not_make_the_rest_cost_more(
-    name: str, start: str, piece: str
-) -> None:
-    data = message_with(name, start + piece * (SIZE // len(piece)))
-
-    assert seconds(lambda: judge(data), enough=BOUND) < BOUND
+    for name, start in BEGINNINGS:
+        data = message_with(name, start + filling)
+        assert judged_in(data) < BOUND, (name, start)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +86,7 @@ def test_a_good_beginning_does_not_make_the_rest_cost_more(
 def test_a_head_of_anything_costs_little(head: str) -> None:
     data = f"OPTIONS sip:a SIP/2.0\r\n{head}From: <sip:a@b>\r\n\r\n".encode()
 
-    assert seconds(lambda: judge(data), enough=BOUND) < 2 * BOUND
+    assert judged_in(data) < 2 * BOUND
 
 
 @pytest.mark.parametrize("piece", [*CHARACTERS, *PIECES])
@@ -97,7 +94,7 @@ def test_a_long_start_line_costs_little(piece: str) -> None:
     filling = piece.replace("\r\n", "") * (SIZE // len(piece))
     for line in (f"OPTIONS sip:{filling} SIP/2.0", f"SIP/2.0 200 {filling}", filling):
         data = f"{line}\r\nTo: <sip:a@b>\r\n\r\n".encode()
-        assert seconds(lambda data=data: judge(data), enough=BOUND) < BOUND  # type: ignore[misc]
+        assert judged_in(data) < BOUND
 
 
 @pytest.mark.parametrize("piece", [*CHARACTERS, *PIECES])

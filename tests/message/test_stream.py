@@ -65,9 +65,9 @@ def test_one_octet_at_a_time_gives_the_same() -> None:
     assert WHOLE == read([STREAM[place : place + 1] for place in range(len(STREAM))])
 
 
-@pytest.mark.parametrize("cut", range(1, len(STREAM)))
-def test_a_cut_at_any_point_gives_the_same(cut: int) -> None:
-    assert WHOLE == read([STREAM[:cut], STREAM[cut:]])
+def test_a_cut_at_any_point_gives_the_same() -> None:
+    for cut in range(1, len(STREAM)):
+        assert WHOLE == read([STREAM[:cut], STREAM[cut:]]), cut
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))

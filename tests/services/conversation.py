@@ -6,8 +6,6 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import trio
-
 from trio_sip.auth import (
     Algorithm,
     Challenge,
@@ -17,7 +15,7 @@ from trio_sip.auth import (
     compute_ha1,
     compute_response,
 )
-from trio_sip.message import Response, parse_message_untrusted
+from trio_sip.message import Response
 from trio_sip.services import DigestAuthenticator, IdentifyByUser
 from trio_sip.stack import (
     Endpoint,
@@ -28,8 +26,7 @@ from trio_sip.stack import (
     StackSettings,
     open_stack,
 )
-from trio_sip.testing import MemoryNetwork
-from trio_sip.transport import Address
+from trio_sip.testing import MemoryNetwork, SipPeer
 
 REALM = "example.com"
 ENDPOINTS = {name: Endpoint(name=name) for name in ("alice", "bob")}
@@ -128,37 +125,25 @@ class Recorder(Service):
 
 
 class RawClient:
-    """Sends bytes and reads responses: what no well-behaved client would."""
+    """Sends what is written here and reads responses: what no well-behaved client would."""
 
-    def __init__(self, network: MemoryNetwork, host: str = "mallory") -> None:
-        self._socket = network.host(host).bind_datagrams(Address("0.0.0.0", 5060))
-        self._server = Address(network.host("server").addresses[0], 5060)
+    def __init__(self, peer: SipPeer) -> None:
+        self._peer = peer
 
     async def ask(self, request: str) -> Response:
         """Send the lines, ended as SIP wants them, and wait for the response."""
         lines = request.strip("\n").split("\n")
-        data = "\r\n".join([*lines, "", ""]).encode()
-        self._socket.send_nowait(data, self._socket.local, self._server)
-        with trio.fail_after(60):
-            await self._socket.wait_readable()
-        received, _ = self._socket.receive_nowait()
-        response = parse_message_untrusted(received)
-        assert isinstance(response, Response)
-        return response
-
-    def close(self) -> None:
-        self._socket.close()
+        await self._peer.send_raw("\r\n".join([*lines, "", ""]).encode(), "sip:server")
+        return (await self._peer.expect(range(200, 700))).message
 
 
 @asynccontextmanager
 async def open_raw_client(
-    network: MemoryNetwork, host: str = "mallory"
+    network: MemoryNetwork, name: str = "mallory"
 ) -> AsyncIterator[RawClient]:
-    client = RawClient(network, host)
-    try:
-        yield client
-    finally:
-        client.close()
+    host = network.host(name)
+    async with SipPeer.open(host, host.addresses[0], name=name) as peer:
+        yield RawClient(peer)
 
 
 def register_text(

@@ -152,7 +152,7 @@ async def test_the_hashes_that_are_kept_are_bounded() -> None:
     assert first is not await authenticator.get_authentication_credentials(endpoints[0])
 
 
-async def test_a_store_may_wait_for_its_answer(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_store_may_wait_for_its_answer(sip_network: MemoryNetwork) -> None:
     class Slow:
         async def secrets(self, endpoint: Endpoint) -> Secrets | None:
             await trio.sleep(1)
@@ -182,37 +182,33 @@ def test_no_secret_shows_in_its_repr() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
-async def test_a_user_proves_who_it_is(
-    algorithm: str, autojump_clock: trio.testing.MockClock
-) -> None:
-    async with MemoryNetwork.open() as network:
-        recorder = Recorder()
-        async with (
-            open_guarded_server(network, recorder, algorithms=(algorithm,)),
-            open_client(network) as client,
-        ):
-            response = await register(client, credentials=credential("alice"))
+async def test_a_user_proves_who_it_is(algorithm: str, sip_network: MemoryNetwork) -> None:
+    recorder = Recorder()
+    async with (
+        open_guarded_server(sip_network, recorder, algorithms=(algorithm,)),
+        open_client(sip_network) as client,
+    ):
+        response = await register(client, credentials=credential("alice"))
 
-        assert 200 == response.status
-        assert [ALICE] == [request.endpoint for request in recorder.requests]
-        assert f"algorithm={algorithm}," in recorder.requests[0].message["Authorization"]
+    assert 200 == response.status
+    assert [ALICE] == [request.endpoint for request in recorder.requests]
+    assert f"algorithm={algorithm}," in recorder.requests[0].message["Authorization"]
 
 
 async def test_hashes_of_several_algorithms_are_offered_in_the_order_of_the_settings(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     secrets = {"alice": (hashed("alice"), hashed("alice", Algorithm.SHA_256))}
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             Recorder(),
             identifiers=[IdentifyByUser(ENDPOINTS)],
             authenticator=DigestAuthenticator(REALM, secrets),
             algorithms=("SHA-512-256", "SHA-256", "MD5"),
         ),
-        open_client(network) as client,
-        open_raw_client(network) as raw,
+        open_client(sip_network) as client,
+        open_raw_client(sip_network) as raw,
     ):
         challenge = await raw.ask(register_text())
         response = await register(client, credentials=credential("alice"))
@@ -223,14 +219,10 @@ async def test_hashes_of_several_algorithms_are_offered_in_the_order_of_the_sett
 
 
 async def test_a_wrong_password_is_challenged_again_without_stale(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     recorder = Recorder()
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, recorder),
-        open_raw_client(network) as raw,
-    ):
+    async with open_guarded_server(sip_network, recorder), open_raw_client(sip_network) as raw:
         challenge = await raw.ask(register_text())
         line = authorization(challenge, "alice", "guess")
         response = await raw.ask(register_text("alice", line, number=2))
@@ -240,15 +232,9 @@ async def test_a_wrong_password_is_challenged_again_without_stale(
     assert [] == recorder.requests
 
 
-async def test_somebody_else_s_password_is_of_no_use(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_somebody_else_s_password_is_of_no_use(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, recorder),
-        open_raw_client(network) as raw,
-    ):
+    async with open_guarded_server(sip_network, recorder), open_raw_client(sip_network) as raw:
         challenge = await raw.ask(register_text())
         line = authorization(challenge, "bob", SECRETS["bob"].password)
         response = await raw.ask(register_text("alice", line, number=2))
@@ -257,15 +243,9 @@ async def test_somebody_else_s_password_is_of_no_use(
     assert [] == recorder.requests
 
 
-async def test_a_replayed_authorization_is_refused_as_stale(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_replayed_authorization_is_refused_as_stale(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, recorder),
-        open_raw_client(network) as raw,
-    ):
+    async with open_guarded_server(sip_network, recorder), open_raw_client(sip_network) as raw:
         challenge = await raw.ask(register_text())
         line = authorization(challenge, "alice", SECRETS["alice"].password)
         first = await raw.ask(register_text("alice", line, number=2))
@@ -279,13 +259,9 @@ async def test_a_replayed_authorization_is_refused_as_stale(
 
 
 async def test_an_invented_or_expired_nonce_is_stale_when_the_password_is_right(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, Recorder()),
-        open_raw_client(network) as raw,
-    ):
+    async with open_guarded_server(sip_network, Recorder()), open_raw_client(sip_network) as raw:
         challenge = await raw.ask(register_text())
         password = SECRETS["alice"].password
         line = authorization(challenge, "alice", password, nonce="invented")
@@ -312,20 +288,19 @@ async def test_a_stranger_cannot_be_told_from_a_user_with_a_wrong_password(
     algorithm: str,
     secrets: dict[str, Secrets],
     hashes: Counter[Algorithm],
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     answers: dict[str, list[bytes]] = {}
     costs: dict[str, Counter[Algorithm]] = {}
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             Registrar(MemoryLocation()),
             identifiers=[IdentifyByUser(ENDPOINTS)],
             authenticator=DigestAuthenticator(REALM, secrets),
             algorithms=(algorithm,),
         ) as server,
-        open_raw_client(network) as raw,
+        open_raw_client(sip_network) as raw,
     ):
         for turn in ("first", "second"):
             for user in ("alice", "carol"):
@@ -345,14 +320,10 @@ async def test_a_stranger_cannot_be_told_from_a_user_with_a_wrong_password(
 
 
 async def test_a_stranger_with_the_empty_username_and_password_is_nobody(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     recorder = Recorder()
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, recorder),
-        open_raw_client(network) as raw,
-    ):
+    async with open_guarded_server(sip_network, recorder), open_raw_client(sip_network) as raw:
         challenge = await raw.ask(register_text("carol"))
         line = authorization(challenge, "", "")
         response = await raw.ask(register_text("carol", line, number=2))
@@ -362,19 +333,18 @@ async def test_a_stranger_with_the_empty_username_and_password_is_nobody(
 
 
 async def test_open_methods_need_no_proof_from_those_who_are_known(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     recorder = Recorder()
     authenticator = DigestAuthenticator(REALM, SECRETS, open_methods={"INFO"})
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             recorder,
             identifiers=[IdentifyByUser(ENDPOINTS)],
             authenticator=authenticator,
         ),
-        open_client(network) as client,
+        open_client(sip_network) as client,
     ):
         statuses = [
             (await client.send_request(method, "sip:server", from_=sender)).status
@@ -385,45 +355,39 @@ async def test_open_methods_need_no_proof_from_those_who_are_known(
     assert [200, 401, 401, 401] == statuses
 
 
-async def test_an_open_identifier_is_proof_enough(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_an_open_identifier_is_proof_enough(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
-    async with MemoryNetwork.open() as network:
-        trunk = network.host("trunk").addresses[0]
-        authenticator = DigestAuthenticator(REALM, SECRETS, open_identifiers={"ip"})
-        async with (
-            open_server(
-                network,
-                recorder,
-                identifiers=[
-                    IdentifyByIp({trunk: Endpoint(name="trunk")}),
-                    IdentifyByUser(ENDPOINTS),
-                ],
-                authenticator=authenticator,
-            ),
-            open_client(network, "trunk") as trunk_client,
-            open_client(network) as client,
-        ):
-            passed = await trunk_client.send_request("INFO", "sip:server")
-            challenged = await client.send_request("INFO", "sip:server", from_="sip:alice@server")
+    trunk = sip_network.host("trunk").addresses[0]
+    authenticator = DigestAuthenticator(REALM, SECRETS, open_identifiers={"ip"})
+    async with (
+        open_server(
+            sip_network,
+            recorder,
+            identifiers=[
+                IdentifyByIp({trunk: Endpoint(name="trunk")}),
+                IdentifyByUser(ENDPOINTS),
+            ],
+            authenticator=authenticator,
+        ),
+        open_client(sip_network, "trunk") as trunk_client,
+        open_client(sip_network) as client,
+    ):
+        passed = await trunk_client.send_request("INFO", "sip:server")
+        challenged = await client.send_request("INFO", "sip:server", from_="sip:alice@server")
 
     assert [200, 401] == [passed.status, challenged.status]
 
 
-async def test_whoever_may_come_anonymously_is_not_asked(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_whoever_may_come_anonymously_is_not_asked(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             recorder,
             identifiers=[IdentifyByUser(ENDPOINTS), IdentifyAnonymous()],
             authenticator=DigestAuthenticator(REALM, SECRETS),
         ),
-        open_client(network) as client,
+        open_client(sip_network) as client,
     ):
         stranger = await client.send_request("INFO", "sip:server", from_="sip:carol@server")
         alice = await client.send_request("INFO", "sip:server", from_="sip:alice@server")
@@ -433,13 +397,12 @@ async def test_whoever_may_come_anonymously_is_not_asked(
 
 
 async def test_without_identifiers_everybody_is_asked_and_nobody_passes(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     recorder = Recorder()
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, recorder, authenticator=DigestAuthenticator(REALM, SECRETS)),
-        open_raw_client(network) as raw,
+        open_server(sip_network, recorder, authenticator=DigestAuthenticator(REALM, SECRETS)),
+        open_raw_client(sip_network) as raw,
     ):
         challenge = await raw.ask(register_text())
         line = authorization(challenge, "alice", SECRETS["alice"].password)
@@ -449,16 +412,13 @@ async def test_without_identifiers_everybody_is_asked_and_nobody_passes(
     assert [] == recorder.requests
 
 
-async def test_challenges_leave_nothing_behind(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_challenges_leave_nothing_behind(sip_network: MemoryNetwork) -> None:
     authenticator = DigestAuthenticator(REALM, SECRETS)
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network, identifiers=[IdentifyByUser(ENDPOINTS)], authenticator=authenticator
+            sip_network, identifiers=[IdentifyByUser(ENDPOINTS)], authenticator=authenticator
         ) as server,
-        open_raw_client(network) as raw,
+        open_raw_client(sip_network) as raw,
     ):
         for number in range(300):
             await raw.ask(register_text(f"u{number}", call_id=f"c{number}"))

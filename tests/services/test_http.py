@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip import TransportFailed
 from trio_sip.services import HttpService, MemoryLocation, OptionsService, Registrar
@@ -53,22 +52,22 @@ def get(path: str, *, method: str = "GET", close: bool = True) -> str:
     return f"{method} {path} HTTP/1.1\r\nHost: server\r\n{last}\r\n"
 
 
-async def test_a_healthy_stack_says_so(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network, watched(network):
-        answer = await ask(network, get("/healthz"))
+async def test_a_healthy_stack_says_so(sip_network: MemoryNetwork) -> None:
+    async with watched(sip_network):
+        answer = await ask(sip_network, get("/healthz"))
 
     assert answer.startswith("HTTP/1.1 200 ")
     assert answer.endswith("\r\n\r\nok\n")
 
 
 async def test_metrics_have_what_the_statistics_have_and_those_of_services(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network, watched(network):
-        async with open_stack(network=network.host("client")) as client:
+    async with watched(sip_network):
+        async with open_stack(network=sip_network.host("client")) as client:
             await client.send_request("OPTIONS", "sip:server")
             await client.send_request("REGISTER", "sip:server", to="sip:alice@server")
-        answer = await ask(network, get("/metrics"))
+        answer = await ask(sip_network, get("/metrics"))
     head, _, text = answer.partition("\r\n\r\n")
 
     assert "content-type: text/plain; version=0.0.4" in head.lower()
@@ -92,11 +91,11 @@ async def test_metrics_have_what_the_statistics_have_and_those_of_services(
 
 
 async def test_several_questions_over_one_connection_are_answered_in_turn(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network, watched(network):
+    async with watched(sip_network):
         answer = await ask(
-            network,
+            sip_network,
             get("/healthz", close=False),
             get("/healthz", method="HEAD", close=False),
             get("/nothing?x", close=False),
@@ -117,59 +116,58 @@ async def test_several_questions_over_one_connection_are_answered_in_turn(
     ],
 )
 async def test_what_is_no_http_is_refused_and_harms_nobody(
-    data: str, status: str, autojump_clock: MockClock
+    data: str, status: str, sip_network: MemoryNetwork
 ) -> None:
-    async with MemoryNetwork.open() as network, watched(network) as stack:
-        answer = await ask(network, data)
+    async with watched(sip_network) as stack:
+        answer = await ask(sip_network, data)
         assert answer.startswith(f"HTTP/1.1 {status}" if status else "")
-        assert "ok\n" in await ask(network, get("/healthz"))
+        assert "ok\n" in await ask(sip_network, get("/healthz"))
         assert 0 == stack.statistics().handler_errors
 
 
 async def test_who_says_nothing_is_not_waited_for_and_takes_no_place_for_long(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network, watched(network):
-        silent = [await network.host("client").connect(WHERE) for _ in range(64)]
-        assert "" == await ask(network, get("/healthz")), "no room"
+    async with watched(sip_network):
+        silent = [await sip_network.host("client").connect(WHERE) for _ in range(64)]
+        assert "" == await ask(sip_network, get("/healthz")), "no room"
         await trio.sleep(11)
-        assert "ok\n" in await ask(network, get("/healthz"))
+        assert "ok\n" in await ask(sip_network, get("/healthz"))
         for one in silent:
             assert "" == await read_all(one)
             one.close()
 
 
-async def test_who_breaks_off_harms_nobody(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network, watched(network) as stack:
-        connection = await network.host("client").connect(WHERE)
+async def test_who_breaks_off_harms_nobody(sip_network: MemoryNetwork) -> None:
+    async with watched(sip_network) as stack:
+        connection = await sip_network.host("client").connect(WHERE)
         connection.send_some_nowait(b"GET / HT")
         connection.close()
         await trio.sleep(1)
 
-        assert "ok\n" in await ask(network, get("/healthz"))
+        assert "ok\n" in await ask(sip_network, get("/healthz"))
         assert 0 == stack.statistics().handler_errors
 
 
-async def test_an_address_that_is_taken_stops_the_start(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network:
-        host = network.host("server")
-        taken = host.bind_connections(WHERE)
-        with pytest.raises(TransportFailed, match=r"http://192\.0\.2\.1:9100"):
-            async with watched(network):
-                pytest.fail("it started")  # pragma: no cover
-        taken.close()
-        assert 0 == network.open_sockets
+async def test_an_address_that_is_taken_stops_the_start(sip_network: MemoryNetwork) -> None:
+    host = sip_network.host("server")
+    taken = host.bind_connections(WHERE)
+    with pytest.raises(TransportFailed, match=r"http://192\.0\.2\.1:9100"):
+        async with watched(sip_network):
+            pytest.fail("it started")  # pragma: no cover
+    taken.close()
+    assert 0 == sip_network.open_sockets
 
 
-async def test_a_stack_that_ends_is_not_healthy(autojump_clock: MockClock) -> None:
+async def test_a_stack_that_ends_is_not_healthy(sip_network: MemoryNetwork) -> None:
     answers: list[str] = []
-    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
 
         async def look() -> None:
             await trio.sleep(1)
-            answers.append(await ask(network, get("/healthz")))
+            answers.append(await ask(sip_network, get("/healthz")))
 
-        async with watched(network) as stack:
+        async with watched(sip_network) as stack:
             work = stack.create_work()
             work.push(trio.sleep, 3)
             nursery.start_soon(look)

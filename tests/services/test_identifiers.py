@@ -38,6 +38,7 @@ Headers = Sequence[tuple[str, object]]
 
 
 async def identified(
+    network: MemoryNetwork,
     *identifiers: EndpointIdentifier,
     order: tuple[str, ...] = (),
     target: str = "sip:server",
@@ -47,22 +48,21 @@ async def identified(
 ) -> tuple[str, str | None]:
     """The endpoint that a request was taken for, and the identifier that said so."""
     recorder = Recorder()
-    async with MemoryNetwork.open() as network:
-        network.alias("example.com", "server")
-        network.alias("sip.example.com", "server")
-        network.host("client", address, "2001:db8::9")
-        async with (
-            open_server(
-                network,
-                recorder,
-                identifiers=identifiers,
-                # Nobody is challenged, so that the recorder sees them all.
-                authenticator=DigestAuthenticator(REALM, {}, open_identifiers=_NAMES),
-                order=order,
-            ),
-            open_client(network) as client,
-        ):
-            response = await client.send_request("INFO", target, from_=from_, headers=headers)
+    network.alias("example.com", "server")
+    network.alias("sip.example.com", "server")
+    network.host("client", address, "2001:db8::9")
+    async with (
+        open_server(
+            network,
+            recorder,
+            identifiers=identifiers,
+            # Nobody is challenged, so that the recorder sees them all.
+            authenticator=DigestAuthenticator(REALM, {}, open_identifiers=_NAMES),
+            order=order,
+        ),
+        open_client(network) as client,
+    ):
+        response = await client.send_request("INFO", target, from_=from_, headers=headers)
     if not recorder.requests:
         assert 401 == response.status
         return "artificial", None
@@ -99,24 +99,24 @@ def endpoints(*names: str) -> Mapping[str, Endpoint]:
     ],
 )
 async def test_the_most_particular_name_of_the_sender_decides(
-    from_: str, name: str, autojump_clock: trio.testing.MockClock
+    from_: str, name: str, sip_network: MemoryNetwork
 ) -> None:
     identifier = IdentifyByUser(
         endpoints("alice", "alice@example.com", "alice@sip.test", "bob"),
         aliases={"SIP.example.com": "Example.com"},
     )
 
-    found, _ = await identified(identifier, from_=from_)
+    found, _ = await identified(sip_network, identifier, from_=from_)
 
     assert name == found
 
 
-async def test_options_behind_the_user_can_be_ignored(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_options_behind_the_user_can_be_ignored(sip_network: MemoryNetwork) -> None:
     identifier = IdentifyByUser(endpoints("bob"), cut_user_options=True)
 
-    assert ("bob", "username") == await identified(identifier, from_="sip:bob;x=1@example.com")
+    assert ("bob", "username") == await identified(
+        sip_network, identifier, from_="sip:bob;x=1@example.com"
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,18 +124,18 @@ async def test_options_behind_the_user_can_be_ignored(
     [("example.com", "bob"), ("sip.example.com", "bob"), ("elsewhere", "artificial")],
 )
 async def test_users_of_other_domains_are_strangers(
-    host: str, name: str, autojump_clock: trio.testing.MockClock
+    host: str, name: str, sip_network: MemoryNetwork
 ) -> None:
     identifier = IdentifyByUser(
         endpoints("bob"), domains=["Example.com"], aliases={"sip.example.com": "example.com"}
     )
 
-    found, _ = await identified(identifier, from_=f"sip:bob@{host}")
+    found, _ = await identified(sip_network, identifier, from_=f"sip:bob@{host}")
 
     assert name == found
 
 
-async def test_a_directory_may_wait_for_its_answer(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_directory_may_wait_for_its_answer(sip_network: MemoryNetwork) -> None:
     class Slow:
         def __init__(self) -> None:
             self.asked: list[str] = []
@@ -147,19 +147,19 @@ async def test_a_directory_may_wait_for_its_answer(autojump_clock: trio.testing.
 
     directory = Slow()
     protocol: EndpointDirectory = directory
-    found = await identified(IdentifyByUser(protocol), from_="sip:alice@example.com")
+    found = await identified(sip_network, IdentifyByUser(protocol), from_="sip:alice@example.com")
 
     assert ("alice", "username") == found
     assert ["alice@example.com", "alice"] == directory.asked
 
 
-async def test_a_user_can_be_known_by_what_is_called(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_user_can_be_known_by_what_is_called(sip_network: MemoryNetwork) -> None:
     identifier = IdentifyByRequestUri(endpoints("line1"))
 
-    assert ("line1", "request_uri") == await identified(identifier, target="sip:line1@server")
-    assert _NOBODY == await identified(identifier, target="sip:server")
+    assert ("line1", "request_uri") == await identified(
+        sip_network, identifier, target="sip:line1@server"
+    )
+    assert _NOBODY == await identified(sip_network, identifier, target="sip:server")
 
 
 # -- by address
@@ -175,7 +175,7 @@ async def test_a_user_can_be_known_by_what_is_called(
     ],
 )
 async def test_the_smallest_network_decides(
-    address: str, name: str, autojump_clock: trio.testing.MockClock
+    address: str, name: str, sip_network: MemoryNetwork
 ) -> None:
     identifier = IdentifyByIp(
         {
@@ -188,7 +188,7 @@ async def test_the_smallest_network_decides(
         }
     )
 
-    found, _ = await identified(identifier, address=address)
+    found, _ = await identified(sip_network, identifier, address=address)
 
     assert name == found
 
@@ -197,21 +197,20 @@ async def test_the_smallest_network_decides(
     "network", ["2001:db8::/32", "[2001:db8::9]", "[2001:db8::]/64", "[2001:db8::9]:5060"]
 )
 async def test_networks_of_ipv6_can_be_written_with_brackets(
-    network: str, autojump_clock: trio.testing.MockClock
+    network: str, sip_network: MemoryNetwork
 ) -> None:
     recorder = Recorder()
-    async with MemoryNetwork.open() as memory:
-        memory.host("client", "2001:db8::9")
-        async with (
-            open_stack(
-                "udp://[::]:5060", network=memory.host("server"), services=[recorder], strict=True
-            ) as server,
-            open_stack("udp://[::]:5060", network=memory.host("client")) as client,
-        ):
-            server.register_endpoint_identifier(
-                IdentifyByIp({network: Endpoint(name="six"), "::ffff:192.0.2.1": ENDPOINTS["bob"]})
-            )
-            await client.send_request("INFO", f"sip:[{memory.host('server').addresses[1]}]")
+    sip_network.host("client", "2001:db8::9")
+    async with (
+        open_stack(
+            "udp://[::]:5060", network=sip_network.host("server"), services=[recorder], strict=True
+        ) as server,
+        open_stack("udp://[::]:5060", network=sip_network.host("client")) as client,
+    ):
+        server.register_endpoint_identifier(
+            IdentifyByIp({network: Endpoint(name="six"), "::ffff:192.0.2.1": ENDPOINTS["bob"]})
+        )
+        await client.send_request("INFO", f"sip:[{sip_network.host('server').addresses[1]}]")
 
     assert ["six"] == [request.endpoint.name for request in recorder.requests]
 
@@ -222,56 +221,47 @@ def test_what_is_no_network_is_named(network: str) -> None:
         IdentifyByIp({network: ENDPOINTS["alice"]})
 
 
-async def test_a_name_stands_for_the_addresses_of_its_servers(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_name_stands_for_the_addresses_of_its_servers(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
     trunk, other = Endpoint(name="trunk"), Endpoint(name="other")
-    async with MemoryNetwork.open() as network:
+    for name in ("one", "two", "three"):
+        sip_network.host(name)
+    sip_network.add_records(
+        "_sip._udp.trunk.example.com",
+        SrvRecord(1, 0, 5080, "one"),
+        SrvRecord(2, 0, 5060, "two"),
+    )
+    sip_network.alias("gw.example.com", "three")
+    identifier = IdentifyByIp(
+        {
+            "trunk.example.com": trunk,
+            "gw.example.com:5060": other,
+            sip_network.host("two").addresses[0]: other,
+        }
+    )
+    async with open_server(sip_network, recorder, identifiers=[identifier]):
         for name in ("one", "two", "three"):
-            network.host(name)
-        network.add_records(
-            "_sip._udp.trunk.example.com",
-            SrvRecord(1, 0, 5080, "one"),
-            SrvRecord(2, 0, 5060, "two"),
-        )
-        network.alias("gw.example.com", "three")
-        identifier = IdentifyByIp(
-            {
-                "trunk.example.com": trunk,
-                "gw.example.com:5060": other,
-                network.host("two").addresses[0]: other,
-            }
-        )
-        async with open_server(network, recorder, identifiers=[identifier]):
-            for name in ("one", "two", "three"):
-                async with open_client(network, name) as client:
-                    await client.send_request("INFO", "sip:server")
+            async with open_client(sip_network, name) as client:
+                await client.send_request("INFO", "sip:server")
 
     assert ["trunk", "other", "other"] == [one.endpoint.name for one in recorder.requests]
 
 
-async def test_a_name_that_leads_nowhere_stops_the_start(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_name_that_leads_nowhere_stops_the_start(sip_network: MemoryNetwork) -> None:
     identifier = IdentifyByIp({"nowhere.example.com": ENDPOINTS["alice"]})
-    async with MemoryNetwork.open() as network:
-        with pytest.raises(NoRoute, match=r"nowhere\.example\.com"):
-            async with open_server(network, identifiers=[identifier]):
-                pytest.fail("it started")  # pragma: no cover
-        assert 0 == network.open_sockets
+    with pytest.raises(NoRoute, match=r"nowhere\.example\.com"):
+        async with open_server(sip_network, identifiers=[identifier]):
+            pytest.fail("it started")  # pragma: no cover
+    assert 0 == sip_network.open_sockets
 
 
-async def test_names_that_nobody_has_looked_up_let_nobody_in(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_names_that_nobody_has_looked_up_let_nobody_in(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
     async with (
-        MemoryNetwork.open() as network,
         open_stack(
-            "udp://0.0.0.0:5060", network=network.host("server"), services=[recorder]
+            "udp://0.0.0.0:5060", network=sip_network.host("server"), services=[recorder]
         ) as server,
-        open_client(network) as client,
+        open_client(sip_network) as client,
     ):
         server.register_endpoint_identifier(IdentifyByIp({"client": ENDPOINTS["alice"]}))
         response = await client.send_request("INFO", "sip:server")
@@ -280,7 +270,7 @@ async def test_names_that_nobody_has_looked_up_let_nobody_in(
 
 
 async def test_a_listener_may_have_a_domain_for_those_who_come_by_it(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     recorder = Recorder()
     endpoints = {name: Endpoint(name=name) for name in ("alice", "alice@one", "alice@two")}
@@ -288,20 +278,19 @@ async def test_a_listener_may_have_a_domain_for_those_who_come_by_it(
         endpoints,
         listener_domains={"udp://0.0.0.0:5061": "One", "udp://192.0.2.1:5062": "two"},
     )
-    async with MemoryNetwork.open() as network:
-        server = network.host("server")
-        async with (
-            open_stack(
-                *(f"udp://0.0.0.0:{port}" for port in (5060, 5061, 5062)),
-                network=server,
-                services=[recorder],
-                identifiers=[identifier],
-            ),
-            open_client(network) as client,
-        ):
-            for port in (5060, 5061, 5062):
-                await client.send_request("INFO", f"sip:server:{port}", from_="sip:alice@server")
-            await client.send_request("INFO", "sip:server:5061", from_="sip:alice@two")
+    server = sip_network.host("server")
+    async with (
+        open_stack(
+            *(f"udp://0.0.0.0:{port}" for port in (5060, 5061, 5062)),
+            network=server,
+            services=[recorder],
+            identifiers=[identifier],
+        ),
+        open_client(sip_network) as client,
+    ):
+        for port in (5060, 5061, 5062):
+            await client.send_request("INFO", f"sip:server:{port}", from_="sip:alice@server")
+        await client.send_request("INFO", "sip:server:5061", from_="sip:alice@two")
 
     assert ["alice", "alice@one", "alice@two", "alice@two"] == [
         one.endpoint.name for one in recorder.requests
@@ -325,7 +314,7 @@ async def test_a_listener_may_have_a_domain_for_those_who_come_by_it(
     ],
 )
 async def test_every_line_of_the_header_is_looked_at(
-    lines: list[str], name: str, autojump_clock: trio.testing.MockClock
+    lines: list[str], name: str, sip_network: MemoryNetwork
 ) -> None:
     identifier = IdentifyByHeader(
         "x-trunk",
@@ -336,7 +325,9 @@ async def test_every_line_of_the_header_is_looked_at(
         },
     )
 
-    found, _ = await identified(identifier, headers=[("X-Trunk", line) for line in lines])
+    found, _ = await identified(
+        sip_network, identifier, headers=[("X-Trunk", line) for line in lines]
+    )
 
     assert name == found
 
@@ -365,30 +356,27 @@ def digest(username: str, realm: str = REALM) -> tuple[str, object]:
     ],
 )
 async def test_username_and_realm_of_credentials_select_an_endpoint(
-    headers: Headers, name: str, autojump_clock: trio.testing.MockClock
+    headers: Headers, name: str, sip_network: MemoryNetwork
 ) -> None:
     identifier = IdentifyByAuthorization(
         endpoints("alice", "bob", "carol", "carol@example.com"), realms=[REALM]
     )
 
-    found, _ = await identified(identifier, headers=headers)
+    found, _ = await identified(sip_network, identifier, headers=headers)
 
     assert name == found
 
 
-async def test_selecting_by_credentials_proves_nothing(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_selecting_by_credentials_proves_nothing(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             recorder,
             identifiers=[IdentifyByAuthorization(ENDPOINTS)],
             authenticator=DigestAuthenticator(REALM, SECRETS),
         ),
-        open_client(network) as client,
+        open_client(sip_network) as client,
     ):
         forged = await client.send_request("INFO", "sip:server", headers=[digest("alice")])
         right = await register(client, user="odd", credentials=credential("alice"))
@@ -403,10 +391,10 @@ async def test_selecting_by_credentials_proves_nothing(
 
 
 async def test_anybody_may_come_when_anonymous_senders_are_allowed(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     assert ("anonymous", "anonymous") == await identified(
-        IdentifyByUser(ENDPOINTS), IdentifyAnonymous()
+        sip_network, IdentifyByUser(ENDPOINTS), IdentifyAnonymous()
     )
 
 
@@ -420,9 +408,10 @@ async def test_anybody_may_come_when_anonymous_senders_are_allowed(
     ],
 )
 async def test_the_settings_say_who_is_asked_first(
-    order: tuple[str, ...], name: str, autojump_clock: trio.testing.MockClock
+    order: tuple[str, ...], name: str, sip_network: MemoryNetwork
 ) -> None:
     found, _ = await identified(
+        sip_network,
         IdentifyByUser(ENDPOINTS),
         IdentifyByIp({"192.0.2.0/24": Endpoint(name="trunk")}),
         IdentifyByAuthorization(ENDPOINTS),
@@ -444,10 +433,7 @@ async def test_the_settings_say_who_is_asked_first(
     ],
 )
 async def test_an_endpoint_from_the_wrong_place_is_a_stranger(
-    acl: list[str] | None,
-    contact_acl: list[str] | None,
-    name: str,
-    autojump_clock: trio.testing.MockClock,
+    acl: list[str] | None, contact_acl: list[str] | None, name: str, sip_network: MemoryNetwork
 ) -> None:
     alice = Endpoint(
         name="alice",
@@ -456,6 +442,7 @@ async def test_an_endpoint_from_the_wrong_place_is_a_stranger(
     )
 
     found, _ = await identified(
+        sip_network,
         IdentifyByUser({"alice": alice}),
         from_="sip:alice@example.com",
         headers=[("Contact", "<sip:alice@10.1.1.1>")],

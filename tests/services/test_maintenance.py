@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from trio.testing import MockClock
 
 from trio_sip.services import MaintenanceService
 from trio_sip.testing import MemoryNetwork
@@ -11,14 +10,12 @@ from trio_sip.testing import MemoryNetwork
 from .conversation import Recorder, credential, open_client, open_guarded_server
 
 
-async def statuses(service: MaintenanceService, *headers: tuple[str, object]) -> list[int]:
+async def statuses(
+    network: MemoryNetwork, service: MaintenanceService, *headers: tuple[str, object]
+) -> list[int]:
     """What alice and bob get for a REGISTER with these headers, with their passwords."""
     found = []
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, service, Recorder()),
-        open_client(network) as client,
-    ):
+    async with open_guarded_server(network, service, Recorder()), open_client(network) as client:
         for user in ("alice", "bob"):
             response = await client.send_request(
                 "REGISTER",
@@ -35,16 +32,16 @@ async def statuses(service: MaintenanceService, *headers: tuple[str, object]) ->
 
 
 async def test_an_endpoint_that_is_worked_on_begins_nothing_and_others_do(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    assert [503, 200] == await statuses(MaintenanceService(["alice"]))
+    assert [503, 200] == await statuses(sip_network, MaintenanceService(["alice"]))
 
 
-async def test_all_endpoints_may_be_worked_on(autojump_clock: MockClock) -> None:
+async def test_all_endpoints_may_be_worked_on(sip_network: MemoryNetwork) -> None:
     service = MaintenanceService()
     service.everybody = True
 
-    assert [503, 503] == await statuses(service)
+    assert [503, 503] == await statuses(sip_network, service)
 
 
 @pytest.mark.parametrize(
@@ -58,16 +55,15 @@ async def test_all_endpoints_may_be_worked_on(autojump_clock: MockClock) -> None
     ],
 )
 async def test_whatever_ends_something_passes(
-    headers: list[tuple[str, object]], status: int, autojump_clock: MockClock
+    headers: list[tuple[str, object]], status: int, sip_network: MemoryNetwork
 ) -> None:
-    assert [status, 200] == await statuses(MaintenanceService(["alice"]), *headers)
+    assert [status, 200] == await statuses(sip_network, MaintenanceService(["alice"]), *headers)
 
 
-async def test_a_stranger_does_not_learn_who_is_worked_on(autojump_clock: MockClock) -> None:
+async def test_a_stranger_does_not_learn_who_is_worked_on(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, MaintenanceService(["alice"]), Recorder()),
-        open_client(network) as client,
+        open_guarded_server(sip_network, MaintenanceService(["alice"]), Recorder()),
+        open_client(sip_network) as client,
     ):
         found = [
             (await client.send_request("INFO", "sip:server", from_=f"sip:{user}@server")).status

@@ -29,43 +29,38 @@ class Inbox:
 
 
 async def send(
+    network: MemoryNetwork,
     service: MessageService,
     body: bytes | None = b"Hello",
     content_type: str | None = "text/plain",
     headers: Sequence[tuple[str, object]] = (),
 ) -> Response:
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, service),
-        open_client(network) as client,
-    ):
+    async with open_server(network, service), open_client(network) as client:
         return await client.send_request(
             "MESSAGE", "sip:server", body, content_type=content_type, headers=headers
         )
 
 
-async def test_a_message_is_handed_over_and_answered(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_message_is_handed_over_and_answered(sip_network: MemoryNetwork) -> None:
     inbox = Inbox()
 
-    response = await send(MessageService(inbox.receive))
+    response = await send(sip_network, MessageService(inbox.receive))
 
     assert 200 == response.status
     assert [b"Hello"] == inbox.bodies
 
 
-async def test_the_handler_may_answer_by_itself(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_handler_may_answer_by_itself(sip_network: MemoryNetwork) -> None:
     inbox = Inbox(202)
 
-    response = await send(MessageService(inbox.receive))
+    response = await send(sip_network, MessageService(inbox.receive))
 
     assert 202 == response.status
     assert [b"Hello"] == inbox.bodies
 
 
-async def test_the_handler_may_answer_later(autojump_clock: trio.testing.MockClock) -> None:
-    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
+async def test_the_handler_may_answer_later(sip_network: MemoryNetwork) -> None:
+    async with trio.open_nursery() as nursery:
 
         async def answer_later(message: IncomingRequest) -> None:
             await trio.sleep(1)
@@ -76,8 +71,8 @@ async def test_the_handler_may_answer_later(autojump_clock: trio.testing.MockClo
             nursery.start_soon(answer_later, message)
 
         async with (
-            open_server(network, MessageService(put_off)),
-            open_client(network) as client,
+            open_server(sip_network, MessageService(put_off)),
+            open_client(sip_network) as client,
         ):
             response = await client.send_request("MESSAGE", "sip:server", "Hello")
 
@@ -95,11 +90,13 @@ async def test_the_handler_may_answer_later(autojump_clock: trio.testing.MockClo
     ],
 )
 async def test_a_body_of_a_type_that_is_not_taken_is_refused(
-    body_types: list[str], given: str, status: int, autojump_clock: trio.testing.MockClock
+    body_types: list[str], given: str, status: int, sip_network: MemoryNetwork
 ) -> None:
     inbox = Inbox()
 
-    response = await send(MessageService(inbox.receive, body_types=body_types), b"Hello", given)
+    response = await send(
+        sip_network, MessageService(inbox.receive, body_types=body_types), b"Hello", given
+    )
 
     assert status == response.status
     assert (1 if status == 200 else 0) == len(inbox.bodies)
@@ -109,12 +106,12 @@ async def test_a_body_of_a_type_that_is_not_taken_is_refused(
 
 @pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("Identity", 200)])
 async def test_an_encoding_that_is_not_understood_is_refused(
-    encoding: str, status: int, autojump_clock: trio.testing.MockClock
+    encoding: str, status: int, sip_network: MemoryNetwork
 ) -> None:
     inbox = Inbox()
 
     response = await send(
-        MessageService(inbox.receive), None, headers=[("Content-Encoding", encoding)]
+        sip_network, MessageService(inbox.receive), None, headers=[("Content-Encoding", encoding)]
     )
 
     assert status == response.status
@@ -123,37 +120,31 @@ async def test_an_encoding_that_is_not_understood_is_refused(
         assert [] == inbox.bodies
 
 
-async def test_a_message_may_be_empty(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_message_may_be_empty(sip_network: MemoryNetwork) -> None:
     inbox = Inbox()
 
-    response = await send(MessageService(inbox.receive), None)
+    response = await send(sip_network, MessageService(inbox.receive), None)
 
     assert 200 == response.status
     assert [b""] == inbox.bodies
 
 
-async def test_other_methods_are_other_services_business(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_other_methods_are_other_services_business(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, MessageService(Inbox().receive)),
-        open_client(network) as client,
+        open_server(sip_network, MessageService(Inbox().receive)),
+        open_client(sip_network) as client,
     ):
         response = await client.send_request("INFO", "sip:server")
 
     assert 405 == response.status
 
 
-@pytest.mark.parametrize("seed", range(30))
-async def test_a_message_arrives_once_over_a_terrible_network(
-    seed: int, autojump_clock: trio.testing.MockClock
-) -> None:
+@pytest.mark.sip(seeds=30, loss=0.3, jitter=0.05, duplication=0.1)
+async def test_a_message_arrives_once_over_a_terrible_network(sip_network: MemoryNetwork) -> None:
     inbox = Inbox()
     async with (
-        MemoryNetwork.open(seed=seed, loss=0.3, jitter=0.05, duplication=0.1) as network,
-        open_guarded_server(network, MessageService(inbox.receive)),
-        open_client(network) as client,
+        open_guarded_server(sip_network, MessageService(inbox.receive)),
+        open_client(sip_network) as client,
     ):
         response = await client.send_request(
             "MESSAGE",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import trio
 
 from trio_sip.message import Response
 from trio_sip.services import (
@@ -26,8 +25,6 @@ from .conversation import (
     register,
 )
 
-SEEDS = range(30)
-
 
 class Late(Service):
     methods = frozenset({"INFO"})
@@ -48,18 +45,14 @@ async def ignore(message: IncomingRequest) -> None:
 
 
 async def test_the_server_itself_answers_without_credentials_what_it_can_do(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     services = (
         OptionsService(),
         Registrar(MemoryLocation()),
         MessageService(ignore, body_types=["text/plain", "text/html"]),
     )
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, *services),
-        open_client(network) as client,
-    ):
+    async with open_guarded_server(sip_network, *services), open_client(sip_network) as client:
         response = await ask(client)
 
     assert 200 == response.status
@@ -68,13 +61,10 @@ async def test_the_server_itself_answers_without_credentials_what_it_can_do(
     assert "path" == response.headers["Supported"]
 
 
-async def test_what_comes_and_goes_shows_in_the_next_answer(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_what_comes_and_goes_shows_in_the_next_answer(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, OptionsService()) as server,
-        open_client(network) as client,
+        open_server(sip_network, OptionsService()) as server,
+        open_client(sip_network) as client,
     ):
         before = await ask(client)
         with server.registered(Late()):
@@ -90,14 +80,11 @@ async def test_what_comes_and_goes_shows_in_the_next_answer(
         assert "Accept" not in response.headers
 
 
-async def test_other_methods_are_other_services_business(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_other_methods_are_other_services_business(sip_network: MemoryNetwork) -> None:
     recorder = Recorder()
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, OptionsService(), UserOptionsService(()), recorder),
-        open_client(network) as client,
+        open_server(sip_network, OptionsService(), UserOptionsService(()), recorder),
+        open_client(sip_network) as client,
     ):
         response = await client.send_request("INFO", "sip:server")
 
@@ -105,13 +92,10 @@ async def test_other_methods_are_other_services_business(
     assert ["INFO"] == [request.method for request in recorder.requests]
 
 
-async def test_users_are_not_told_about_without_credentials(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_users_are_not_told_about_without_credentials(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, OptionsService(), UserOptionsService(ENDPOINTS)),
-        open_client(network) as client,
+        open_guarded_server(sip_network, OptionsService(), UserOptionsService(ENDPOINTS)),
+        open_client(sip_network) as client,
     ):
         statuses = [(await ask(client, f"sip:{user}@server")).status for user in ("bob", "carol")]
 
@@ -123,13 +107,12 @@ async def test_users_are_not_told_about_without_credentials(
     [("sip:bob@server", 200), ("sip:carol@server", 404), ("sip:dave@server", 200)],
 )
 async def test_users_are_there_or_not_found(
-    target: str, status: int, autojump_clock: trio.testing.MockClock
+    target: str, status: int, sip_network: MemoryNetwork
 ) -> None:
     users = {*ENDPOINTS, "dave@server"}
     async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, OptionsService(), UserOptionsService(users)),
-        open_client(network) as client,
+        open_guarded_server(sip_network, OptionsService(), UserOptionsService(users)),
+        open_client(sip_network) as client,
     ):
         response = await ask(client, target, user="alice")
 
@@ -137,25 +120,18 @@ async def test_users_are_there_or_not_found(
     assert (status == 200) == ("Allow" in response.headers)
 
 
-async def test_without_knowing_any_users_nobody_is_found(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, OptionsService()),
-        open_client(network) as client,
-    ):
+async def test_without_knowing_any_users_nobody_is_found(sip_network: MemoryNetwork) -> None:
+    async with open_server(sip_network, OptionsService()), open_client(sip_network) as client:
         response = await ask(client, "sip:bob@server")
 
     assert 404 == response.status
 
 
-async def test_a_registrar_knows_who_is_there(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_registrar_knows_who_is_there(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar, UserOptionsService(registrar)),
-        open_client(network) as client,
+        open_server(sip_network, registrar, UserOptionsService(registrar)),
+        open_client(sip_network) as client,
     ):
         before = await ask(client, "sip:alice@server")
         await register(client, "<sip:alice@192.0.2.2>")
@@ -164,14 +140,11 @@ async def test_a_registrar_knows_who_is_there(autojump_clock: trio.testing.MockC
     assert [404, 200] == [before.status, after.status]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_options_are_answered_over_a_terrible_network(
-    seed: int, autojump_clock: trio.testing.MockClock
-) -> None:
+@pytest.mark.sip(seeds=30, loss=0.3, jitter=0.05, duplication=0.1)
+async def test_options_are_answered_over_a_terrible_network(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open(seed=seed, loss=0.3, jitter=0.05, duplication=0.1) as network,
-        open_guarded_server(network, OptionsService(), UserOptionsService(ENDPOINTS)) as server,
-        open_client(network) as client,
+        open_guarded_server(sip_network, OptionsService(), UserOptionsService(ENDPOINTS)) as server,
+        open_client(sip_network) as client,
     ):
         itself = await ask(client)
         user = await ask(client, "sip:bob@server", user="alice")

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip import LocalProtocolError
 from trio_sip.services import (
@@ -56,12 +55,12 @@ class Refuses(Service):
 
 
 async def test_a_contact_that_answers_is_reachable_and_its_round_trip_is_known(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network, open_server(network, OptionsService()):
-        network.host("client")
-        network.link("client", "server", latency=0.25)
-        async with asking(network, QualifyService()) as qualified:
+    async with open_server(sip_network, OptionsService()):
+        sip_network.host("client")
+        sip_network.link("client", "server", latency=0.25)
+        async with asking(sip_network, QualifyService()) as qualified:
             assert (UNKNOWN, True) == (qualified.status.reachability, qualified.is_reachable)
             await trio.sleep(1)
 
@@ -69,10 +68,10 @@ async def test_a_contact_that_answers_is_reachable_and_its_round_trip_is_known(
             assert 0.5 == pytest.approx(qualified.status.rtt)
 
 
-async def test_changes_are_told_once_each(autojump_clock: MockClock) -> None:
+async def test_changes_are_told_once_each(sip_network: MemoryNetwork) -> None:
     seen: list[tuple[float, Reachability]] = []
     service = QualifyService(interval=60, patience=3)
-    async with MemoryNetwork.open() as network, asking(network, service):
+    async with asking(sip_network, service):
         began = trio.current_time()
         async with trio.open_nursery() as nursery, service.changes() as changes:
 
@@ -83,7 +82,7 @@ async def test_changes_are_told_once_each(autojump_clock: MockClock) -> None:
 
             nursery.start_soon(watch)
             await trio.sleep(130)
-            async with open_server(network, OptionsService()):
+            async with open_server(sip_network, OptionsService()):
                 await trio.sleep(120)
             await trio.sleep(120)
             nursery.cancel_scope.cancel()
@@ -91,11 +90,11 @@ async def test_changes_are_told_once_each(autojump_clock: MockClock) -> None:
     assert [(0, UNREACHABLE), (180, REACHABLE), (300, UNREACHABLE)] == seen
 
 
-async def test_silence_is_given_up_after_so_many_seconds(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network, open_server(network, OptionsService()):
-        network.host("client")
-        network.link("client", "server", loss=1.0)
-        async with asking(network, QualifyService(patience=3)) as qualified:
+async def test_silence_is_given_up_after_so_many_seconds(sip_network: MemoryNetwork) -> None:
+    async with open_server(sip_network, OptionsService()):
+        sip_network.host("client")
+        sip_network.link("client", "server", loss=1.0)
+        async with asking(sip_network, QualifyService(patience=3)) as qualified:
             began = qualified.status.since
             await trio.sleep(4)
 
@@ -103,29 +102,28 @@ async def test_silence_is_given_up_after_so_many_seconds(autojump_clock: MockClo
             assert began + 3 == pytest.approx(qualified.status.since)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.sip(seeds=30, latency=0.05, loss=0.3)
 async def test_a_contact_behind_a_terrible_network_is_found_nevertheless(
-    seed: int, autojump_clock: MockClock
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open(seed=seed) as network, open_server(network, OptionsService()):
-        network.host("client")
-        network.link("client", "server", latency=0.05, loss=0.3)
-        async with asking(network, QualifyService(interval=60, patience=32)) as qualified:
-            await trio.sleep(59)
+    async with (
+        open_server(sip_network, OptionsService()),
+        asking(sip_network, QualifyService(interval=60, patience=32)) as qualified,
+    ):
+        await trio.sleep(59)
 
-            assert REACHABLE is qualified.status.reachability
+        assert REACHABLE is qualified.status.reachability
 
 
 @pytest.mark.parametrize(
     ("only_success", "reachability"), [(False, REACHABLE), (True, UNREACHABLE)]
 )
 async def test_whoever_says_anything_is_there_unless_only_a_success_counts(
-    only_success: bool, reachability: Reachability, autojump_clock: MockClock
+    only_success: bool, reachability: Reachability, sip_network: MemoryNetwork
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Refuses()),
-        asking(network, QualifyService(only_success=only_success)) as qualified,
+        open_server(sip_network, Refuses()),
+        asking(sip_network, QualifyService(only_success=only_success)) as qualified,
     ):
         await trio.sleep(1)
 
@@ -134,13 +132,10 @@ async def test_whoever_says_anything_is_there_unless_only_a_success_counts(
 
 
 async def test_a_contact_that_leads_nowhere_is_unreachable_at_once(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     service = QualifyService()
-    async with (
-        MemoryNetwork.open() as network,
-        asking(network, service, "sip:nowhere") as qualified,
-    ):
+    async with asking(sip_network, service, "sip:nowhere") as qualified:
         await trio.sleep(1)
 
         assert UNREACHABLE is qualified.status.reachability
@@ -148,17 +143,16 @@ async def test_a_contact_that_leads_nowhere_is_unreachable_at_once(
 
 
 async def test_a_contact_is_asked_once_however_often_it_is_wanted_and_forgotten_when_stopped(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     service = QualifyService(interval=10)
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, OptionsService()),
-        asking(network, service) as qualified,
+        open_server(sip_network, OptionsService()),
+        asking(sip_network, service) as qualified,
     ):
         assert qualified is service.qualify("sip:server")
         await trio.sleep(35)
-        assert 4 == len([one for one in network.wires if one.data.startswith(b"OPTIONS")])
+        assert 4 == len([one for one in sip_network.wires if one.data.startswith(b"OPTIONS")])
         qualified.stop()
         again = service.qualify("sip:server")
         await trio.sleep(1)
@@ -166,24 +160,23 @@ async def test_a_contact_is_asked_once_however_often_it_is_wanted_and_forgotten_
         again.stop()
         await trio.sleep(100)
 
-        assert 5 == len([one for one in network.wires if one.data.startswith(b"OPTIONS")])
+        assert 5 == len([one for one in sip_network.wires if one.data.startswith(b"OPTIONS")])
         assert () == service.statuses()
 
 
-async def test_contacts_may_be_named_before_the_stack_runs(autojump_clock: MockClock) -> None:
+async def test_contacts_may_be_named_before_the_stack_runs(sip_network: MemoryNetwork) -> None:
     service = QualifyService()
     qualified = service.qualify("sip:server")
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, OptionsService()),
-        open_server_at(network, "client", service),
+        open_server(sip_network, OptionsService()),
+        open_server_at(sip_network, "client", service),
     ):
         await trio.sleep(1)
 
         assert REACHABLE is qualified.status.reachability
 
 
-async def test_who_does_not_listen_fast_enough_misses_some(autojump_clock: MockClock) -> None:
+async def test_who_does_not_listen_fast_enough_misses_some(sip_network: MemoryNetwork) -> None:
     service = QualifyService(interval=1, patience=1)
     async with service.changes() as changes:
         for _ in range(1001):

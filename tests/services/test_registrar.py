@@ -71,45 +71,33 @@ async def live(client: Stack, registrar: Registrar) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
-async def test_a_registration_lives_and_ends(
-    algorithm: str, autojump_clock: trio.testing.MockClock
-) -> None:
+async def test_a_registration_lives_and_ends(algorithm: str, sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
     async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, registrar, algorithms=(algorithm,)),
-        open_client(network) as client,
+        open_guarded_server(sip_network, registrar, algorithms=(algorithm,)),
+        open_client(sip_network) as client,
     ):
         await live(client, registrar)
 
     assert 5 == registrar.statistics().accepted
 
 
-@pytest.mark.parametrize("seed", range(30))
-async def test_a_registration_survives_a_terrible_network(
-    seed: int, autojump_clock: trio.testing.MockClock
-) -> None:
+@pytest.mark.sip(seeds=30, loss=0.3, jitter=0.05, duplication=0.1)
+async def test_a_registration_survives_a_terrible_network(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
     async with (
-        MemoryNetwork.open(seed=seed, loss=0.3, jitter=0.05, duplication=0.1) as network,
-        open_guarded_server(network, registrar) as server,
-        open_client(network) as client,
+        open_guarded_server(sip_network, registrar) as server,
+        open_client(sip_network) as client,
     ):
         await live(client, registrar)
 
         assert 0 == server.statistics().handler_errors
 
 
-@pytest.mark.parametrize("seed", range(10))
-async def test_a_registration_over_tcp_survives_a_slow_network(
-    seed: int, autojump_clock: trio.testing.MockClock
-) -> None:
+@pytest.mark.sip(seeds=30, loss=0.3, jitter=0.05)
+async def test_a_registration_over_tcp_survives_a_slow_network(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open(seed=seed, loss=0.3, jitter=0.05) as network,
-        open_guarded_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_guarded_server(sip_network, registrar), open_client(sip_network) as client:
         for transport in ("tcp", "udp", "tcp"):
             response = await register(
                 client, HERE, transport=transport, credentials=credential("alice")
@@ -117,11 +105,11 @@ async def test_a_registration_over_tcp_survives_a_slow_network(
             assert [HERE + ";expires=3600"] == contacts_of(response)
 
 
-async def test_a_query_counts_down(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.sip(latency=0.0, deadline=7200)
+async def test_a_query_counts_down(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open(latency=0.0) as network,
-        open_server(network, Registrar(MemoryLocation())),
-        open_client(network) as client,
+        open_server(sip_network, Registrar(MemoryLocation())),
+        open_client(sip_network) as client,
     ):
         await register(client, HERE)
         await trio.sleep(600)
@@ -134,52 +122,40 @@ async def test_a_query_counts_down(autojump_clock: trio.testing.MockClock) -> No
 
 
 async def test_a_repeated_register_is_answered_and_not_done_again(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
-        network.drop(first(2, status=200))
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
+        sip_network.drop(first(2, status=200))
         response = await register(client, HERE)
 
     assert 200 == response.status
     assert 1 == registrar.statistics().accepted
 
 
-async def test_the_answer_has_the_date(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_answer_has_the_date(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation(), wall_clock=lambda: 1_289_690_940.7)
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         response = await register(client, HERE)
 
     assert "Sat, 13 Nov 2010 23:29:00 GMT" == response.headers["Date"]
 
 
-async def test_contacts_come_back_to_the_byte(autojump_clock: trio.testing.MockClock) -> None:
+async def test_contacts_come_back_to_the_byte(sip_network: MemoryNetwork) -> None:
     odd = '<sip:%61L%00ice;x=1@HOST.example:5070;Transport=udp;ob?Route=%3Csip:a%3E>;+sip.instance="<urn:uuid:1>"'
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(MemoryLocation())),
-        open_client(network) as client,
+        open_server(sip_network, Registrar(MemoryLocation())),
+        open_client(sip_network) as client,
     ):
         response = await register(client, odd + ";q=0.5")
 
     assert [odd + ";q=0.5;expires=3600"] == contacts_of(response)
 
 
-async def test_equal_contacts_are_one_however_they_are_spelled(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_equal_contacts_are_one_however_they_are_spelled(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(MemoryLocation())),
-        open_client(network) as client,
+        open_server(sip_network, Registrar(MemoryLocation())),
+        open_client(sip_network) as client,
     ):
         await register(client, "<sip:%61lice@HOST.example>")
         response = await register(client, "<sip:alice@host.example>")
@@ -187,15 +163,9 @@ async def test_equal_contacts_are_one_however_they_are_spelled(
     assert ["<sip:alice@host.example>;expires=3600"] == contacts_of(response)
 
 
-async def test_the_address_is_the_same_however_it_is_spelled(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_the_address_is_the_same_however_it_is_spelled(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         await register(client, HERE, to="sip:%61lice@SERVER;user=phone")
 
         assert ["sip:alice@192.0.2.2"] == texts(await registrar.bindings(ALICE))
@@ -207,14 +177,10 @@ async def test_the_address_is_the_same_however_it_is_spelled(
 
 
 async def test_a_binding_remembers_where_it_came_from_and_from_what(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         agent = ("User-Agent", "phone " * 100)
         received = []
         for contact in (
@@ -233,14 +199,10 @@ async def test_a_binding_remembers_where_it_came_from_and_from_what(
     assert binding.flow is None
 
 
-async def test_a_path_is_kept_and_told(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_path_is_kept_and_told(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
     path = "<sip:p1.example.com;lr>"
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         response = await register(
             client,
             HERE,
@@ -252,12 +214,11 @@ async def test_a_path_is_kept_and_told(autojump_clock: trio.testing.MockClock) -
 
 
 async def test_a_path_is_refused_if_the_client_does_not_know_about_paths(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(MemoryLocation())),
-        open_client(network) as client,
+        open_server(sip_network, Registrar(MemoryLocation())),
+        open_client(sip_network) as client,
     ):
         response = await register(client, HERE, headers=[("Path", "<sip:p1;lr>")])
 
@@ -284,14 +245,13 @@ async def test_a_path_is_refused_if_the_client_does_not_know_about_paths(
     ],
 )
 async def test_what_cannot_be_registered_changes_nothing(
-    lines: list[str], status: int, autojump_clock: trio.testing.MockClock
+    lines: list[str], status: int, sip_network: MemoryNetwork
 ) -> None:
     registrar = Registrar(MemoryLocation())
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-        open_raw_client(network) as raw,
+        open_server(sip_network, registrar),
+        open_client(sip_network) as client,
+        open_raw_client(sip_network) as raw,
     ):
         await register(client, HERE)
         response = await raw.ask(register_text("alice", *lines))
@@ -305,12 +265,11 @@ async def test_what_cannot_be_registered_changes_nothing(
     [("4294967296", 7200), ("9" * 100, 7200), ("-1", 3600), ("x", 3600), ("", 3600), ("61", 61)],
 )
 async def test_how_long_it_lasts_is_never_nonsense(
-    expires: str, seconds: int, autojump_clock: trio.testing.MockClock
+    expires: str, seconds: int, sip_network: MemoryNetwork
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(MemoryLocation())),
-        open_raw_client(network) as raw,
+        open_server(sip_network, Registrar(MemoryLocation())),
+        open_raw_client(sip_network) as raw,
     ):
         response = await raw.ask(
             register_text("alice", "Contact: <sip:a@h>", f"Expires: {expires}")
@@ -320,41 +279,30 @@ async def test_how_long_it_lasts_is_never_nonsense(
 
 
 async def test_too_brief_an_interval_is_refused_with_the_shortest(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     registrar = Registrar(MemoryLocation(), policy=RegistrarPolicy(min_expires=120))
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         response = await register(client, HERE + ";expires=60")
 
         assert (423, "120") == (response.status, response.headers["Min-Expires"])
         assert () == await registrar.bindings(ALICE)
 
 
-async def test_too_brief_an_interval_can_be_lengthened_instead(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_too_brief_an_interval_can_be_lengthened_instead(sip_network: MemoryNetwork) -> None:
     policy = RegistrarPolicy(min_expires=120, too_brief=TooBrief.CLAMP)
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(MemoryLocation(), policy=policy)),
-        open_client(network) as client,
+        open_server(sip_network, Registrar(MemoryLocation(), policy=policy)),
+        open_client(sip_network) as client,
     ):
         response = await register(client, HERE + ";expires=60")
 
     assert [HERE + ";expires=120"] == contacts_of(response)
 
 
-async def test_an_older_register_undoes_nothing(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_older_register_undoes_nothing(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_raw_client(network) as raw,
-    ):
+    async with open_server(sip_network, registrar), open_raw_client(sip_network) as raw:
         newer = await raw.ask(register_text("alice", "Contact: <sip:a@h>", number=5))
         older = await raw.ask(
             register_text("alice", "Contact: <sip:b@h>, <sip:a@h>;expires=0", number=4)
@@ -377,14 +325,10 @@ async def test_an_older_register_undoes_nothing(autojump_clock: trio.testing.Moc
     ],
 )
 async def test_other_domains_have_other_registrars(
-    target: str, to: str, status: int, autojump_clock: trio.testing.MockClock
+    target: str, to: str, status: int, sip_network: MemoryNetwork
 ) -> None:
     registrar = Registrar(MemoryLocation(), domains=["Example.com", "192.0.2.1"])
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_raw_client(network) as raw,
-    ):
+    async with open_server(sip_network, registrar), open_raw_client(sip_network) as raw:
         text = register_text("alice", "Contact: <sip:a@h>", to=to)
         response = await raw.ask(text.replace("sip:server SIP", f"{target} SIP"))
 
@@ -405,29 +349,24 @@ async def test_other_domains_have_other_registrars(
     ],
 )
 async def test_everybody_registers_themselves(
-    to: str, status: int, autojump_clock: trio.testing.MockClock
+    to: str, status: int, sip_network: MemoryNetwork
 ) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_guarded_server(sip_network, registrar), open_client(sip_network) as client:
         response = await register(client, HERE, to=to, credentials=credential("alice"))
 
     assert status == response.status
 
 
-async def test_a_user_may_be_known_with_the_domain(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_user_may_be_known_with_the_domain(sip_network: MemoryNetwork) -> None:
     one, two = Endpoint(name="alice@one.test"), Endpoint(name="alice@two.test")
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             Registrar(MemoryLocation()),
             identifiers=[IdentifyByUser({one.name: one, two.name: two})],
         ),
-        open_raw_client(network) as raw,
+        open_raw_client(sip_network) as raw,
     ):
         answers = [
             await raw.ask(
@@ -447,17 +386,16 @@ async def ask_to_register(raw: RawClient, to: str, from_: str, number: int) -> i
 
 
 async def test_one_name_with_a_domain_and_one_without_register_their_own_address_only(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     plain, of_b = Endpoint(name="alice"), Endpoint(name="alice@b.test")
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             Registrar(MemoryLocation()),
             identifiers=[IdentifyByUser({plain.name: plain, of_b.name: of_b})],
         ),
-        open_raw_client(network) as raw,
+        open_raw_client(sip_network) as raw,
     ):
         pairs = [
             ("alice@a.test", "alice@a.test"),
@@ -474,18 +412,17 @@ async def test_one_name_with_a_domain_and_one_without_register_their_own_address
     assert [200, 200, 403, 403, 403] == statuses
 
 
-async def test_a_domain_may_have_other_names(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_domain_may_have_other_names(sip_network: MemoryNetwork) -> None:
     alice = Endpoint(name="alice@one.test")
     aliases = {"192.0.2.1": "One.test"}
     registrar = Registrar(MemoryLocation(), domains=["one.test"], aliases=aliases)
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             registrar,
             identifiers=[IdentifyByUser({alice.name: alice}, aliases=aliases)],
         ),
-        open_raw_client(network) as raw,
+        open_raw_client(sip_network) as raw,
     ):
         text = register_text("alice", "Contact: <sip:a@h>", to="<sip:alice@192.0.2.1>", number=1)
         text = text.replace("alice@server", "alice@192.0.2.1").replace("sip:server", "sip:one.test")
@@ -498,18 +435,17 @@ async def test_a_domain_may_have_other_names(autojump_clock: trio.testing.MockCl
 
 
 async def test_an_address_that_is_somebodys_name_is_theirs_however_others_are_identified(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     plain, of_b = Endpoint(name="alice"), Endpoint(name="alice@b.test")
     endpoints = {plain.name: plain, of_b.name: of_b}
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             Registrar(MemoryLocation(), endpoints=endpoints),
             identifiers=[IdentifyByIp({"0.0.0.0/0": plain})],
         ),
-        open_raw_client(network) as raw,
+        open_raw_client(sip_network) as raw,
     ):
         statuses = [
             await ask_to_register(raw, to, to, number)
@@ -519,17 +455,14 @@ async def test_an_address_that_is_somebodys_name_is_theirs_however_others_are_id
     assert [200, 403] == statuses
 
 
-async def test_a_stranger_who_was_let_in_registers_nobody(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_stranger_who_was_let_in_registers_nobody(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
         open_server(
-            network,
+            sip_network,
             Registrar(MemoryLocation()),
             identifiers=[IdentifyByUser(ENDPOINTS), IdentifyAnonymous()],
         ),
-        open_client(network) as client,
+        open_client(sip_network) as client,
     ):
         stranger = await register(client, HERE, user="carol")
         known = await register(client, HERE)
@@ -537,13 +470,9 @@ async def test_a_stranger_who_was_let_in_registers_nobody(
     assert [403, 200] == [stranger.status, known.status]
 
 
-async def test_a_replayed_register_changes_nothing(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_replayed_register_changes_nothing(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, registrar),
-        open_raw_client(network) as raw,
-    ):
+    async with open_guarded_server(sip_network, registrar), open_raw_client(sip_network) as raw:
         challenge = await raw.ask(register_text())
         proof = authorization(challenge, "alice", SECRETS["alice"].password)
         accepted = await raw.ask(register_text("alice", "Contact: <sip:a@h>", proof, number=2))
@@ -556,19 +485,16 @@ async def test_a_replayed_register_changes_nothing(autojump_clock: trio.testing.
         assert ["sip:a@h"] == texts(await registrar.bindings(ALICE))
 
 
-async def test_an_access_list_keeps_registrations_out(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_an_access_list_keeps_registrations_out(sip_network: MemoryNetwork) -> None:
     inside = AccessList(["192.0.2.0/28"])
     endpoints = {"alice": Endpoint(name="alice", contact_acl=inside)}
     registrar = Registrar(MemoryLocation())
     async with (
-        MemoryNetwork.open() as network,
-        open_guarded_server(network, registrar, endpoints=endpoints),
-        open_client(network) as client,
+        open_guarded_server(sip_network, registrar, endpoints=endpoints),
+        open_client(sip_network) as client,
     ):
         here = await register(client, HERE, credentials=credential("alice"))
-        async with open_raw_client(network) as raw:
+        async with open_raw_client(sip_network) as raw:
             away = await raw.ask(register_text("alice", "Contact: <sip:alice@203.0.113.9>"))
 
     assert [200, 401] == [here.status, away.status]
@@ -604,16 +530,12 @@ class Broken(MemoryLocation):
 
 
 async def test_nothing_is_acknowledged_that_was_not_stored(
-    caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
     location = Broken()
     registrar = Registrar(location)
     caplog.set_level(logging.ERROR, "trio_sip.services")
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         location.is_broken = True
         failed = await register(client, HERE)
         asked = await register(client)
@@ -626,16 +548,11 @@ async def test_nothing_is_acknowledged_that_was_not_stored(
     assert (1, 0) == (registrar.statistics().store_failures, registrar.statistics().refused)
 
 
-async def test_cleaning_up_goes_on_after_a_failure(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_cleaning_up_goes_on_after_a_failure(sip_network: MemoryNetwork) -> None:
     location = Broken()
     registrar = Registrar(location, policy=RegistrarPolicy(min_expires=1))
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-    ):
-        async with open_client(network) as client:
+    async with open_server(sip_network, registrar):
+        async with open_client(sip_network) as client:
             await register(client, HERE + ";expires=2")
             await register(client, THERE_TCP, user="bob", transport="tcp")
             location.is_broken = True
@@ -669,15 +586,9 @@ class Contended(MemoryLocation):
         return await super().replace(aor, expected, new, now)
 
 
-async def test_what_another_register_stored_meanwhile_is_kept(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_what_another_register_stored_meanwhile_is_kept(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(Contended(2))
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         response = await register(client, HERE)
 
     assert [HERE, "<sip:0@h>"] == [one.partition(";")[0] for one in contacts_of(response)]
@@ -695,7 +606,7 @@ class Slow(MemoryLocation):
 
 
 async def test_forty_who_register_one_user_at_the_same_moment_take_turns(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     registrar = Registrar(Slow())
     statuses: list[int] = []
@@ -704,11 +615,7 @@ async def test_forty_who_register_one_user_at_the_same_moment_take_turns(
         response = await register(client, f"<sip:alice@192.0.2.{number % 5}>")
         statuses.append(response.status)
 
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         async with trio.open_nursery() as nursery:
             for number in range(40):
                 nursery.start_soon(one_of_forty, number)
@@ -718,13 +625,10 @@ async def test_forty_who_register_one_user_at_the_same_moment_take_turns(
         assert 0 == registrar.statistics().waiting
 
 
-async def test_whoever_is_always_overtaken_is_told_to_try_later(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_whoever_is_always_overtaken_is_told_to_try_later(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(Contended(1000))),
-        open_client(network) as client,
+        open_server(sip_network, Registrar(Contended(1000))),
+        open_client(sip_network) as client,
     ):
         response = await register(client, HERE)
 
@@ -734,13 +638,10 @@ async def test_whoever_is_always_overtaken_is_told_to_try_later(
 # -- connections
 
 
-async def test_a_contact_goes_with_its_connection(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_contact_goes_with_its_connection(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-    ):
-        async with open_client(network) as client:
+    async with open_server(sip_network, registrar):
+        async with open_client(sip_network) as client:
             await register(client, HERE_TCP, transport="tcp")
             await register(client, THERE)
             assert 2 == len(await registrar.bindings(ALICE))
@@ -767,11 +668,11 @@ async def test_a_contact_goes_with_its_connection(autojump_clock: trio.testing.M
     ],
 )
 async def test_only_contacts_that_need_the_connection_go_with_it(
-    contacts: list[str], held: int, autojump_clock: trio.testing.MockClock
+    contacts: list[str], held: int, sip_network: MemoryNetwork
 ) -> None:
     registrar = Registrar(MemoryLocation())
-    async with MemoryNetwork.open() as network, open_server(network, registrar):
-        async with open_client(network) as client:
+    async with open_server(sip_network, registrar):
+        async with open_client(sip_network) as client:
             await register(client, HERE, user="bob", transport="tcp")
             source = (await registrar.bindings("sip:bob@server"))[0].received_from
             filled = [one.format(source=source) for one in contacts]
@@ -782,47 +683,37 @@ async def test_only_contacts_that_need_the_connection_go_with_it(
         assert len(contacts) * (1 - held) == len(await registrar.bindings(ALICE))
 
 
-async def test_a_contact_that_cannot_be_read_is_a_bad_contact(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_contact_that_cannot_be_read_is_a_bad_contact(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(MemoryLocation())),
-        open_raw_client(network) as client,
+        open_server(sip_network, Registrar(MemoryLocation())),
+        open_raw_client(sip_network) as client,
     ):
         answer = await client.ask(register_text("alice", "Contact: <sip:a@b"))
 
     assert (400, "Bad Contact") == (answer.status, answer.reason)
 
 
-async def test_a_broken_connection_takes_all_its_contacts(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_broken_connection_takes_all_its_contacts(sip_network: MemoryNetwork) -> None:
     location = MemoryLocation()
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, Registrar(location)),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, Registrar(location)), open_client(sip_network) as client:
         for number in range(20):
             await register(client, HERE_TCP, user=f"user{number}", transport="tcp")
         assert 20 == len(location)
-        network.reset_streams("client", "server")
+        sip_network.reset_streams("client", "server")
         await trio.sleep(1)
 
         assert 0 == len(location)
 
 
 async def test_a_registered_connection_is_kept_open_until_nobody_needs_it(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     registrar = Registrar(MemoryLocation())
     patient = StackSettings(limits=TransportLimits(idle_seconds=100_000))
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar) as server,
+        open_server(sip_network, registrar) as server,
         # The client's end is not the one that gives up.
-        open_stack(network=network.host("client"), settings=patient) as client,
+        open_stack(network=sip_network.host("client"), settings=patient) as client,
     ):
         idle = 2 * server.settings.limits.idle_seconds
         await register(client, HERE_TCP, transport="tcp")
@@ -838,11 +729,11 @@ async def test_a_registered_connection_is_kept_open_until_nobody_needs_it(
 
 
 async def test_no_contact_outlives_the_stack_its_connection_belonged_to(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     location = MemoryLocation()
-    async with MemoryNetwork.open() as network, open_client(network) as client:
-        async with open_server(network, Registrar(location)):
+    async with open_client(sip_network) as client:
+        async with open_server(sip_network, Registrar(location)):
             await register(client, HERE_TCP, transport="tcp")
             await register(client, HERE, user="bob")
 
@@ -850,14 +741,10 @@ async def test_no_contact_outlives_the_stack_its_connection_belonged_to(
 
 
 async def test_a_connection_whose_contacts_have_expired_is_let_go(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     registrar = Registrar(MemoryLocation())
-    async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network) as client,
-    ):
+    async with open_server(sip_network, registrar), open_client(sip_network) as client:
         await register(client, HERE_TCP + ";expires=60", THERE_TCP + ";expires=90", transport="tcp")
         await trio.sleep(70)
         assert 1 == registrar.statistics().flows_held
@@ -866,25 +753,24 @@ async def test_a_connection_whose_contacts_have_expired_is_let_go(
         assert 0 == registrar.statistics().flows_held
 
 
-async def test_a_contact_moves_to_a_new_connection(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_contact_moves_to_a_new_connection(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network, "one") as one,
-        open_client(network, "two") as two,
+        open_server(sip_network, registrar),
+        open_client(sip_network, "one") as one,
+        open_client(sip_network, "two") as two,
     ):
         await register(one, THERE_TCP, transport="tcp")
         await register(two, THERE_TCP, transport="tcp")
         assert 1 == registrar.statistics().flows_held
-        network.reset_streams("one", "server")
+        sip_network.reset_streams("one", "server")
         await trio.sleep(1)
 
         assert 1 == len(await registrar.bindings(ALICE))
 
 
 async def test_a_contact_whose_connection_ends_while_it_is_stored_does_not_stay(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class Slow(MemoryLocation):
         async def replace(
@@ -895,8 +781,8 @@ async def test_a_contact_whose_connection_ends_while_it_is_stored_does_not_stay(
 
     location = Slow()
     registrar = Registrar(location)
-    async with MemoryNetwork.open() as network, open_server(network, registrar):
-        async with open_client(network) as client:
+    async with open_server(sip_network, registrar):
+        async with open_client(sip_network) as client:
             with trio.move_on_after(0.5):
                 await register(client, HERE_TCP, transport="tcp")
         assert 0 == len(location)
@@ -907,12 +793,10 @@ async def test_a_contact_whose_connection_ends_while_it_is_stored_does_not_stay(
         assert 1 == registrar.statistics().flows_lost
 
 
-async def test_a_datagram_that_finds_nobody_removes_nothing(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_a_datagram_that_finds_nobody_removes_nothing(sip_network: MemoryNetwork) -> None:
     registrar = Registrar(MemoryLocation())
-    async with MemoryNetwork.open() as network, open_server(network, registrar):
-        async with open_client(network) as client:
+    async with open_server(sip_network, registrar):
+        async with open_client(sip_network) as client:
             # It is gone before the answer comes.
             with trio.move_on_after(0.03):
                 await register(client, HERE)
@@ -922,15 +806,11 @@ async def test_a_datagram_that_finds_nobody_removes_nothing(
 
 
 async def test_a_location_that_fails_at_the_end_does_not_stop_the_end(
-    autojump_clock: trio.testing.MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     location = Broken()
     registrar = Registrar(location)
-    async with (
-        MemoryNetwork.open() as network,
-        open_client(network) as client,
-        open_server(network, registrar),
-    ):
+    async with open_client(sip_network) as client, open_server(sip_network, registrar):
         await register(client, HERE_TCP, transport="tcp")
         location.is_broken = True
 
@@ -939,15 +819,14 @@ async def test_a_location_that_fails_at_the_end_does_not_stop_the_end(
 
 
 async def test_many_connections_are_looked_at_with_pauses(
-    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+    monkeypatch: pytest.MonkeyPatch, sip_network: MemoryNetwork
 ) -> None:
     monkeypatch.setattr("trio_sip.services._registrar._BATCH", 1)
     registrar = Registrar(MemoryLocation())
     async with (
-        MemoryNetwork.open() as network,
-        open_server(network, registrar),
-        open_client(network, "one") as one,
-        open_client(network, "two") as two,
+        open_server(sip_network, registrar),
+        open_client(sip_network, "one") as one,
+        open_client(sip_network, "two") as two,
     ):
         await register(one, HERE_TCP + ";expires=60", transport="tcp")
         await register(two, HERE_TCP + ";expires=60", transport="tcp", user="bob")
@@ -960,7 +839,7 @@ async def test_many_connections_are_looked_at_with_pauses(
 # -- expiry
 
 
-async def test_expiry_is_done_in_small_steps(autojump_clock: trio.testing.MockClock) -> None:
+async def test_expiry_is_done_in_small_steps(sip_network: MemoryNetwork) -> None:
     class Watched(MemoryLocation):
         limits: set[int] = set()
 
@@ -975,7 +854,7 @@ async def test_expiry_is_done_in_small_steps(autojump_clock: trio.testing.MockCl
         # The clock stands at zero until somebody sleeps.
         await location.replace(aor, (), (new,), 0.0)
     assert 5000 == len(location)
-    async with MemoryNetwork.open() as network, open_server(network, Registrar(location)):
+    async with open_server(sip_network, Registrar(location)):
         await trio.sleep(trio.current_time() + 20)
 
         assert 0 == len(location)

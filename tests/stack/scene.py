@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 
 import attrs
 import trio
@@ -19,7 +19,7 @@ from trio_sip.stack import (
     Tokens,
     open_stack,
 )
-from trio_sip.testing import MemoryConnection, MemoryHost, MemoryNetwork
+from trio_sip.testing import MemoryConnection, MemoryHost, MemoryNetwork, SipPeer
 from trio_sip.transport import Address
 
 ALICE = Address("192.0.2.1", 5060)
@@ -72,7 +72,12 @@ def invite(**changes: object) -> bytes:
 
 
 class Peer:
-    """One UDP socket, and no manners."""
+    """One UDP socket, and no manners.
+
+    The tests beside this module are about single messages.  What they want to see of them is every
+    datagram, in the order in which they come: 100s and repetitions, which a `SipPeer` passes over.
+    A test whose peer has a part to play, and no more, makes it with ``make_sip_peer``.
+    """
 
     def __init__(self, host: MemoryHost, local: Address = ALICE, remote: Address = BOB) -> None:
         self.remote = remote
@@ -130,7 +135,7 @@ class Peer:
 
 
 class StreamPeer:
-    """One end of a TCP connection."""
+    """One end of a TCP connection, for what is no message: half of one, two at once, a hang-up."""
 
     def __init__(self, connection: MemoryConnection) -> None:
         self.connection = connection
@@ -160,6 +165,9 @@ class StreamPeer:
     def close(self) -> None:
         self.connection.close()
 
+
+MakePeer = Callable[..., SipPeer]
+"""What ``make_sip_peer`` is."""
 
 Handle = Callable[[IncomingRequest], Awaitable[None]]
 
@@ -220,32 +228,30 @@ class Scene:
         return StreamPeer(await self.network.host("alice").connect(BOB))
 
 
-async def run_until_it_ends(alice: Peer, stack: AbstractAsyncContextManager[Stack]) -> None:
+async def run_until_it_ends(alice: SipPeer, stack: AbstractAsyncContextManager[Stack]) -> None:
     """Let alice send one request to a stack, and wait for what becomes of it."""
     async with stack:
-        alice.send(request())
+        await alice.send_raw(request(), BOB)
         await trio.sleep_forever()
 
 
 @asynccontextmanager
 async def scene(
+    network: MemoryNetwork,
     *services: Service,
     listen: Iterable[str] = (UDP_BOB, TCP_BOB),
     strict: bool = True,
     settings: StackSettings | None = None,
 ) -> AsyncIterator[Scene]:
-    """Run Bob's stack with *services*, under a deadline of a virtual day."""
-    with trio.fail_after(86400):
-        async with MemoryNetwork.open() as network:
-            alice = Peer(network.host("alice"))
-            async with open_stack(
-                *listen,
-                services=services,
-                network=network.host("bob"),
-                strict=strict,
-                settings=settings,
-                tokens=Tokens.sequential("b"),
-            ) as stack:
-                yield Scene(network=network, stack=stack, alice=alice)
-            alice.close()
-            assert network.open_sockets == 0
+    """Run Bob's stack with *services*."""
+    with closing(Peer(network.host("alice"))) as alice:
+        async with open_stack(
+            *listen,
+            services=services,
+            network=network.host("bob"),
+            strict=strict,
+            settings=settings,
+            tokens=Tokens.sequential("b"),
+        ) as stack:
+            yield Scene(network=network, stack=stack, alice=alice)
+    assert network.open_sockets == 0

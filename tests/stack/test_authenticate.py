@@ -6,22 +6,22 @@ import logging
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import DigestChallengeData, PlainSecret
 from trio_sip.dialog import Dialog
 from trio_sip.stack import CheckAuthResult, Endpoint, IncomingRequest, StackSettings
+from trio_sip.testing import MemoryNetwork
 
 from .realms import Realm, credentials, with_credentials
 from .scene import Application, Knows, invite, request, scene
 
 
 async def test_there_is_one_authenticator_unless_it_is_to_be_replaced(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     one, two = Realm(), Realm(realm="two.example")
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_authenticator(one)
         with pytest.raises(LocalProtocolError, match="replace=True"):
             here.stack.register_authenticator(two)
@@ -33,10 +33,10 @@ async def test_there_is_one_authenticator_unless_it_is_to_be_replaced(
 
 
 async def test_the_handle_of_an_authenticator_puts_back_the_one_it_replaced(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     one, two = Realm(), Realm(realm="two.example")
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         with here.stack.register_authenticator(one):
             with here.stack.register_authenticator(two, replace=True):
                 answer = await here.alice.ask(request())
@@ -47,8 +47,10 @@ async def test_the_handle_of_an_authenticator_puts_back_the_one_it_replaced(
         assert here.stack.snapshot().authenticator is None
 
 
-async def test_a_handle_of_another_authenticator_changes_nothing(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_a_handle_of_another_authenticator_changes_nothing(
+    sip_network: MemoryNetwork,
+) -> None:
+    async with scene(sip_network) as here:
         handle = here.stack.register_authenticator(Realm())
         here.stack.register_authenticator(Realm(), replace=True)
         handle.unregister()
@@ -57,9 +59,9 @@ async def test_a_handle_of_another_authenticator_changes_nothing(autojump_clock:
 
 
 async def test_only_the_current_authenticator_can_be_unregistered(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         one = Realm()
         here.stack.register_authenticator(one)
         with pytest.raises(LookupError):
@@ -70,9 +72,9 @@ async def test_only_the_current_authenticator_can_be_unregistered(
 
 
 async def test_without_an_authenticator_the_known_pass_and_one_warning_says_so(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         for number in range(3):
             data = request(branch=str(number), cseq=number + 1)
@@ -85,7 +87,7 @@ async def test_without_an_authenticator_the_known_pass_and_one_warning_says_so(
 
 
 async def test_an_authenticator_that_requires_nothing_lets_everybody_known_pass(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class OnlyMessages(Realm):
         async def requires_authentication(
@@ -93,16 +95,16 @@ async def test_an_authenticator_that_requires_nothing_lets_everybody_known_pass(
         ) -> bool:
             return request.method == "MESSAGE"
 
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_authenticator(OnlyMessages())
 
         assert [200] == await here.alice.answers(request())
         assert [401] == await here.alice.answers(request("MESSAGE", branch="2"))
 
 
-async def test_the_right_password_passes(autojump_clock: MockClock) -> None:
+async def test_the_right_password_passes(sip_network: MemoryNetwork) -> None:
     application = Application()
-    async with scene(application) as here:
+    async with scene(sip_network, application) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(Realm())
         challenge = await here.alice.ask(request())
@@ -112,9 +114,9 @@ async def test_the_right_password_passes(autojump_clock: MockClock) -> None:
 
 
 async def test_a_nonce_that_was_used_before_is_stale_and_not_wrong(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(Realm())
         challenge = await here.alice.ask(request())
@@ -125,8 +127,8 @@ async def test_a_nonce_that_was_used_before_is_stale_and_not_wrong(
         assert "stale=true" in again["WWW-Authenticate"]
 
 
-async def test_a_nonce_that_is_too_old_is_stale(autojump_clock: MockClock) -> None:
-    async with scene(Application(), settings=StackSettings(nonce_lifetime=60)) as here:
+async def test_a_nonce_that_is_too_old_is_stale(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application(), settings=StackSettings(nonce_lifetime=60)) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(Realm())
         challenge = await here.alice.ask(request())
@@ -141,13 +143,13 @@ async def test_a_nonce_that_is_too_old_is_stale(autojump_clock: MockClock) -> No
 
 
 async def test_acks_are_never_asked_about_and_cancels_never_challenged(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def wait(incoming: IncomingRequest) -> None:
         await trio.sleep_forever()
 
     realm = Realm()
-    async with scene(Application(wait)) as here:
+    async with scene(sip_network, Application(wait)) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(realm)
         challenge = await here.alice.ask(invite())
@@ -164,10 +166,15 @@ async def test_acks_are_never_asked_about_and_cancels_never_challenged(
 
 
 async def answered_by(
-    ask: Application, data: bytes, *, realm: Realm | None = None, identified: bool = False
+    network: MemoryNetwork,
+    ask: Application,
+    data: bytes,
+    *,
+    realm: Realm | None = None,
+    identified: bool = False,
 ) -> tuple[int, object]:
     """The status that a service with a question of its own gave, and what it found."""
-    async with scene(ask) as here:
+    async with scene(network, ask) as here:
         if identified:
             here.stack.register_endpoint_identifier(Knows("alice"))
         if realm is not None:
@@ -196,31 +203,33 @@ class Checks(Application):
 
 
 async def test_check_authentication_challenges_who_has_not_proved_anything(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     assert (401, CheckAuthResult.CHALLENGE_SENT) == await answered_by(
-        Checks(), request(), realm=Realm()
+        sip_network, Checks(), request(), realm=Realm()
     )
 
 
 async def test_check_authentication_refuses_the_unknown_without_an_authenticator(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     assert (403, CheckAuthResult.FAILED) == await answered_by(
-        Checks(), request(from_="sip:zoe@example.com"), identified=True
+        sip_network, Checks(), request(from_="sip:zoe@example.com"), identified=True
     )
 
 
 async def test_check_authentication_requires_nothing_without_an_authenticator(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    assert (200, CheckAuthResult.NOT_REQUIRED) == await answered_by(Checks(), request())
+    assert (200, CheckAuthResult.NOT_REQUIRED) == await answered_by(
+        sip_network, Checks(), request()
+    )
 
 
 async def test_check_authentication_finds_wrong_and_right_credentials(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Checks()) as here:
+    async with scene(sip_network, Checks()) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(Realm())
         challenge = await here.alice.ask(request())
@@ -242,10 +251,10 @@ def test_check_authentication_has_the_four_results_of_the_page() -> None:
 
 
 async def test_an_authenticator_that_lets_nobody_pass_unanswered_is_caught(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, sip_network: MemoryNetwork
 ) -> None:
     application = Application()
-    async with scene(application, strict=False) as here:
+    async with scene(sip_network, application, strict=False) as here:
         here.stack.register_authenticator(Realm())
         monkeypatch.setattr(
             here.stack._parts.authentication, "challenge", lambda *args, **changes: None
@@ -256,7 +265,7 @@ async def test_an_authenticator_that_lets_nobody_pass_unanswered_is_caught(
 
 
 async def test_without_an_authenticator_the_questions_have_answers(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def ask(incoming: IncomingRequest) -> None:
         stack, endpoint = incoming.stack, incoming.endpoint
@@ -267,11 +276,11 @@ async def test_without_an_authenticator_the_questions_have_answers(
         assert await stack.identify_endpoint(incoming) is None
         incoming.respond(200)
 
-    async with scene(Application(ask)) as here:
+    async with scene(sip_network, Application(ask)) as here:
         assert [200] == await here.alice.answers(request())
 
 
-async def test_with_an_authenticator_the_questions_go_to_it(autojump_clock: MockClock) -> None:
+async def test_with_an_authenticator_the_questions_go_to_it(sip_network: MemoryNetwork) -> None:
     realm = Realm()
 
     async def ask(incoming: IncomingRequest) -> None:
@@ -285,7 +294,7 @@ async def test_with_an_authenticator_the_questions_go_to_it(autojump_clock: Mock
         assert "alice" == known.name
         incoming.respond(200)
 
-    async with scene(Application(ask, priority=20)) as here:
+    async with scene(sip_network, Application(ask, priority=20)) as here:
         here.stack.register_authenticator(realm)
         here.stack.register_endpoint_identifier(Knows("alice"))
 
@@ -295,11 +304,11 @@ async def test_with_an_authenticator_the_questions_go_to_it(autojump_clock: Mock
 DATA = DigestChallengeData(realm='the "inner" circle', auth=PlainSecret("alice", "secret"))
 
 
-async def test_challenge_request_fills_in_what_is_left_out(autojump_clock: MockClock) -> None:
+async def test_challenge_request_fills_in_what_is_left_out(sip_network: MemoryNetwork) -> None:
     async def challenge(incoming: IncomingRequest) -> None:
         await incoming.stack.challenge_request(incoming, DATA)
 
-    async with scene(Application(challenge)) as here:
+    async with scene(sip_network, Application(challenge)) as here:
         answer = await here.alice.ask(request())
 
         header = answer["WWW-Authenticate"]
@@ -312,10 +321,10 @@ async def test_challenge_request_fills_in_what_is_left_out(autojump_clock: MockC
 
 
 async def test_the_challenge_to_an_invite_by_datagram_is_sent_once_and_leaves_nothing(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     # RFC 3261 section 26.3.2.4: whoever forges a source must not have it answered eleven times.
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_authenticator(Realm())
         here.stack.register_endpoint_identifier(Knows("alice"))
 
@@ -327,10 +336,10 @@ async def test_the_challenge_to_an_invite_by_datagram_is_sent_once_and_leaves_no
 
 
 async def test_a_copy_of_a_challenged_invite_is_challenged_and_credentials_let_the_next_pass(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     application = Application()
-    async with scene(application) as here:
+    async with scene(sip_network, application) as here:
         here.stack.register_authenticator(Realm())
         here.stack.register_endpoint_identifier(Knows("alice"))
         first = await here.alice.ask(invite())
@@ -342,9 +351,9 @@ async def test_a_copy_of_a_challenged_invite_is_challenged_and_credentials_let_t
 
 
 async def test_the_challenge_to_an_invite_on_a_connection_needs_its_ack_as_ever(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_authenticator(Realm())
         here.stack.register_endpoint_identifier(Knows("alice"))
         stream = await here.connect()
@@ -355,14 +364,14 @@ async def test_the_challenge_to_an_invite_on_a_connection_needs_its_ack_as_ever(
         stream.close()
 
 
-async def test_challenge_request_can_challenge_as_a_proxy_does(autojump_clock: MockClock) -> None:
+async def test_challenge_request_can_challenge_as_a_proxy_does(sip_network: MemoryNetwork) -> None:
     async def challenge(incoming: IncomingRequest) -> None:
         with pytest.raises(LocalProtocolError, match="401 or a 407"):
             await incoming.stack.challenge_request(incoming, DATA, status=403)
         other = DigestChallengeData(realm="b", auth=PlainSecret("alice", "secret"))
         await incoming.stack.challenge_request(incoming, [DATA, other], status=407, stale=True)
 
-    async with scene(Application(challenge)) as here:
+    async with scene(sip_network, Application(challenge)) as here:
         answer = await here.alice.ask(request())
 
         headers = answer.headers.get_all("Proxy-Authenticate")
@@ -371,10 +380,10 @@ async def test_challenge_request_can_challenge_as_a_proxy_does(autojump_clock: M
 
 
 async def test_several_algorithms_are_offered_most_preferred_first(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     settings = StackSettings(digest_algorithms=("SHA-256", "MD5"))
-    async with scene(Application(), settings=settings) as here:
+    async with scene(sip_network, Application(), settings=settings) as here:
         here.stack.register_authenticator(Realm())
         answer = await here.alice.ask(request())
 
@@ -384,7 +393,7 @@ async def test_several_algorithms_are_offered_most_preferred_first(
         ]
 
 
-async def test_an_ack_is_not_challenged(autojump_clock: MockClock) -> None:
+async def test_an_ack_is_not_challenged(sip_network: MemoryNetwork) -> None:
     class Eager(Application):
         async def receive_request(self, request: IncomingRequest) -> None:
             with pytest.raises(LocalProtocolError, match="ACK cannot be challenged"):
@@ -397,7 +406,7 @@ async def test_an_ack_is_not_challenged(autojump_clock: MockClock) -> None:
         incoming.stack.add_dialog(dialog, Eager())
         incoming.respond(200)
 
-    async with scene(Application(answer)) as here:
+    async with scene(sip_network, Application(answer)) as here:
         ok = await here.alice.ask(invite())
         here.alice.send(request("ACK", branch="2", to_tag=ok.to.tag))
         await trio.sleep(0.1)
@@ -412,7 +421,7 @@ def test_secrets_are_never_shown() -> None:
 
 
 async def test_who_had_to_prove_it_still_has_to_when_the_authenticator_goes_meanwhile(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class LooksItUp(Realm):
         async def requires_authentication(
@@ -421,7 +430,7 @@ async def test_who_had_to_prove_it_still_has_to_when_the_authenticator_goes_mean
             here.stack.unregister_authenticator(self)
             return await super().requires_authentication(endpoint, request)
 
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(LooksItUp())
 

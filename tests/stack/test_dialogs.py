@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request
 from trio_sip.stack import ANONYMOUS, DialogEntry, Endpoint, IncomingRequest
+from trio_sip.testing import MemoryNetwork
 from trio_sip.work import current_work
 
 from .answers import answer, serve
@@ -65,11 +65,11 @@ async def call(here: Scene) -> str:
 
 
 async def test_requests_of_a_dialog_go_to_its_usage_and_no_further(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     session = Session()
     host = Host(session)
-    async with scene(host) as here:
+    async with scene(sip_network, host) as here:
         tag = await call(here)
         for number, method in enumerate(["INFO", "OPTIONS", "UPDATE", "WARP", "BYE"]):
             data = request(
@@ -88,7 +88,7 @@ async def test_requests_of_a_dialog_go_to_its_usage_and_no_further(
 
 
 async def test_requests_of_a_dialog_are_neither_identified_nor_challenged_again(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class OnlyInvites(Realm):
         async def requires_authentication(
@@ -99,7 +99,7 @@ async def test_requests_of_a_dialog_are_neither_identified_nor_challenged_again(
 
     session, knows, realm = Session(), Knows("alice"), OnlyInvites()
     carol = Endpoint(name="carol")
-    async with scene(Host(session, carol)) as here:
+    async with scene(sip_network, Host(session, carol)) as here:
         here.stack.register_endpoint_identifier(knows)
         here.stack.register_authenticator(realm)
         tag = await call(here)
@@ -112,12 +112,12 @@ async def test_requests_of_a_dialog_are_neither_identified_nor_challenged_again(
 
 
 async def test_requests_of_a_dialog_are_handled_in_order_in_its_work(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     session = Session(seconds=1)
     host = Host(session)
     host.named = True
-    async with scene(host) as here:
+    async with scene(sip_network, host) as here:
         tag = await call(here)
         for number in range(3):
             here.alice.send(request("INFO", branch=str(number + 2), cseq=number + 2, to_tag=tag))
@@ -136,17 +136,17 @@ async def test_requests_of_a_dialog_are_handled_in_order_in_its_work(
         await trio.sleep(1)
 
 
-async def test_a_dialog_has_one_entry(autojump_clock: MockClock) -> None:
+async def test_a_dialog_has_one_entry(sip_network: MemoryNetwork) -> None:
     host = Host(Session())
-    async with scene(host) as here:
+    async with scene(sip_network, host) as here:
         await call(here)
         with pytest.raises(LocalProtocolError, match="such a dialog already"):
             here.stack.add_dialog(host.entries[0].dialog, Session())
 
 
-async def test_a_dialog_that_was_removed_gets_481(autojump_clock: MockClock) -> None:
+async def test_a_dialog_that_was_removed_gets_481(sip_network: MemoryNetwork) -> None:
     host = Host(Session())
-    async with scene(host) as here:
+    async with scene(sip_network, host) as here:
         tag = await call(here)
         here.stack.remove_dialog(host.entries[0].dialog)
         here.stack.remove_dialog(host.entries[0].dialog)
@@ -154,8 +154,8 @@ async def test_a_dialog_that_was_removed_gets_481(autojump_clock: MockClock) -> 
         assert [481] == await here.alice.answers(request("INFO", branch="2", cseq=2, to_tag=tag))
 
 
-async def test_the_tags_are_part_of_a_dialogs_name(autojump_clock: MockClock) -> None:
-    async with scene(Host(Session())) as here:
+async def test_the_tags_are_part_of_a_dialogs_name(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Host(Session())) as here:
         tag = await call(here)
         for data in (
             request("INFO", branch="2", cseq=2, to_tag=tag, from_tag="z"),
@@ -165,18 +165,18 @@ async def test_the_tags_are_part_of_a_dialogs_name(autojump_clock: MockClock) ->
             assert [481] == await here.alice.answers(data)
 
 
-async def test_a_new_cseq_is_wanted_for_each_request(autojump_clock: MockClock) -> None:
+async def test_a_new_cseq_is_wanted_for_each_request(sip_network: MemoryNetwork) -> None:
     session = Session()
-    async with scene(Host(session)) as here:
+    async with scene(sip_network, Host(session)) as here:
         tag = await call(here)
         assert [200] == await here.alice.answers(request("INFO", branch="2", cseq=5, to_tag=tag))
         assert [500] == await here.alice.answers(request("INFO", branch="3", cseq=4, to_tag=tag))
     assert ["ACK", "INFO"] == session.seen
 
 
-async def test_an_unknown_extension_in_a_dialog_gets_420(autojump_clock: MockClock) -> None:
+async def test_an_unknown_extension_in_a_dialog_gets_420(sip_network: MemoryNetwork) -> None:
     session = Session()
-    async with scene(Host(session)) as here:
+    async with scene(sip_network, Host(session)) as here:
         tag = await call(here)
         data = request("INFO", branch="2", cseq=2, to_tag=tag, headers=["Require: warp"])
         answer = await here.alice.ask(data)
@@ -186,9 +186,9 @@ async def test_an_unknown_extension_in_a_dialog_gets_420(autojump_clock: MockClo
 
 
 async def test_the_limits_on_new_requests_do_not_hold_for_dialogs(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Host(Session())) as here:
+    async with scene(sip_network, Host(Session())) as here:
         tag = await call(here)
         works = here.stack._parts.works
         works._overloaded += 1
@@ -201,11 +201,11 @@ async def test_the_limits_on_new_requests_do_not_hold_for_dialogs(
 
 
 async def test_our_requests_in_a_dialog_follow_its_route_and_count(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[Request] = []
     host = Host(Session())
-    async with scene(host) as here, trio.open_nursery() as nursery:
+    async with scene(sip_network, host) as here, trio.open_nursery() as nursery:
         record = ["Record-Route: <sip:192.0.2.1;lr>, <sip:p2.example;lr>"]
         await here.alice.ask(invite(headers=record))
         nursery.start_soon(serve, here.alice, lambda request: [answer(request, 200)], seen)
@@ -229,7 +229,7 @@ async def test_our_requests_in_a_dialog_follow_its_route_and_count(
 
 
 async def test_a_challenge_in_a_dialog_uses_up_a_number_of_the_dialog(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[Request] = []
 
@@ -240,7 +240,7 @@ async def test_a_challenge_in_a_dialog_uses_up_a_number_of_the_dialog(
         return [answer(request, 401, challenge)]
 
     host = Host(Session())
-    async with scene(host) as here, trio.open_nursery() as nursery:
+    async with scene(sip_network, host) as here, trio.open_nursery() as nursery:
         await here.alice.ask(invite())
         nursery.start_soon(serve, here.alice, script, seen)
         dialog = host.entries[0].dialog
@@ -251,14 +251,14 @@ async def test_a_challenge_in_a_dialog_uses_up_a_number_of_the_dialog(
     assert [1, 2, 3, 4] == [request.cseq.number for request in seen]
 
 
-async def test_a_success_moves_the_target_of_the_dialog(autojump_clock: MockClock) -> None:
+async def test_a_success_moves_the_target_of_the_dialog(sip_network: MemoryNetwork) -> None:
     contacts = iter(["<sip:alice@192.0.2.1:5060;x=1>", "<<nonsense"])
 
     def script(request: Request) -> list[bytes]:
         return [answer(request, 200, ("Contact", next(contacts)))]
 
     host = Host(Session())
-    async with scene(host) as here, trio.open_nursery() as nursery:
+    async with scene(sip_network, host) as here, trio.open_nursery() as nursery:
         await here.alice.ask(invite())
         nursery.start_soon(serve, here.alice, script)
         dialog = host.entries[0].dialog

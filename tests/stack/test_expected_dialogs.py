@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from trio.testing import MockClock
-
 from trio_sip.dialog import Dialog
 from trio_sip.stack import IncomingRequest, LocalContact
+from trio_sip.testing import MemoryNetwork
 
 from .scene import Application, request, scene
 
@@ -46,9 +45,9 @@ def notify(
     )
 
 
-async def test_a_notify_begins_the_dialog_that_is_expected(autojump_clock: MockClock) -> None:
+async def test_a_notify_begins_the_dialog_that_is_expected(sip_network: MemoryNetwork) -> None:
     watcher = Watcher(most=2)
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         with here.stack.expecting_dialogs("c1", "w", watcher):
             # RFC 6665 section 4.4.1: each notifier makes one of its own.
             answers = [
@@ -70,23 +69,21 @@ async def test_a_notify_begins_the_dialog_that_is_expected(autojump_clock: MockC
         assert (6, "sip:alice@192.0.2.1") == (created.cseq.number, created.target)
 
 
-async def test_a_notify_without_a_contact_begins_nothing(autojump_clock: MockClock) -> None:
+async def test_a_notify_without_a_contact_begins_nothing(sip_network: MemoryNetwork) -> None:
     watcher = Watcher()
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         with here.stack.expecting_dialogs("c1", "w", watcher):
             answer = await here.alice.ask(request("NOTIFY", to_tag="w"))
 
     assert (481, []) == (answer.status, watcher.dialogs)
 
 
-async def test_an_answer_says_where_we_are_reached_by_who_asked(
-    autojump_clock: MockClock,
-) -> None:
+async def test_an_answer_says_where_we_are_reached_by_who_asked(sip_network: MemoryNetwork) -> None:
     async def where(incoming: IncomingRequest) -> None:
         contact = incoming.local_contact(LocalContact(user="bob"))
         incoming.respond(200, headers=[("Contact", contact)])
 
-    async with scene(Application(where)) as here:
+    async with scene(sip_network, Application(where)) as here:
         udp = await here.alice.ask(request())
         stream = await here.connect()
         tcp = await stream.ask(request(via="SIP/2.0/TCP 192.0.2.1:5060", call_id="c2", branch="2"))

@@ -8,22 +8,22 @@ from typing import ClassVar
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request, Response
 from trio_sip.stack import AnswerState, IncomingRequest, StackSettings, Tokens
+from trio_sip.testing import MemoryNetwork
 from trio_sip.transport import Address, Flow
 
 from .scene import ALICE, BOB, Application, Peer, accept, invite, request, scene
 
 
 async def test_copies_are_absorbed_and_answered_with_the_same_bytes(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     application = Application()
-    async with scene(application) as here:
+    async with scene(sip_network, application) as here:
         for _ in range(5):
             await here.alice.ask(request())
 
@@ -33,14 +33,14 @@ async def test_copies_are_absorbed_and_answered_with_the_same_bytes(
 
 
 async def test_copies_of_what_is_still_being_handled_are_absorbed_in_silence(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def slowly(incoming: IncomingRequest) -> None:
         await trio.sleep(2)
         incoming.respond(200)
 
     application = Application(slowly)
-    async with scene(application) as here:
+    async with scene(sip_network, application) as here:
         for _ in range(3):
             here.alice.send(request())
             await trio.sleep(0.5)
@@ -50,13 +50,13 @@ async def test_copies_of_what_is_still_being_handled_are_absorbed_in_silence(
 
 
 async def test_an_invite_that_takes_long_gets_100_after_200_milliseconds(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def slowly(incoming: IncomingRequest) -> None:
         await trio.sleep(2)
         incoming.respond(486)
 
-    async with scene(Application(slowly)) as here:
+    async with scene(sip_network, Application(slowly)) as here:
         began = trio.current_time()
         here.alice.send(invite())
         trying = await here.alice.receive()
@@ -67,13 +67,13 @@ async def test_an_invite_that_takes_long_gets_100_after_200_milliseconds(
 
 
 async def test_a_stateless_answer_leaves_nothing_and_is_the_same_for_each_copy(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def refuse(incoming: IncomingRequest) -> None:
         incoming.respond_stateless(403, headers=[("X-Why", "so")], body=b"no", content_type="a/b")
 
     application = Application(refuse)
-    async with scene(application) as here:
+    async with scene(sip_network, application) as here:
         for _ in range(3):
             answer = await here.alice.ask(request())
             assert 0 == here.stack.statistics().transactions.servers
@@ -89,15 +89,15 @@ async def test_a_stateless_answer_leaves_nothing_and_is_the_same_for_each_copy(
         assert 0 == here.stack.statistics().unanswered
 
 
-async def test_a_stateless_answer_to_an_invite_is_not_repeated(autojump_clock: MockClock) -> None:
+async def test_a_stateless_answer_to_an_invite_is_not_repeated(sip_network: MemoryNetwork) -> None:
     async def refuse(incoming: IncomingRequest) -> None:
         incoming.respond_stateless(486)
 
-    async with scene(Application(refuse)) as here:
+    async with scene(sip_network, Application(refuse)) as here:
         assert [486] == await here.alice.answers(invite(), wait=60)
 
 
-async def test_what_cannot_be_said_without_state_is_an_error(autojump_clock: MockClock) -> None:
+async def test_what_cannot_be_said_without_state_is_an_error(sip_network: MemoryNetwork) -> None:
     refused: list[str] = []
 
     async def try_all(incoming: IncomingRequest) -> None:
@@ -107,7 +107,7 @@ async def test_what_cannot_be_said_without_state_is_an_error(autojump_clock: Moc
             except LocalProtocolError as error:
                 refused.append(str(error))
 
-    async with scene(Application(try_all)) as here:
+    async with scene(sip_network, Application(try_all)) as here:
         assert [200] == await here.alice.answers(invite())
     assert ["a 180 cannot be sent without a transaction", True] == [
         refused[0],
@@ -117,12 +117,12 @@ async def test_what_cannot_be_said_without_state_is_an_error(autojump_clock: Moc
 
 @pytest.mark.parametrize("answer", [IncomingRequest.respond, IncomingRequest.respond_stateless])
 async def test_an_answer_that_no_datagram_holds_becomes_a_500(
-    answer: Callable[..., object], autojump_clock: MockClock
+    answer: Callable[..., object], sip_network: MemoryNetwork
 ) -> None:
     async def answer_at_length(incoming: IncomingRequest) -> None:
         answer(incoming, 200, body=b"x" * 65507)
 
-    async with scene(Application(answer_at_length)) as here:
+    async with scene(sip_network, Application(answer_at_length)) as here:
         assert [500] == await here.alice.answers(request())
         statistics = here.stack.statistics()
         assert (1, 0, 0) == (
@@ -136,20 +136,20 @@ async def test_an_answer_that_no_datagram_holds_becomes_a_500(
 
 
 async def test_a_provisional_answer_that_no_datagram_holds_is_an_error_of_who_made_it(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def ring_at_length(incoming: IncomingRequest) -> None:
         with pytest.raises(LocalProtocolError, match="does not fit a datagram"):
             incoming.respond(183, body=b"x" * 65507)
         incoming.respond(486)
 
-    async with scene(Application(ring_at_length)) as here:
+    async with scene(sip_network, Application(ring_at_length)) as here:
         assert 486 == (await here.alice.ask(invite())).status
         here.alice.send(request("ACK"))
 
 
-async def test_answers_go_where_the_request_came_from(autojump_clock: MockClock) -> None:
-    async with scene(Application()) as here:
+async def test_answers_go_where_the_request_came_from(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application()) as here:
         behind_nat = Peer(here.network.host("alice"), Address("192.0.2.1", 40000))
         behind_nat.send(request(via="SIP/2.0/UDP 10.0.0.1:5060;rport"))
         answer = await behind_nat.response()
@@ -159,9 +159,9 @@ async def test_answers_go_where_the_request_came_from(autojump_clock: MockClock)
 
 
 async def test_who_forgets_to_ask_for_rport_is_answered_where_it_is_if_that_is_the_setting(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Application(), settings=StackSettings(force_rport=True)) as here:
+    async with scene(sip_network, Application(), settings=StackSettings(force_rport=True)) as here:
         behind_nat = Peer(here.network.host("alice"), Address("192.0.2.1", 40000))
         behind_nat.send(request(via="SIP/2.0/UDP 10.0.0.1:5060"))
         answer = await behind_nat.response()
@@ -170,7 +170,7 @@ async def test_who_forgets_to_ask_for_rport_is_answered_where_it_is_if_that_is_t
         assert ("192.0.2.1", 40000) == (answer.via.received, answer.via.rport)
 
 
-async def test_a_handler_rings_and_then_refuses(autojump_clock: MockClock) -> None:
+async def test_a_handler_rings_and_then_refuses(sip_network: MemoryNetwork) -> None:
     tags: set[str | None] = set()
 
     async def ring(incoming: IncomingRequest) -> None:
@@ -180,7 +180,7 @@ async def test_a_handler_rings_and_then_refuses(autojump_clock: MockClock) -> No
         response = incoming.create_response(486)
         incoming.send_response(response)
 
-    async with scene(Application(ring)) as here:
+    async with scene(sip_network, Application(ring)) as here:
         here.alice.send(invite())
         ringing, soon, busy = [await here.alice.response() for _ in range(3)]
         tags = {ringing.to.tag, soon.to.tag, busy.to.tag}
@@ -199,12 +199,12 @@ async def test_a_handler_rings_and_then_refuses(autojump_clock: MockClock) -> No
 
 
 async def test_a_refused_invite_is_repeated_until_the_ack_or_for_32_seconds(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def refuse(incoming: IncomingRequest) -> None:
         incoming.respond(486)
 
-    async with scene(Application(refuse)) as here:
+    async with scene(sip_network, Application(refuse)) as here:
         statuses = await here.alice.answers(invite(), 60)
 
         # Timer G: at 0, .5, 1.5, 3.5, 7.5, 11.5 … 31.5 seconds.
@@ -212,7 +212,7 @@ async def test_a_refused_invite_is_repeated_until_the_ack_or_for_32_seconds(
         assert 0 == here.stack.statistics().transactions.servers
 
 
-async def test_there_is_one_final_answer(autojump_clock: MockClock) -> None:
+async def test_there_is_one_final_answer(sip_network: MemoryNetwork) -> None:
     async def twice(incoming: IncomingRequest) -> None:
         states = [incoming.state]
         incoming.respond(200)
@@ -223,36 +223,36 @@ async def test_there_is_one_final_answer(autojump_clock: MockClock) -> None:
         with pytest.raises(ValueError, match="answered already"):
             incoming.respond(100)
 
-    async with scene(Application(twice)) as here:
+    async with scene(sip_network, Application(twice)) as here:
         assert [200] == await here.alice.answers(request())
 
 
 @pytest.mark.parametrize("status", [180, 183, 408, 42, 700])
 async def test_what_a_method_does_not_allow_is_refused_and_can_be_made_good(
-    status: int, autojump_clock: MockClock
+    status: int, sip_network: MemoryNetwork
 ) -> None:
     async def wrongly(incoming: IncomingRequest) -> None:
         with pytest.raises(LocalProtocolError):
             incoming.respond(status)
         incoming.respond(200)
 
-    async with scene(Application(wrongly)) as here:
+    async with scene(sip_network, Application(wrongly)) as here:
         assert [200] == await here.alice.answers(request())
 
 
-async def test_an_answer_cannot_be_broken_by_what_it_holds(autojump_clock: MockClock) -> None:
+async def test_an_answer_cannot_be_broken_by_what_it_holds(sip_network: MemoryNetwork) -> None:
     async def wrongly(incoming: IncomingRequest) -> None:
         for reason, headers in (("a\r\nb", []), ("OK", [("X-Evil", "a\r\nb")])):
             with pytest.raises(LocalProtocolError):
                 incoming.respond(200, reason, headers=headers)
         incoming.respond(200)
 
-    async with scene(Application(wrongly)) as here:
+    async with scene(sip_network, Application(wrongly)) as here:
         assert [200] == await here.alice.answers(request())
 
 
 async def test_a_deferred_request_is_answered_later_by_somebody_else(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     deferred: list[IncomingRequest] = []
 
@@ -260,7 +260,7 @@ async def test_a_deferred_request_is_answered_later_by_somebody_else(
         incoming.defer()
         deferred.append(incoming)
 
-    async with scene(Application(defer)) as here:
+    async with scene(sip_network, Application(defer)) as here:
         here.alice.send(request())
         await trio.sleep(1)
         (incoming,) = deferred
@@ -272,7 +272,7 @@ async def test_a_deferred_request_is_answered_later_by_somebody_else(
         assert 0 == here.stack.statistics().unanswered
 
 
-async def test_what_is_known_of_a_request(autojump_clock: MockClock) -> None:
+async def test_what_is_known_of_a_request(sip_network: MemoryNetwork) -> None:
     async def look(incoming: IncomingRequest) -> None:
         assert incoming.source == ALICE
         assert "sip:bob@192.0.2.2" == str(incoming.uri)
@@ -284,7 +284,7 @@ async def test_what_is_known_of_a_request(autojump_clock: MockClock) -> None:
         assert "<IncomingRequest OPTIONS from 192.0.2.1:5060 unanswered>" == repr(incoming)
         incoming.respond(200)
 
-    async with scene(Application(look)) as here:
+    async with scene(sip_network, Application(look)) as here:
         assert [200] == await here.alice.answers(request())
         assert isinstance(here.stack.tokens, Tokens)
 
@@ -293,7 +293,7 @@ async def test_what_is_known_of_a_request(autojump_clock: MockClock) -> None:
 
 
 async def test_a_cancel_ends_the_handler_and_the_invite_gets_487(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     ended: list[float] = []
 
@@ -304,7 +304,7 @@ async def test_a_cancel_ends_the_handler_and_the_invite_gets_487(
         finally:
             ended.append(trio.current_time())
 
-    async with scene(Application(ring)) as here:
+    async with scene(sip_network, Application(ring)) as here:
         ringing = await here.alice.ask(invite())
         await trio.sleep(3)
         here.alice.send(request("CANCEL"))
@@ -323,7 +323,7 @@ async def test_a_cancel_ends_the_handler_and_the_invite_gets_487(
 
 
 async def test_a_cancel_that_overtakes_the_handler_keeps_it_from_running(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     methods: list[str] = []
 
@@ -332,7 +332,7 @@ async def test_a_cancel_that_overtakes_the_handler_keeps_it_from_running(
         await trio.sleep(2)
         incoming.respond(200)
 
-    async with scene(Application(slowly)) as here:
+    async with scene(sip_network, Application(slowly)) as here:
         here.alice.send(request("OPTIONS"))
         here.alice.send(invite(branch="2", cseq=2))
         await trio.sleep(0.1)
@@ -355,10 +355,10 @@ class Later(Application):
 
 
 async def test_a_deferred_request_that_nobody_answers_ends_in_silence_after_64_t1(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     later = Later()
-    async with scene(later) as here:
+    async with scene(sip_network, later) as here:
         here.alice.send(request())
         assert [100] == await here.alice.statuses(31)
         assert 1 == here.stack.statistics().unanswered
@@ -376,10 +376,10 @@ async def test_a_deferred_request_that_nobody_answers_ends_in_silence_after_64_t
 
 
 async def test_a_deferred_invite_that_nobody_answers_gets_408_after_three_minutes_of_silence(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     later = Later()
-    async with scene(later) as here:
+    async with scene(sip_network, later) as here:
         here.alice.send(invite())
         await trio.sleep(100)
         later.seen[0].respond(180)
@@ -393,10 +393,10 @@ async def test_a_deferred_invite_that_nobody_answers_gets_408_after_three_minute
 
 
 async def test_what_was_deferred_and_answered_is_waited_for_no_longer(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     later = Later()
-    async with scene(later) as here:
+    async with scene(sip_network, later) as here:
         here.alice.send(request(branch="1"))
         here.alice.send(request(branch="2", call_id="2"))
         here.alice.send(request(branch="3", call_id="3"))
@@ -409,26 +409,26 @@ async def test_what_was_deferred_and_answered_is_waited_for_no_longer(
         assert 1 == here.stack.statistics().never_answered
 
 
-async def test_who_defers_and_then_fails_late_is_owed_no_answer(autojump_clock: MockClock) -> None:
+async def test_who_defers_and_then_fails_late_is_owed_no_answer(sip_network: MemoryNetwork) -> None:
     async def fail_late(incoming: IncomingRequest) -> None:
         incoming.defer()
         await trio.sleep(40)
         raise ZeroDivisionError("a bug")
 
-    async with scene(Application(fail_late), strict=False) as here:
+    async with scene(sip_network, Application(fail_late), strict=False) as here:
         here.alice.send(request())
         assert [100] == await here.alice.statuses(50)
         assert 1 == here.stack.statistics().handler_errors
 
 
-async def test_a_cancel_of_a_deferred_invite_answers_it(autojump_clock: MockClock) -> None:
+async def test_a_cancel_of_a_deferred_invite_answers_it(sip_network: MemoryNetwork) -> None:
     deferred: list[IncomingRequest] = []
 
     async def defer(incoming: IncomingRequest) -> None:
         incoming.defer()
         deferred.append(incoming)
 
-    async with scene(Application(defer)) as here:
+    async with scene(sip_network, Application(defer)) as here:
         here.alice.send(invite())
         await trio.sleep(0.1)
         here.alice.send(request("CANCEL"))
@@ -439,7 +439,7 @@ async def test_a_cancel_of_a_deferred_invite_answers_it(autojump_clock: MockCloc
 
 
 async def test_an_ack_with_the_branch_of_its_invite_reaches_the_dialog(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class Session:
         seen: ClassVar[list[str]] = []
@@ -453,7 +453,7 @@ async def test_an_ack_with_the_branch_of_its_invite_reaches_the_dialog(
         incoming.stack.add_dialog(Dialog.as_uas(incoming.message, incoming.to_tag), Session())
         incoming.respond(200)
 
-    async with scene(Application(answer)) as here:
+    async with scene(sip_network, Application(answer)) as here:
         ok = await here.alice.ask(invite())
         here.alice.send(request("ACK", to_tag=ok.to.tag))
         await trio.sleep(1)
@@ -461,11 +461,11 @@ async def test_an_ack_with_the_branch_of_its_invite_reaches_the_dialog(
     assert ["ACK"] == Session.seen
 
 
-async def test_an_answer_that_cannot_be_sent_is_counted(autojump_clock: MockClock) -> None:
+async def test_an_answer_that_cannot_be_sent_is_counted(sip_network: MemoryNetwork) -> None:
     async def say_too_much(incoming: IncomingRequest) -> None:
         incoming.respond(200, body=bytes(70_000))
 
-    async with scene(Application(say_too_much)) as here:
+    async with scene(sip_network, Application(say_too_much)) as here:
         bob = here.network.host("bob").datagrams_at(BOB)
         assert bob is not None
         bob.fail(OSError(errno.EPERM, "Operation not permitted"))
@@ -481,7 +481,7 @@ async def test_an_answer_that_cannot_be_sent_is_counted(autojump_clock: MockCloc
         assert 0 == statistics.unanswered
 
 
-async def test_a_flow_is_held_and_released(autojump_clock: MockClock) -> None:
+async def test_a_flow_is_held_and_released(sip_network: MemoryNetwork) -> None:
     flows: list[Flow] = []
 
     async def hold(incoming: IncomingRequest) -> None:
@@ -489,7 +489,7 @@ async def test_a_flow_is_held_and_released(autojump_clock: MockClock) -> None:
         incoming.stack.hold_flow(incoming.flow)
         incoming.respond(200)
 
-    async with scene(Application(hold)) as here:
+    async with scene(sip_network, Application(hold)) as here:
         stream = await here.connect()
         await stream.ask(request(via="SIP/2.0/TCP 192.0.2.1:5060"))
         await trio.sleep(1000)
@@ -500,22 +500,22 @@ async def test_a_flow_is_held_and_released(autojump_clock: MockClock) -> None:
         stream.close()
 
 
-async def test_a_cancel_after_the_answer_changes_nothing(autojump_clock: MockClock) -> None:
+async def test_a_cancel_after_the_answer_changes_nothing(sip_network: MemoryNetwork) -> None:
     async def refuse(incoming: IncomingRequest) -> None:
         incoming.respond(486)
 
-    async with scene(Application(refuse)) as here:
+    async with scene(sip_network, Application(refuse)) as here:
         busy = await here.alice.ask(invite())
         here.alice.send(request("ACK", to_tag=busy.to.tag))
 
         assert [200] == await here.alice.answers(request("CANCEL"))
 
 
-async def test_copies_of_a_cancel_are_absorbed(autojump_clock: MockClock) -> None:
+async def test_copies_of_a_cancel_are_absorbed(sip_network: MemoryNetwork) -> None:
     async def ring(incoming: IncomingRequest) -> None:
         await trio.sleep_forever()
 
-    async with scene(Application(ring)) as here:
+    async with scene(sip_network, Application(ring)) as here:
         here.alice.send(invite())
         await trio.sleep(0.1)
         here.alice.send(request("CANCEL"))
@@ -525,7 +525,7 @@ async def test_copies_of_a_cancel_are_absorbed(autojump_clock: MockClock) -> Non
 
 
 async def test_a_cleanup_that_fails_after_a_cancel_is_an_error_of_its_own(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def ring(incoming: IncomingRequest) -> None:
         try:
@@ -533,7 +533,7 @@ async def test_a_cleanup_that_fails_after_a_cancel_is_an_error_of_its_own(
         finally:
             raise ZeroDivisionError("a bug")
 
-    async with scene(Application(ring), strict=False) as here:
+    async with scene(sip_network, Application(ring), strict=False) as here:
         here.alice.send(invite())
         await trio.sleep(0.1)
         here.alice.send(request("CANCEL"))
@@ -546,7 +546,7 @@ async def test_a_cleanup_that_fails_after_a_cancel_is_an_error_of_its_own(
 
 
 async def test_what_has_one_call_id_and_from_tag_is_handled_in_order(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     events: list[str] = []
 
@@ -557,7 +557,7 @@ async def test_what_has_one_call_id_and_from_tag_is_handled_in_order(
         events.append(f"end {name}")
         incoming.respond(200)
 
-    async with scene(Application(slowly)) as here:
+    async with scene(sip_network, Application(slowly)) as here:
         for number, call_id in enumerate(["c1", "c1", "c2", "c1"]):
             name = f"{call_id}-{number}"
             here.alice.send(
@@ -570,12 +570,12 @@ async def test_what_has_one_call_id_and_from_tag_is_handled_in_order(
     assert events.index("begin c2-2") < events.index("end c1-0"), "others need not wait"
 
 
-async def test_another_from_tag_is_another_work(autojump_clock: MockClock) -> None:
+async def test_another_from_tag_is_another_work(sip_network: MemoryNetwork) -> None:
     async def slowly(incoming: IncomingRequest) -> None:
         await trio.sleep(1)
         incoming.respond(200)
 
-    async with scene(Application(slowly)) as here:
+    async with scene(sip_network, Application(slowly)) as here:
         began = trio.current_time()
         for tag in "xyz":
             here.alice.send(request(branch=tag, from_tag=tag))
@@ -585,13 +585,13 @@ async def test_another_from_tag_is_another_work(autojump_clock: MockClock) -> No
         assert began + 1.1 > trio.current_time()
 
 
-async def test_too_much_for_one_conversation_is_refused(autojump_clock: MockClock) -> None:
+async def test_too_much_for_one_conversation_is_refused(sip_network: MemoryNetwork) -> None:
     async def slowly(incoming: IncomingRequest) -> None:
         await trio.sleep(1)
         incoming.respond(200)
 
     settings = StackSettings(high_water=3)
-    async with scene(Application(slowly), settings=settings) as here:
+    async with scene(sip_network, Application(slowly), settings=settings) as here:
         for number in range(8):
             here.alice.send(request(branch=str(number), cseq=number + 1))
 
@@ -603,8 +603,8 @@ async def test_too_much_for_one_conversation_is_refused(autojump_clock: MockCloc
 # -- TCP
 
 
-async def test_requests_and_answers_share_a_connection(autojump_clock: MockClock) -> None:
-    async with scene(Application()) as here:
+async def test_requests_and_answers_share_a_connection(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application()) as here:
         stream = await here.connect()
         for number in range(3):
             via = "SIP/2.0/TCP 192.0.2.1:5060"
@@ -618,9 +618,9 @@ async def test_requests_and_answers_share_a_connection(autojump_clock: MockClock
 
 
 async def test_what_cannot_be_framed_is_answered_once_and_closes_the_stream(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         stream = await here.connect()
         bad = request(via="SIP/2.0/TCP 192.0.2.1:5060").replace(
             b"Content-Length: 0", b"Content-Length: x"
@@ -634,12 +634,12 @@ async def test_what_cannot_be_framed_is_answered_once_and_closes_the_stream(
         stream.close()
 
 
-async def test_a_handler_whose_caller_has_hung_up_finishes(autojump_clock: MockClock) -> None:
+async def test_a_handler_whose_caller_has_hung_up_finishes(sip_network: MemoryNetwork) -> None:
     async def slowly(incoming: IncomingRequest) -> None:
         await trio.sleep(2)
         await accept(incoming)
 
-    async with scene(Application(slowly)) as here:
+    async with scene(sip_network, Application(slowly)) as here:
         stream = await here.connect()
         stream.send(request(via="SIP/2.0/TCP 192.0.2.1:5060"))
         await trio.sleep(0.1)
@@ -653,13 +653,13 @@ async def test_a_handler_whose_caller_has_hung_up_finishes(autojump_clock: MockC
 # -- looking at it
 
 
-async def test_statistics_and_snapshot_say_what_there_is(autojump_clock: MockClock) -> None:
+async def test_statistics_and_snapshot_say_what_there_is(sip_network: MemoryNetwork) -> None:
     async def wait(incoming: IncomingRequest) -> None:
         if incoming.method == "MESSAGE":
             await trio.sleep(3)
         incoming.respond(200)
 
-    async with scene(Application(wait)) as here:
+    async with scene(sip_network, Application(wait)) as here:
         await here.alice.ask(request())
         here.alice.send(request("MESSAGE", branch="2", cseq=2))
         here.alice.send(b"nonsense")
@@ -692,24 +692,24 @@ async def test_statistics_and_snapshot_say_what_there_is(autojump_clock: MockClo
     assert snapshot.statistics == statistics
 
 
-async def test_the_stack_says_what_it_listens_on_and_supports(autojump_clock: MockClock) -> None:
+async def test_the_stack_says_what_it_listens_on_and_supports(sip_network: MemoryNetwork) -> None:
     application = Application()
     application.extensions = frozenset({"path", "gruu"})
-    async with scene(application) as here:
+    async with scene(sip_network, application) as here:
         assert [BOB.port] * 2 == [listen.port for listen in here.stack.listening]
         assert ("gruu", "path") == here.stack.supported
         assert "INFO, INVITE, MESSAGE, OPTIONS, PUBLISH" == here.stack.allow
 
 
-async def test_a_server_header_is_added_if_it_is_wanted(autojump_clock: MockClock) -> None:
-    async with scene(Application(), settings=StackSettings(server="bob/1")) as here:
+async def test_a_server_header_is_added_if_it_is_wanted(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application(), settings=StackSettings(server="bob/1")) as here:
         assert "bob/1" == (await here.alice.ask(request()))["Server"]
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         assert "Server" not in (await here.alice.ask(request())).headers
 
 
 async def test_a_bug_that_one_message_finds_in_the_listener_ends_nothing_else(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class Broken:
         def receive_cancel(self, request: IncomingRequest, cancel: Request) -> None:
@@ -718,7 +718,7 @@ async def test_a_bug_that_one_message_finds_in_the_listener_ends_nothing_else(
     async def defer(incoming: IncomingRequest) -> None:
         incoming.defer(Broken())
 
-    async with scene(Application(defer), strict=False) as here:
+    async with scene(sip_network, Application(defer), strict=False) as here:
         here.alice.send(invite())
         await trio.sleep(0.1)
         here.alice.send(request("CANCEL"))

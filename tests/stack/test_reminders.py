@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 
 import trio
-from trio.testing import MockClock
 
 from trio_sip.stack import open_stack
 from trio_sip.stack._reminders import Reminder, Reminders
@@ -112,9 +111,9 @@ def test_bringing_forward_again_and_again_does_not_pile_up() -> None:
     assert len(reminders._heap) < 1000
 
 
-async def test_the_alarm_of_a_stack_tells_in_time(autojump_clock: MockClock) -> None:
+async def test_the_alarm_of_a_stack_tells_in_time(sip_network: MemoryNetwork) -> None:
     times: list[float] = []
-    async with MemoryNetwork.open() as network, open_stack(network=network.host("bob")) as stack:
+    async with open_stack(network=sip_network.host("bob")) as stack:
         began = trio.current_time()
         for after in (30.0, 10.0, 20.0):
             one = stack.create_reminder(lambda: times.append(trio.current_time() - began))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip.message import parse_message_untrusted
+from trio_sip.testing import MemoryNetwork
 from trio_sip.testing.suite import cases
 
 from .scene import Application, Peer, accept, invite, request, scene
@@ -22,8 +22,8 @@ CORPUS = {path.stem: path.read_bytes() for path in sorted((DATA / "rfc3665").glo
 
 
 @pytest.mark.parametrize("name", CORPUS)
-async def test_the_messages_of_the_rfcs_do_no_harm(name: str, autojump_clock: MockClock) -> None:
-    async with scene(Application()) as here:
+async def test_the_messages_of_the_rfcs_do_no_harm(name: str, sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application()) as here:
         here.alice.send(CORPUS[name])
         await trio.sleep(0.1)
         here.alice.send(request(branch="afterwards", call_id="afterwards"))
@@ -68,8 +68,8 @@ def mutations(dice: random.Random) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_broken_messages_do_no_harm(seed: int, autojump_clock: MockClock) -> None:
-    async with scene(Application()) as here:
+async def test_broken_messages_do_no_harm(seed: int, sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application()) as here:
         for data, _ in zip(mutations(random.Random(seed)), range(300), strict=False):
             here.alice.send(data)
         await trio.sleep(70)
@@ -84,9 +84,9 @@ async def test_broken_messages_do_no_harm(seed: int, autojump_clock: MockClock) 
 
 
 async def test_a_response_with_a_second_via_that_is_broken_is_dropped(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         data = b"SIP/2.0 200 OK\r\n" + request(headers=["Via: broken"]).partition(b"\r\n")[2]
         here.alice.send(data)
         await trio.sleep(1)
@@ -95,9 +95,9 @@ async def test_a_response_with_a_second_via_that_is_broken_is_dropped(
 
 
 async def test_a_flood_of_new_conversations_leaves_nothing_behind(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Application(accept)) as here:
+    async with scene(sip_network, Application(accept)) as here:
         for number in range(500):
             here.alice.send(request(branch=str(number), call_id=f"flood{number}"))
         await trio.sleep(1)
@@ -108,8 +108,8 @@ async def test_a_flood_of_new_conversations_leaves_nothing_behind(
         assert (0, 0) == (statistics.transactions.servers, statistics.works.open)
 
 
-async def test_nobody_waits_for_somebody_slow(autojump_clock: MockClock) -> None:
-    async with scene(Application()) as here:
+async def test_nobody_waits_for_somebody_slow(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application()) as here:
         other = Peer(here.network.host("carol"), here.alice.local._replace(host="192.0.2.3"))
         stream = await here.connect()
         stream.send(request().partition(b"Call-ID")[0])

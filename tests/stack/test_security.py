@@ -6,7 +6,6 @@ import logging
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip.stack import (
     AccessList,
@@ -17,6 +16,7 @@ from trio_sip.stack import (
     StackSettings,
 )
 from trio_sip.stack._security import SecurityEvents, Suspects, SuspectSettings
+from trio_sip.testing import MemoryNetwork
 from trio_sip.transport import Address
 
 from .realms import Realm, with_credentials
@@ -30,12 +30,12 @@ async def drained(events: trio.MemoryReceiveChannel[SecurityEvent]) -> list[Secu
 
 
 async def test_what_happens_at_the_gate_is_told_with_reasons(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
     caplog.set_level(logging.DEBUG, "trio_sip.security")
     knows = Knows("alice")
     knows.endpoints["dave"] = Endpoint(name="dave", acl=AccessList(["198.51.100.0/24"]))
-    async with scene(Application()) as here, here.stack.security_events() as events:
+    async with scene(sip_network, Application()) as here, here.stack.security_events() as events:
         here.stack.register_endpoint_identifier(knows)
         here.stack.register_authenticator(Realm())
         challenge = await here.alice.ask(request())
@@ -73,10 +73,10 @@ async def test_what_happens_at_the_gate_is_told_with_reasons(
 
 
 async def test_only_suspicious_events_are_warnings(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
     caplog.set_level(logging.INFO, "trio_sip.security")
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(Realm())
         challenge = await here.alice.ask(request())
@@ -91,9 +91,9 @@ async def test_only_suspicious_events_are_warnings(
 
 
 async def test_a_log_line_holds_nothing_that_a_stranger_wrote(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         await here.alice.ask(request(from_="sip:evil-name@example.com"))
 
@@ -101,13 +101,13 @@ async def test_a_log_line_holds_nothing_that_a_stranger_wrote(
     assert caplog.records
 
 
-async def test_overload_is_told(autojump_clock: MockClock) -> None:
+async def test_overload_is_told(sip_network: MemoryNetwork) -> None:
     async def defer(incoming: IncomingRequest) -> None:
         incoming.defer()
 
     settings = StackSettings(unanswered_limit=1)
     async with (
-        scene(Application(defer), settings=settings) as here,
+        scene(sip_network, Application(defer), settings=settings) as here,
         here.stack.security_events() as events,
     ):
         here.alice.send(request("MESSAGE"))
@@ -118,8 +118,8 @@ async def test_overload_is_told(autojump_clock: MockClock) -> None:
         assert [KIND.OVERLOAD] == [event.kind for event in await drained(events)]
 
 
-async def test_requests_that_nobody_serves_are_told(autojump_clock: MockClock) -> None:
-    async with scene() as here, here.stack.security_events() as events:
+async def test_requests_that_nobody_serves_are_told(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here, here.stack.security_events() as events:
         await here.alice.ask(request())
 
         (event,) = await drained(events)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import (
     AuthenticationRejected,
@@ -18,12 +18,12 @@ from trio_sip._errors import (
 from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import Request
 from trio_sip.stack import LocalContact, open_stack
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, MessagePattern, PeerRequest, SipPeer
 from trio_sip.transport import Address, NaptrRecord, SrvRecord
 
 from .answers import ManyAddresses, Script, answer, serve
 from .realms import credentials
-from .scene import ALICE, UDP_BOB, Application, Peer, scene
+from .scene import ALICE, UDP_BOB, Application, MakePeer, scene
 
 TARGET = "sip:alice@192.0.2.1"
 
@@ -37,9 +37,9 @@ def proxy_challenge(realm: str, nonce: str = "n2") -> tuple[str, str]:
 
 
 async def test_a_domain_says_by_which_transport_and_where_its_servers_are(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         here.network.alias("server.example.com", "bob")
         here.network.alias("example.com", "alice")
         here.network.add_records(
@@ -61,17 +61,17 @@ async def test_a_domain_says_by_which_transport_and_where_its_servers_are(
 
 
 @pytest.mark.parametrize("status", [200, 302, 404, 500, 503, 603])
-async def test_every_final_status_is_returned(status: int, autojump_clock: MockClock) -> None:
-    async with scene() as here, trio.open_nursery() as nursery:
+async def test_every_final_status_is_returned(status: int, sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, lambda request: [answer(request, status)])
 
         assert status == (await here.stack.send_request("OPTIONS", TARGET)).status
         nursery.cancel_scope.cancel()
 
 
-async def test_a_request_has_what_every_request_needs(autojump_clock: MockClock) -> None:
+async def test_a_request_has_what_every_request_needs(sip_network: MemoryNetwork) -> None:
     seen: list[Request] = []
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, lambda request: [answer(request, 200)], seen)
         await here.stack.send_request(
             "MESSAGE",
@@ -100,8 +100,8 @@ async def test_a_request_has_what_every_request_needs(autojump_clock: MockClock)
 
 
 @pytest.mark.parametrize("method", ["ACK", "CANCEL"])
-async def test_ack_and_cancel_are_refused(method: str, autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_ack_and_cancel_are_refused(method: str, sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         with pytest.raises(LocalProtocolError, match="belongs to the INVITE"):
             await here.stack.send_request(method, TARGET)
         with pytest.raises(ValueError, match="belongs to the INVITE"):
@@ -124,9 +124,9 @@ async def test_ack_and_cancel_are_refused(method: str, autojump_clock: MockClock
     ],
 )
 async def test_what_cannot_be_sent_is_our_own_error(
-    method: str, target: str | None, changes: dict[str, object], autojump_clock: MockClock
+    method: str, target: str | None, changes: dict[str, object], sip_network: MemoryNetwork
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         with pytest.raises(LocalProtocolError):
             await here.stack.send_request(method, target, **changes)  # type: ignore[arg-type]  # wrong on purpose
         assert [] == here.network.wires
@@ -142,23 +142,23 @@ async def test_what_cannot_be_sent_is_our_own_error(
         TARGET + ";transport=sctp",
     ],
 )
-async def test_where_no_way_leads_is_no_route(target: str, autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_where_no_way_leads_is_no_route(target: str, sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         with pytest.raises(NoRoute):
             await here.stack.send_request("OPTIONS", target)
 
 
-async def test_any_token_is_a_method(autojump_clock: MockClock) -> None:
-    async with scene() as here, trio.open_nursery() as nursery:
+async def test_any_token_is_a_method(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, lambda request: [answer(request, 501)])
 
         assert 501 == (await here.stack.send_request("x-Warp!", TARGET)).status
         nursery.cancel_scope.cancel()
 
 
-async def test_the_first_route_is_the_next_hop(autojump_clock: MockClock) -> None:
+async def test_the_first_route_is_the_next_hop(sip_network: MemoryNetwork) -> None:
     seen: list[Request] = []
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, lambda request: [answer(request, 200)], seen)
         await here.stack.send_request(
             "OPTIONS", "sip:carol@unknown.example", headers=[("Route", "<sip:192.0.2.1;lr>")]
@@ -171,10 +171,8 @@ async def test_the_first_route_is_the_next_hop(autojump_clock: MockClock) -> Non
 # -- time
 
 
-async def test_no_answer_is_a_time_out_after_exactly_32_seconds(
-    autojump_clock: MockClock,
-) -> None:
-    async with scene() as here:
+async def test_no_answer_is_a_time_out_after_exactly_32_seconds(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         began = trio.current_time()
         for method in ("OPTIONS", "INVITE"):
             with pytest.raises(RequestTimedOut, match=f"no answer to {method} {TARGET}"):
@@ -186,14 +184,14 @@ async def test_no_answer_is_a_time_out_after_exactly_32_seconds(
         assert 0 == here.stack.statistics().transactions.clients
 
 
-async def test_a_deadline_of_the_caller_keeps_its_meaning(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_a_deadline_of_the_caller_keeps_its_meaning(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         with pytest.raises(trio.TooSlowError), trio.fail_after(3):
             await here.stack.send_request("OPTIONS", TARGET)
 
 
-async def test_a_port_where_nobody_listens_fails_at_once(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_a_port_where_nobody_listens_fails_at_once(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         began = trio.current_time()
         with pytest.raises(TransportFailed, match="refused") as caught:
             await here.stack.send_request("OPTIONS", "sip:192.0.2.1:9")
@@ -202,10 +200,8 @@ async def test_a_port_where_nobody_listens_fails_at_once(autojump_clock: MockClo
         assert began + 1 > trio.current_time()
 
 
-async def test_a_connection_that_breaks_fails_what_waits_on_it(
-    autojump_clock: MockClock,
-) -> None:
-    async with scene() as here, trio.open_nursery() as nursery:
+async def test_a_connection_that_breaks_fails_what_waits_on_it(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         listener = here.network.host("alice").bind_connections(ALICE)
 
         @nursery.start_soon
@@ -223,9 +219,9 @@ async def test_a_connection_that_breaks_fails_what_waits_on_it(
 
 
 async def test_a_connection_that_is_reset_fails_what_waits_on_it(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         listener = here.network.host("alice").bind_connections(ALICE)
 
         @nursery.start_soon
@@ -244,15 +240,13 @@ async def test_a_connection_that_is_reset_fails_what_waits_on_it(
 # -- provisional responses
 
 
-async def test_provisional_responses_come_before_the_final_one(
-    autojump_clock: MockClock,
-) -> None:
+async def test_provisional_responses_come_before_the_final_one(sip_network: MemoryNetwork) -> None:
     def ring(request: Request) -> list[bytes]:
         if request.method != "INVITE":
             return []
         return [answer(request, status) for status in (100, 180, 183, 486)]
 
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, ring)
         async with here.stack.open_request("INVITE", TARGET) as outgoing:
             statuses = [response.status async for response in outgoing]
@@ -264,14 +258,14 @@ async def test_provisional_responses_come_before_the_final_one(
 
 
 async def test_provisional_responses_nobody_reads_give_way_to_the_final_one(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     def ring(request: Request) -> list[bytes]:
         if request.method != "INVITE":
             return []
         return [*[answer(request, 180)] * 50, answer(request, 486)]
 
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, ring)
         async with here.stack.open_request("INVITE", TARGET) as outgoing:
             assert 180 == (await outgoing.receive()).status
@@ -298,11 +292,14 @@ class Guard:
 
 
 async def conversation(
-    script: Script, *offered: OutboundCredential, target: str = TARGET
+    network: MemoryNetwork,
+    script: Script,
+    *offered: OutboundCredential,
+    target: str = TARGET,
 ) -> tuple[int, list[Request]]:
     """The final status of a MESSAGE to alice, and what she was sent."""
     seen: list[Request] = []
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, script, seen)
         try:
             response = await here.stack.send_request(
@@ -321,10 +318,10 @@ async def conversation(
     ],
 )
 async def test_a_challenge_is_answered(
-    status: int, header: tuple[str, str], name: str, autojump_clock: MockClock
+    status: int, header: tuple[str, str], name: str, sip_network: MemoryNetwork
 ) -> None:
     guard = Guard(f"{name}: Digest", challenges=[header], status=status)
-    result, (first, second) = await conversation(guard, credentials())
+    result, (first, second) = await conversation(sip_network, guard, credentials())
 
     assert 200 == result
     assert name not in first.headers
@@ -337,28 +334,28 @@ async def test_a_challenge_is_answered(
     assert first.body == second.body
 
 
-async def test_without_credentials_the_challenge_is_the_answer(autojump_clock: MockClock) -> None:
+async def test_without_credentials_the_challenge_is_the_answer(sip_network: MemoryNetwork) -> None:
     guard = Guard("Authorization", challenges=[challenge()], status=401)
 
-    result, seen = await conversation(guard)
+    result, seen = await conversation(sip_network, guard)
 
     assert (401, 1) == (result, len(seen))
 
 
-async def test_a_wrong_password_is_rejected_after_one_try(autojump_clock: MockClock) -> None:
+async def test_a_wrong_password_is_rejected_after_one_try(sip_network: MemoryNetwork) -> None:
     nonces = iter(range(100))
 
     def refuse(request: Request) -> list[bytes]:
         return [answer(request, 401, challenge(nonce=f"n{next(nonces)}"))]
 
     with pytest.raises(AuthenticationRejected) as caught:
-        await conversation(refuse, credentials())
+        await conversation(sip_network, refuse, credentials())
 
     assert 401 == caught.value.status
     assert next(nonces) == 2, "one request without and one with credentials"
 
 
-async def test_a_stale_nonce_is_tried_again_in_silence(autojump_clock: MockClock) -> None:
+async def test_a_stale_nonce_is_tried_again_in_silence(sip_network: MemoryNetwork) -> None:
     def script(request: Request) -> list[bytes]:
         if 'nonce="n2"' in request.headers.get("Authorization", ""):
             return [answer(request, 200)]
@@ -366,13 +363,13 @@ async def test_a_stale_nonce_is_tried_again_in_silence(autojump_clock: MockClock
             return [answer(request, 401, challenge(nonce="n2", more=", stale=true"))]
         return [answer(request, 401, challenge(nonce="n1"))]
 
-    result, seen = await conversation(script, credentials())
+    result, seen = await conversation(sip_network, script, credentials())
 
     assert (200, [1, 2, 3]) == (result, [request.cseq.number for request in seen])
 
 
 async def test_a_server_that_finds_every_nonce_stale_is_given_up(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     nonces = iter(range(100))
 
@@ -380,12 +377,12 @@ async def test_a_server_that_finds_every_nonce_stale_is_given_up(
         return [answer(request, 401, challenge(nonce=f"n{next(nonces)}", more=", stale=true"))]
 
     with pytest.raises(AuthenticationRejected):
-        await conversation(script, credentials())
+        await conversation(sip_network, script, credentials())
     assert next(nonces) < 11
 
 
 async def test_a_server_and_a_proxy_are_answered_one_after_the_other(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     def script(request: Request) -> list[bytes]:
         if "Proxy-Authorization" not in request.headers:
@@ -395,7 +392,7 @@ async def test_a_server_and_a_proxy_are_answered_one_after_the_other(
         return [answer(request, 200)]
 
     result, seen = await conversation(
-        script, credentials(), credentials("a2", "p2", "proxy.example")
+        sip_network, script, credentials(), credentials("a2", "p2", "proxy.example")
     )
 
     assert (200, 3) == (result, len(seen))
@@ -404,17 +401,19 @@ async def test_a_server_and_a_proxy_are_answered_one_after_the_other(
 
 
 async def test_several_realms_in_one_challenge_are_answered_together(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     realms = [challenge("example.com"), challenge("b.example", "n9")]
     guard = Guard('realm="example.com"', 'realm="b.example"', challenges=realms, status=401)
-    result, seen = await conversation(guard, credentials(), credentials("b", "pb", "b.example"))
+    result, seen = await conversation(
+        sip_network, guard, credentials(), credentials("b", "pb", "b.example")
+    )
 
     assert (200, 2) == (result, len(seen))
     assert 2 == len(seen[1].headers.get_all("Authorization"))
 
 
-async def test_a_realm_we_have_no_credentials_for_gets_none(autojump_clock: MockClock) -> None:
+async def test_a_realm_we_have_no_credentials_for_gets_none(sip_network: MemoryNetwork) -> None:
     seen: list[Request] = []
 
     def script(request: Request) -> list[bytes]:
@@ -422,14 +421,14 @@ async def test_a_realm_we_have_no_credentials_for_gets_none(autojump_clock: Mock
         return [answer(request, 401, challenge("evil.example"))]
 
     with pytest.raises(AuthenticationRejected, match=r"no credential for realm 'evil\.example'"):
-        await conversation(script, credentials())
+        await conversation(sip_network, script, credentials())
 
     assert 1 == len(seen)
     assert "Authorization" not in seen[0].headers
 
 
 async def test_a_next_hop_that_credentials_are_not_for_gets_none(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[Request] = []
 
@@ -439,18 +438,18 @@ async def test_a_next_hop_that_credentials_are_not_for_gets_none(
 
     pinned = OutboundCredential(PlainSecret("alice", "secret"), next_hops=["203.0.113.1"])
     with pytest.raises(AuthenticationRejected):
-        await conversation(script, pinned)
+        await conversation(sip_network, script, pinned)
 
     assert ["Authorization" in request.headers for request in seen] == [False]
 
 
 async def test_an_authenticator_remembers_the_nonce_between_requests(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[Request] = []
     guard = Guard("Authorization", challenges=[challenge()], status=401)
     authenticator = OutboundAuthenticator([credentials()])
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, guard, seen)
         for _ in range(3):
             await here.stack.send_request("OPTIONS", TARGET, credentials=authenticator)
@@ -468,16 +467,25 @@ SERVERS = [Address(f"203.0.113.{number}", 5060) for number in (1, 2, 3)]
 class Farm:
     """Bob's stack, and servers at several addresses of one name."""
 
-    def __init__(self, network: MemoryNetwork) -> None:
+    def __init__(self, network: MemoryNetwork, make_peer: MakePeer) -> None:
         self.network = network
+        self.make_peer = make_peer
         bob = network.host("bob", "192.0.2.2", "2001:db8::2")
         self.bob = ManyAddresses(bob, {"farm.example": SERVERS})
         self.seen: list[list[Request]] = [[] for _ in SERVERS]
 
     def start(self, nursery: trio.Nursery, number: int, script: Script) -> None:
-        host = self.network.host(f"server{number}", SERVERS[number].host)
-        peer = Peer(host, SERVERS[number], Address("192.0.2.2", 5060))
-        nursery.start_soon(serve, peer, script, self.seen[number])
+        self.network.host(f"server{number}", SERVERS[number].host)
+        peer = self.make_peer(f"server{number}")
+        nursery.start_soon(self._play, peer, script, self.seen[number])
+
+    async def _play(self, peer: SipPeer, script: Script, seen: list[Request]) -> None:
+        while True:
+            came = await peer.expect(MessagePattern(), within=math.inf)
+            assert isinstance(came, PeerRequest)
+            seen.append(came.message)
+            for data in script(came.message):
+                await came.send(data)
 
 
 def ok(request: Request) -> list[bytes]:
@@ -494,12 +502,12 @@ def unavailable(request: Request) -> list[bytes]:
 
 @pytest.mark.parametrize(("first", "seconds"), [(nothing, 32), (unavailable, 0), (None, 0)])
 async def test_a_server_that_fails_is_passed_over_for_the_next(
-    first: Script | None, seconds: int, autojump_clock: MockClock
+    first: Script | None, seconds: int, sip_network: MemoryNetwork, make_sip_peer: MakePeer
 ) -> None:
-    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
-        farm = Farm(network)
+    async with trio.open_nursery() as nursery:
+        farm = Farm(sip_network, make_sip_peer)
         if first is None:
-            network.host("server0", SERVERS[0].host)  # It runs, and nobody listens.
+            sip_network.host("server0", SERVERS[0].host)  # It runs, and nobody listens.
         else:
             farm.start(nursery, 0, first)
         farm.start(nursery, 1, ok)
@@ -518,10 +526,10 @@ async def test_a_server_that_fails_is_passed_over_for_the_next(
 
 
 async def test_when_all_servers_fail_what_the_last_one_did_is_told(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakePeer
 ) -> None:
-    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
-        farm = Farm(network)
+    async with trio.open_nursery() as nursery:
+        farm = Farm(sip_network, make_sip_peer)
         for number, script in enumerate([unavailable, nothing, unavailable]):
             farm.start(nursery, number, script)
         async with open_stack(UDP_BOB, network=farm.bob, strict=True) as stack:
@@ -530,10 +538,10 @@ async def test_when_all_servers_fail_what_the_last_one_did_is_told(
 
 
 async def test_an_address_no_socket_leads_to_does_not_hide_what_another_one_said(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakePeer
 ) -> None:
-    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
-        farm = Farm(network)
+    async with trio.open_nursery() as nursery:
+        farm = Farm(sip_network, make_sip_peer)
         far = [Address("2001:db8::77", 5060)]
         farm.bob.names = {"farm.example": [*far, SERVERS[0], *far]}
         farm.start(nursery, 0, unavailable)
@@ -547,10 +555,10 @@ async def test_an_address_no_socket_leads_to_does_not_hide_what_another_one_said
 
 
 async def test_a_challenge_is_answered_to_the_server_that_made_it(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakePeer
 ) -> None:
-    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
-        farm = Farm(network)
+    async with trio.open_nursery() as nursery:
+        farm = Farm(sip_network, make_sip_peer)
         farm.start(nursery, 0, unavailable)
         farm.start(nursery, 1, Guard("Authorization", challenges=[challenge()], status=401))
         async with open_stack(UDP_BOB, network=farm.bob, strict=True) as stack:
@@ -566,8 +574,8 @@ async def test_a_challenge_is_answered_to_the_server_that_made_it(
 # -- cancellation
 
 
-async def test_a_request_given_up_ends_quietly(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_a_request_given_up_ends_quietly(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         with trio.move_on_after(0.1):
             await here.stack.send_request("OPTIONS", TARGET)
         options = await here.alice.request()
@@ -589,10 +597,10 @@ def picks_up_slowly(request: Request) -> list[bytes]:
 
 
 async def test_an_invite_given_up_after_a_provisional_response_is_cancelled(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[Request] = []
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, picks_up_slowly, seen)
         with trio.move_on_after(5):
             await here.stack.send_request("INVITE", TARGET)
@@ -615,9 +623,9 @@ async def test_an_invite_given_up_after_a_provisional_response_is_cancelled(
 
 
 async def test_an_invite_given_up_before_any_response_is_cancelled_when_one_comes(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         with trio.move_on_after(0.3):
             await here.stack.send_request("INVITE", TARGET)
         invite = await here.alice.request()
@@ -630,9 +638,9 @@ async def test_an_invite_given_up_before_any_response_is_cancelled_when_one_come
 
 
 async def test_an_invite_given_up_that_is_never_answered_ends_after_32_seconds(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         with trio.move_on_after(0.3):
             await here.stack.send_request("INVITE", TARGET)
         await trio.sleep(32)
@@ -642,9 +650,9 @@ async def test_an_invite_given_up_that_is_never_answered_ends_after_32_seconds(
 
 
 async def test_a_cancelled_invite_without_a_487_ends_after_32_seconds(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, picks_up_slowly)
         with trio.move_on_after(1):
             await here.stack.send_request("INVITE", TARGET)
@@ -654,13 +662,11 @@ async def test_a_cancelled_invite_without_a_487_ends_after_32_seconds(
         assert 0 == here.stack.statistics().transactions.clients
 
 
-async def test_an_invite_answered_but_not_read_is_not_cancelled(
-    autojump_clock: MockClock,
-) -> None:
+async def test_an_invite_answered_but_not_read_is_not_cancelled(sip_network: MemoryNetwork) -> None:
     def busy(request: Request) -> list[bytes]:
         return [answer(request, 180), answer(request, 486)] if request.method == "INVITE" else []
 
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, busy)
         async with here.stack.open_request("INVITE", TARGET) as outgoing:
             await outgoing.receive()
@@ -672,9 +678,9 @@ async def test_an_invite_answered_but_not_read_is_not_cancelled(
 
 
 async def test_who_takes_a_call_that_was_given_up_is_sent_ack_and_bye(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         with trio.move_on_after(0.3):
             await here.stack.send_request("INVITE", TARGET)
         invite = await here.alice.request()
@@ -692,9 +698,9 @@ async def test_who_takes_a_call_that_was_given_up_is_sent_ack_and_bye(
 
 
 async def test_who_takes_such_a_call_without_a_contact_is_told_where_the_invite_went(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         with trio.move_on_after(0.3):
             await here.stack.send_request("INVITE", TARGET)
         invite = await here.alice.request()
@@ -706,14 +712,14 @@ async def test_who_takes_such_a_call_without_a_contact_is_told_where_the_invite_
 
 
 async def test_only_provisional_responses_of_the_last_try_allow_a_cancel(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     def script(request: Request) -> list[bytes]:
         if request.method == "INVITE" and request.cseq.number == 1:
             return [answer(request, 100), answer(request, 401, challenge())]
         return []
 
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, script)
         with trio.move_on_after(0.4):
             await here.stack.send_request("INVITE", TARGET, credentials=credentials())
@@ -726,8 +732,8 @@ async def test_only_provisional_responses_of_the_last_try_allow_a_cancel(
 # -- UDP and TCP
 
 
-async def test_a_large_request_goes_over_tcp(autojump_clock: MockClock) -> None:
-    async with scene() as here, trio.open_nursery() as nursery:
+async def test_a_large_request_goes_over_tcp(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         listener = here.network.host("alice").bind_connections(ALICE)
         seen: list[bytes] = []
 
@@ -745,9 +751,9 @@ async def test_a_large_request_goes_over_tcp(autojump_clock: MockClock) -> None:
         assert {"TCP"} == {wire.transport for wire in here.network.wires}
 
 
-async def test_a_large_request_falls_back_to_udp(autojump_clock: MockClock) -> None:
+async def test_a_large_request_falls_back_to_udp(sip_network: MemoryNetwork) -> None:
     seen: list[Request] = []
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, ok, seen)
         response = await here.stack.send_request("MESSAGE", TARGET, "x" * 1300)
         nursery.cancel_scope.cancel()
@@ -756,8 +762,8 @@ async def test_a_large_request_falls_back_to_udp(autojump_clock: MockClock) -> N
         assert "UDP" == seen[0].via.transport
 
 
-async def test_a_small_request_goes_over_udp(autojump_clock: MockClock) -> None:
-    async with scene() as here, trio.open_nursery() as nursery:
+async def test_a_small_request_goes_over_udp(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, ok)
         await here.stack.send_request("MESSAGE", TARGET, "x" * 700)
         nursery.cancel_scope.cancel()
@@ -766,10 +772,10 @@ async def test_a_small_request_goes_over_udp(autojump_clock: MockClock) -> None:
 
 
 async def test_a_request_says_where_we_are_in_a_call_that_goes_on(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[Request] = []
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, lambda request: [answer(request, 200)], seen)
         async with here.stack.open_request(
             "REGISTER", TARGET, contact=LocalContact(user="bob"), call_id="same", cseq=7

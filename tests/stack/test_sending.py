@@ -9,18 +9,17 @@ import attrs
 import pytest
 import trio
 import trio.lowlevel
-from trio.testing import MockClock
 
 from trio_sip._errors import NoRoute, RequestTimedOut, TransportFailed
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request, Response, Uri, create_request, parse_message_untrusted
 from trio_sip.stack import SentRequest, Stack, open_stack
-from trio_sip.testing import MemoryNetwork
-from trio_sip.transport import Address, Flow
+from trio_sip.testing import MemoryHost, MemoryNetwork, SipPeer
+from trio_sip.transport import Flow
 
 from .answers import ManyAddresses, answer, serve
 from .realms import credentials
-from .scene import ALICE, BOB, UDP_BOB, Peer, scene
+from .scene import ALICE, UDP_BOB, MakePeer, scene
 
 TARGET = "sip:alice@192.0.2.1"
 CHALLENGE = "WWW-Authenticate", 'Digest realm="example.com", nonce="n1", qop="auth"'
@@ -56,9 +55,9 @@ def request(method: str = "OPTIONS", target: str = TARGET) -> Request:
     )
 
 
-async def test_responses_are_told_as_they_come(autojump_clock: MockClock) -> None:
+async def test_responses_are_told_as_they_come(sip_network: MemoryNetwork) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         sent = here.stack.start_request(request("INVITE"), user)
         invite = await here.alice.request()
         for status in (100, 180, 486):
@@ -72,9 +71,9 @@ async def test_responses_are_told_as_they_come(autojump_clock: MockClock) -> Non
         assert "ACK" == (await here.alice.request()).method
 
 
-async def test_silence_is_told_as_such(autojump_clock: MockClock) -> None:
+async def test_silence_is_told_as_such(sip_network: MemoryNetwork) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         here.network.partition("alice")
         here.stack.start_request(request(), user)
         await trio.sleep(40)
@@ -91,18 +90,18 @@ async def test_silence_is_told_as_such(autojump_clock: MockClock) -> None:
         "sip:nobody@nowhere",
     ],
 )
-async def test_that_no_way_leads_there_is_told(target: str, autojump_clock: MockClock) -> None:
+async def test_that_no_way_leads_there_is_told(target: str, sip_network: MemoryNetwork) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         here.stack.start_request(request(target=target), user)
         await trio.sleep(1)
 
     assert [NoRoute] == user.failures
 
 
-async def test_a_connection_is_opened_for_it(autojump_clock: MockClock) -> None:
+async def test_a_connection_is_opened_for_it(sip_network: MemoryNetwork) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         listener = here.network.host("alice").bind_connections(ALICE)
         here.stack.start_request(request(target=f"{TARGET};transport=tcp"), user)
         stream = await listener.accept()
@@ -123,9 +122,9 @@ async def test_a_connection_is_opened_for_it(autojump_clock: MockClock) -> None:
     assert [TransportFailed] == user.failures
 
 
-async def test_nobody_listening_for_a_connection_is_told(autojump_clock: MockClock) -> None:
+async def test_nobody_listening_for_a_connection_is_told(sip_network: MemoryNetwork) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         here.stack.start_request(request(target=f"{TARGET};transport=tcp"), user)
         await trio.sleep(1)
 
@@ -133,7 +132,7 @@ async def test_nobody_listening_for_a_connection_is_told(autojump_clock: MockClo
 
 
 async def test_a_challenge_is_answered_before_anybody_hears_of_it(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     user = User()
     seen: list[Request] = []
@@ -144,7 +143,7 @@ async def test_a_challenge_is_answered_before_anybody_hears_of_it(
         known = "Authorization" in request.headers
         return [answer(request, 200) if known else answer(request, 401, CHALLENGE)]
 
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, script, seen)
         here.stack.start_request(request(), user, credentials=credentials())
         await trio.sleep(1)
@@ -155,10 +154,10 @@ async def test_a_challenge_is_answered_before_anybody_hears_of_it(
 
 
 async def test_a_challenge_that_is_not_answered_is_a_response_with_a_reason(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     user = User()
-    async with scene() as here, trio.open_nursery() as nursery:
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
         nursery.start_soon(serve, here.alice, lambda one: [answer(one, 401, CHALLENGE)])
         sent = here.stack.start_request(request(), user, credentials=credentials())
         await trio.sleep(1)
@@ -169,50 +168,48 @@ async def test_a_challenge_that_is_not_answered_is_a_response_with_a_reason(
 
 
 @asynccontextmanager
-async def two_servers(network: MemoryNetwork) -> AsyncIterator[tuple[Stack, Peer, Peer]]:
-    """A stack for which example.com is two servers, of which the first comes first."""
-    bob, alice = network.host("bob"), network.host("alice")
-    first, second = (Peer(alice, Address(alice.addresses[0], port), BOB) for port in (5060, 5062))
-    names = {"example.com": [first.local, second.local]}
-    address = bob.addresses[0]
-    async with open_stack(
-        f"udp://{address}:5060", network=ManyAddresses(bob, names), strict=True
-    ) as stack:
-        first.remote = second.remote = Address(address, 5060)
-        yield stack, first, second
-    for peer in (first, second):
-        peer.close()
+async def where_there_are(*servers: SipPeer, host: MemoryHost) -> AsyncIterator[Stack]:
+    """A stack on *host*, for which example.com is these servers, of which the first comes first."""
+    bob = ManyAddresses(host, {"example.com": [one.address for one in servers]})
+    async with open_stack(f"udp://{host.addresses[0]}:5060", network=bob, strict=True) as stack:
+        yield stack
 
 
-async def test_a_server_that_has_no_time_is_passed_over(autojump_clock: MockClock) -> None:
+async def test_a_server_that_has_no_time_is_passed_over(
+    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+) -> None:
     user = User()
-    async with MemoryNetwork.open() as network, two_servers(network) as (stack, first, second):
+    first, second = make_sip_peer("first"), make_sip_peer("second")
+    async with where_there_are(first, second, host=sip_network.host("bob")) as stack:
         stack.start_request(request(target="sip:alice@example.com"), user)
-        one = await first.request()
-        first.send(answer(one, 503))
-        two = await second.request()
-        second.send(answer(two, 200))
+        one = await first.expect("OPTIONS")
+        await one.respond(503)
+        two = await second.expect("OPTIONS")
+        await two.respond(200)
         await trio.sleep(1)
 
     assert [200] == user.statuses
-    assert one.via.branch != two.via.branch
+    assert one.message.via.branch != two.message.via.branch
 
 
-async def test_when_no_server_has_time_that_is_the_answer(autojump_clock: MockClock) -> None:
+async def test_when_no_server_has_time_that_is_the_answer(
+    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+) -> None:
     user = User()
-    async with MemoryNetwork.open() as network, two_servers(network) as (stack, first, second):
+    servers = make_sip_peer("first"), make_sip_peer("second")
+    async with where_there_are(*servers, host=sip_network.host("bob")) as stack:
         stack.start_request(request(target="sip:alice@example.com"), user)
-        for peer in (first, second):
-            peer.send(answer(await peer.request(), 503))
+        for server in servers:
+            await (await server.expect("OPTIONS")).respond(503)
         await trio.sleep(1)
 
     assert [503] == user.statuses
     assert [] == user.failures
 
 
-async def test_a_cancel_waits_for_a_provisional_response(autojump_clock: MockClock) -> None:
+async def test_a_cancel_waits_for_a_provisional_response(sip_network: MemoryNetwork) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         sent = here.stack.start_request(request("INVITE"), user)
         invite = await here.alice.request()
         sent.cancel([("Reason", "SIP;cause=200")])
@@ -229,10 +226,10 @@ async def test_a_cancel_waits_for_a_provisional_response(autojump_clock: MockClo
 
 
 async def test_what_is_cancelled_before_it_has_left_is_answered_at_home(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         sent = here.stack.start_request(request("INVITE", "sip:alice@alice"), user)
         sent.cancel()
         await trio.sleep(1)
@@ -241,9 +238,11 @@ async def test_what_is_cancelled_before_it_has_left_is_answered_at_home(
         assert [] == here.network.wires
 
 
-async def test_a_challenge_to_what_was_cancelled_is_not_answered(autojump_clock: MockClock) -> None:
+async def test_a_challenge_to_what_was_cancelled_is_not_answered(
+    sip_network: MemoryNetwork,
+) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         sent = here.stack.start_request(request("INVITE"), user, credentials=credentials())
         invite = await here.alice.request()
         sent.cancel()
@@ -254,11 +253,11 @@ async def test_a_challenge_to_what_was_cancelled_is_not_answered(autojump_clock:
 
 
 async def test_each_success_of_an_invite_is_told_and_later_ones_are_declined(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     user = User()
     contact = "Contact", "<sip:alice@192.0.2.1>"
-    async with scene() as here:
+    async with scene(sip_network) as here:
         sent = here.stack.start_request(request("INVITE"), user)
         invite = await here.alice.request()
         here.alice.send(answer(invite, 200, contact, to_tag="one"))
@@ -273,9 +272,9 @@ async def test_each_success_of_an_invite_is_told_and_later_ones_are_declined(
         assert [200, 200] == user.statuses
 
 
-async def test_a_success_after_a_refusal_is_declined(autojump_clock: MockClock) -> None:
+async def test_a_success_after_a_refusal_is_declined(sip_network: MemoryNetwork) -> None:
     user = User()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         here.stack.start_request(request("INVITE"), user)
         invite = await here.alice.request()
         here.alice.send(answer(invite, 486, to_tag="one"))
@@ -286,21 +285,20 @@ async def test_a_success_after_a_refusal_is_declined(autojump_clock: MockClock) 
         assert [486] == user.statuses
 
 
-async def test_the_end_of_the_stack_is_told(autojump_clock: MockClock) -> None:
+async def test_the_end_of_the_stack_is_told(sip_network: MemoryNetwork) -> None:
     user = User()
-    async with MemoryNetwork.open() as network:
-        network.host("alice")
-        async with open_stack(UDP_BOB, network=network.host("bob")) as stack:
-            stack.start_request(request(), user)
-            await trio.lowlevel.checkpoint()
+    sip_network.host("alice")
+    async with open_stack(UDP_BOB, network=sip_network.host("bob")) as stack:
+        stack.start_request(request(), user)
+        await trio.lowlevel.checkpoint()
 
     assert [TransportFailed] == user.failures
 
 
 async def test_an_ack_goes_the_way_of_its_dialog_each_time_it_is_asked_for(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         invite = request("INVITE")
         response = parse_message_untrusted(
             answer(invite, 200, ("Contact", "<sip:alice@192.0.2.1:5060>"))

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError, RequestTimedOut
 from trio_sip.message import Request, Response, create_response
 from trio_sip.stack import IncomingRequest, Service, ServicePriority, Stack, Supplement
+from trio_sip.testing import MemoryNetwork
 from trio_sip.transaction import State, Transaction
 from trio_sip.transport import Flow
 
@@ -34,7 +34,7 @@ class Passer(Service):
 
 
 async def test_a_request_passes_the_services_by_priority_then_by_registration(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[str] = []
     services = [
@@ -44,14 +44,14 @@ async def test_a_request_passes_the_services_by_priority_then_by_registration(
         Passer("early", seen, 1),
         Application(priority=100),
     ]
-    async with scene(*services) as here:
+    async with scene(sip_network, *services) as here:
         await here.alice.ask(request())
 
     assert ["early", "first of 64", "second of 64", "late"] == seen
 
 
-async def test_the_stages_are_services_of_the_same_list(autojump_clock: MockClock) -> None:
-    async with scene(Application()) as here:
+async def test_the_stages_are_services_of_the_same_list(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application()) as here:
         assert [
             (13, "identify"),
             (32, "dialogs"),
@@ -62,7 +62,7 @@ async def test_the_stages_are_services_of_the_same_list(autojump_clock: MockCloc
 
 
 async def test_a_service_sees_what_the_stages_before_it_have_found_out(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     found: list[str] = []
 
@@ -72,7 +72,7 @@ async def test_a_service_sees_what_the_stages_before_it_have_found_out(
             return False
 
     services = [Looks("10", found, 10), Looks("14", found, 14), Looks("63", found, 63)]
-    async with scene(*services, Application()) as here:
+    async with scene(sip_network, *services, Application()) as here:
         here.stack.register_endpoint_identifier(Knows("alice"))
         here.stack.register_authenticator(Realm())
         await here.alice.ask(request())
@@ -80,19 +80,19 @@ async def test_a_service_sees_what_the_stages_before_it_have_found_out(
     assert ["10: anonymous", "14: alice"] == found, "and a challenge ends the way"
 
 
-async def test_who_takes_a_request_ends_its_way(autojump_clock: MockClock) -> None:
+async def test_who_takes_a_request_ends_its_way(sip_network: MemoryNetwork) -> None:
     seen: list[str] = []
-    async with scene(Application(priority=63), Passer("behind", seen)) as here:
+    async with scene(sip_network, Application(priority=63), Passer("behind", seen)) as here:
         await here.alice.ask(request())
 
     assert [] == seen
 
 
 async def test_a_service_registered_while_running_sees_the_next_message(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     application = Application()
-    async with scene() as here:
+    async with scene(sip_network) as here:
         assert [501] == await here.alice.answers(request("REGISTER"))
         here.stack.register_service(application)
         assert [200] == await here.alice.answers(request(branch="2", cseq=2))
@@ -101,14 +101,14 @@ async def test_a_service_registered_while_running_sees_the_next_message(
 
 
 async def test_a_message_inside_a_service_that_is_unregistered_stays_with_it(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def slowly(incoming: IncomingRequest) -> None:
         await trio.sleep(1)
         incoming.respond(202)
 
     application = Application(slowly)
-    async with scene(application) as here:
+    async with scene(sip_network, application) as here:
         here.alice.send(request("MESSAGE"))
         await trio.sleep(0.5)
         here.stack.unregister_service(application)
@@ -117,19 +117,19 @@ async def test_a_message_inside_a_service_that_is_unregistered_stays_with_it(
 
 
 async def test_a_service_is_registered_as_long_as_the_block_of_its_handle(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene() as here:
+    async with scene(sip_network) as here:
         with here.stack.register_service(Application()):
             assert [200] == await here.alice.answers(request())
         assert [405] == await here.alice.answers(request(branch="2", cseq=2))
 
 
 async def test_a_handle_unregisters_once_and_what_is_gone_already_stays_gone(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     one, two = Application(name="one"), Application(name="two")
-    async with scene() as here:
+    async with scene(sip_network) as here:
         handles = here.stack.register_service(one), here.stack.register_service(two)
         here.stack.unregister_service(one)
         for handle in handles * 2:
@@ -138,27 +138,27 @@ async def test_a_handle_unregisters_once_and_what_is_gone_already_stays_gone(
         assert [405] == await here.alice.answers(request())
 
 
-async def test_a_name_is_taken_once(autojump_clock: MockClock) -> None:
-    async with scene(Application(name="one")) as here:
+async def test_a_name_is_taken_once(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Application(name="one")) as here:
         with pytest.raises(ValueError, match="named 'one'"):
             here.stack.register_service(Application(name="one"))
         with pytest.raises(LocalProtocolError, match="named 'one'"):
             await here.stack.add_service(Application(name="one"))
 
 
-async def test_a_service_without_a_name_gets_that_of_its_class(autojump_clock: MockClock) -> None:
-    async with scene(Service()) as here:
+async def test_a_service_without_a_name_gets_that_of_its_class(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Service()) as here:
         assert "Service" in [one.name for one in here.stack.services]
 
 
-async def test_an_unknown_service_cannot_be_unregistered(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_an_unknown_service_cannot_be_unregistered(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         with pytest.raises(LookupError):
             here.stack.unregister_service(Service())
 
 
 async def test_a_service_has_a_task_that_lives_as_long_as_it_is_registered(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class Clockwork(Service):
         ticks = 0
@@ -174,7 +174,7 @@ async def test_a_service_has_a_task_that_lives_as_long_as_it_is_registered(
 
     one, two = Clockwork(), Clockwork()
     one.name, two.name = "one", "two"
-    async with scene(one, two) as here:
+    async with scene(sip_network, one, two) as here:
         await trio.sleep(2.5)
         here.stack.unregister_service(one)
         await trio.sleep(2)
@@ -191,17 +191,17 @@ class Crashes(Service):
         raise ZeroDivisionError("a bug")
 
 
-async def test_the_crash_of_a_service_is_contained(autojump_clock: MockClock) -> None:
-    async with scene(Crashes(), Application(), strict=False) as here:
+async def test_the_crash_of_a_service_is_contained(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network, Crashes(), Application(), strict=False) as here:
         await trio.sleep(2)
 
         assert [200] == await here.alice.answers(request())
         assert 1 == here.stack.statistics().handler_errors
 
 
-async def test_the_crash_of_a_service_ends_a_strict_stack(autojump_clock: MockClock) -> None:
+async def test_the_crash_of_a_service_ends_a_strict_stack(sip_network: MemoryNetwork) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with scene(Crashes()):
+        async with scene(sip_network, Crashes()):
             await trio.sleep_forever()
 
 
@@ -234,8 +234,10 @@ class Observer(Service):
         self.note(f"closed {flow.transport}")
 
 
-async def exercise(observer: Observer, strict: bool) -> tuple[str, str, int]:
-    async with scene(observer, Application(), strict=strict) as here:
+async def exercise(
+    network: MemoryNetwork, observer: Observer, strict: bool
+) -> tuple[str, str, int]:
+    async with scene(network, observer, Application(), strict=strict) as here:
         answer = await here.alice.ask(request())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(here.stack.send_request, "MESSAGE", "sip:192.0.2.1")
@@ -252,10 +254,10 @@ async def exercise(observer: Observer, strict: bool) -> tuple[str, str, int]:
         return answer["X-Trace"], incoming["X-Trace"], errors
 
 
-async def test_a_service_sees_and_adds_to_everything(autojump_clock: MockClock) -> None:
+async def test_a_service_sees_and_adds_to_everything(sip_network: MemoryNetwork) -> None:
     observer = Observer()
 
-    assert ("2", "1", 0) == await exercise(observer, strict=True)
+    assert ("2", "1", 0) == await exercise(sip_network, observer, strict=True)
     assert [
         "send 200 OPTIONS",
         "send MESSAGE",
@@ -265,14 +267,14 @@ async def test_a_service_sees_and_adds_to_everything(autojump_clock: MockClock) 
 
 
 async def test_hooks_that_raise_harm_neither_the_message_nor_the_listener(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    assert ("2", "1", 4) == await exercise(Observer(fails=True), strict=False)
+    assert ("2", "1", 4) == await exercise(sip_network, Observer(fails=True), strict=False)
 
 
-async def test_a_hook_that_raises_ends_a_strict_stack(autojump_clock: MockClock) -> None:
+async def test_a_hook_that_raises_ends_a_strict_stack(sip_network: MemoryNetwork) -> None:
     with pytest.raises(ZeroDivisionError):
-        await exercise(Observer(fails=True), strict=True)
+        await exercise(sip_network, Observer(fails=True), strict=True)
 
 
 class Takes(Service):
@@ -312,11 +314,11 @@ async def _answer(alice: Peer, statuses: tuple[int, ...]) -> None:
 
 
 async def test_a_provisional_response_that_a_service_takes_is_not_seen_by_its_sender(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[int] = []
     observer = Observer()
-    async with scene(Takes(180), observer) as here:
+    async with scene(sip_network, Takes(180), observer) as here:
         await invite_and_answer(here, seen, 180, 183, 486)
 
     assert [183, 486] == seen
@@ -324,10 +326,10 @@ async def test_a_provisional_response_that_a_service_takes_is_not_seen_by_its_se
 
 
 async def test_a_final_response_that_a_service_takes_leaves_its_sender_without_an_answer(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[int] = []
-    async with scene(Takes(486)) as here:
+    async with scene(sip_network, Takes(486)) as here:
         began = trio.current_time()
         await invite_and_answer(here, seen, 180, 486)
 
@@ -336,10 +338,10 @@ async def test_a_final_response_that_a_service_takes_leaves_its_sender_without_a
 
 
 async def test_a_service_follows_transactions_as_long_as_it_is_registered(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     follows = Takes()
-    async with scene(Application()) as here:
+    async with scene(sip_network, Application()) as here:
         await here.alice.ask(request(branch="1"))
         here.stack.register_service(follows)
         await here.alice.ask(request("MESSAGE", branch="2", cseq=2))
@@ -382,9 +384,9 @@ class Brand(Supplement):
         self.seen.append(f"out {response.status}")
 
 
-async def test_a_supplement_looks_at_its_methods_only(autojump_clock: MockClock) -> None:
+async def test_a_supplement_looks_at_its_methods_only(sip_network: MemoryNetwork) -> None:
     brand = Brand()
-    async with scene(brand, Application()) as here:
+    async with scene(sip_network, brand, Application()) as here:
         await here.alice.ask(request("MESSAGE"))
         await here.alice.ask(request(branch="2", cseq=2))
         await here.alice.ask(
@@ -401,41 +403,41 @@ async def test_a_supplement_looks_at_its_methods_only(autojump_clock: MockClock)
 
 
 async def test_a_supplement_that_returns_a_response_refuses_the_request(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     application = Application()
-    async with scene(Brand(refuse=True), application) as here:
+    async with scene(sip_network, Brand(refuse=True), application) as here:
         assert [403] == await here.alice.answers(request("MESSAGE"))
         assert [] == application.seen
 
 
 async def test_who_answers_and_passes_on_leaves_nothing_to_refuse(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     class Hasty(Application):
         async def on_request(self, request: IncomingRequest) -> bool:
             request.respond(202)
             return False
 
-    async with scene(Hasty()) as here:
+    async with scene(sip_network, Hasty()) as here:
         assert [202] == await here.alice.answers(request())
 
 
 async def test_services_and_supplements_that_override_nothing_change_nothing(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with scene(Supplement(), Service(), Application()) as here:
+    async with scene(sip_network, Supplement(), Service(), Application()) as here:
         assert [200] == await here.alice.answers(request())
         with pytest.raises(RequestTimedOut):
             await here.stack.send_request("OPTIONS", "sip:192.0.2.1")
 
 
-async def test_a_supplement_for_all_methods_names_none(autojump_clock: MockClock) -> None:
+async def test_a_supplement_for_all_methods_names_none(sip_network: MemoryNetwork) -> None:
     class Everything(Brand):
         supplements = frozenset()
 
     everything = Everything()
-    async with scene(everything, Application()) as here:
+    async with scene(sip_network, everything, Application()) as here:
         await here.alice.ask(request())
 
     assert ["in OPTIONS", "out 200"] == everything.seen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip.stack import single_error, unwrapping_single_errors
 
@@ -24,15 +23,13 @@ async def fail_deep_within(*errors: type[Exception], others: int = 0) -> None:
 
 
 @pytest.mark.parametrize("others", [0, 2])
-async def test_one_error_leaves_as_itself(others: int, autojump_clock: MockClock) -> None:
+async def test_one_error_leaves_as_itself(others: int) -> None:
     with pytest.raises(ZeroDivisionError):
         await fail_deep_within(ZeroDivisionError, others=others)
 
 
 @pytest.mark.parametrize("others", [0, 2])
-async def test_several_errors_leave_as_the_group_that_has_no_other_around_it(
-    others: int, autojump_clock: MockClock
-) -> None:
+async def test_several_errors_leave_as_the_group_that_has_no_other_around_it(others: int) -> None:
     with pytest.raises(BaseExceptionGroup) as caught:
         await fail_deep_within(ZeroDivisionError, KeyError, others=others)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError, Overloaded, WorkDeadlock
 from trio_sip.stack import IncomingRequest, StackSettings, open_stack
@@ -13,14 +12,14 @@ from trio_sip.testing import MemoryNetwork
 from .scene import Application, request, scene
 
 
-async def test_a_work_runs_its_tasks_in_the_order_pushed(autojump_clock: MockClock) -> None:
+async def test_a_work_runs_its_tasks_in_the_order_pushed(sip_network: MemoryNetwork) -> None:
     seen: list[int] = []
 
     async def slowly(number: int) -> None:
         await trio.sleep(10 - number)
         seen.append(number)
 
-    async with scene() as here:
+    async with scene(sip_network) as here:
         work = here.stack.create_work("orders")
         for number in range(5):
             here.stack.push_task(work, slowly, number)
@@ -31,14 +30,14 @@ async def test_a_work_runs_its_tasks_in_the_order_pushed(autojump_clock: MockClo
     assert [0, 1, 2, 3, 4, 99] == seen
 
 
-async def test_tasks_without_a_work_promise_no_order(autojump_clock: MockClock) -> None:
+async def test_tasks_without_a_work_promise_no_order(sip_network: MemoryNetwork) -> None:
     seen: list[int] = []
 
     async def slowly(number: int) -> None:
         await trio.sleep(10 - number)
         seen.append(number)
 
-    async with scene() as here:
+    async with scene(sip_network) as here:
         for number in range(3):
             here.stack.push_task(None, slowly, number)
         await trio.sleep(20)
@@ -46,8 +45,8 @@ async def test_tasks_without_a_work_promise_no_order(autojump_clock: MockClock) 
     assert [2, 1, 0] == seen
 
 
-async def test_a_work_has_a_name_of_its_own(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_a_work_has_a_name_of_its_own(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         async with here.stack.create_work() as one, here.stack.create_work("mine") as two:
             assert ("work-1", "mine") == (one.name, two.name)
             with pytest.raises(LocalProtocolError, match="'mine'"):
@@ -57,17 +56,17 @@ async def test_a_work_has_a_name_of_its_own(autojump_clock: MockClock) -> None:
             pass
 
 
-async def test_a_work_that_was_destroyed_takes_nothing(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_a_work_that_was_destroyed_takes_nothing(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         work = here.stack.create_work()
         await here.stack.destroy_work(work)
         with pytest.raises(trio.ClosedResourceError):
             here.stack.push_task(work, print)
 
 
-async def test_a_full_work_refuses_more(autojump_clock: MockClock) -> None:
+async def test_a_full_work_refuses_more(sip_network: MemoryNetwork) -> None:
     settings = StackSettings(high_water=2)
-    async with scene(settings=settings) as here, here.stack.create_work() as work:
+    async with scene(sip_network, settings=settings) as here, here.stack.create_work() as work:
         here.stack.push_task(work, trio.sleep, 1)
         here.stack.push_task(work, trio.sleep, 1)
         with pytest.raises(Overloaded):
@@ -75,13 +74,13 @@ async def test_a_full_work_refuses_more(autojump_clock: MockClock) -> None:
 
 
 async def test_a_task_that_raises_is_contained_and_its_work_goes_on(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, sip_network: MemoryNetwork
 ) -> None:
     def fail() -> None:
         raise ZeroDivisionError("a bug")
 
     seen: list[int] = []
-    async with scene(strict=False) as here:
+    async with scene(sip_network, strict=False) as here:
         async with here.stack.create_work("shaky") as work:
             here.stack.push_task(work, fail)
             here.stack.push_task(work, seen.append, 1)
@@ -96,12 +95,12 @@ async def test_a_task_that_raises_is_contained_and_its_work_goes_on(
     ] == [record.message for record in caplog.records]
 
 
-async def test_a_task_that_raises_ends_a_strict_stack(autojump_clock: MockClock) -> None:
+async def test_a_task_that_raises_ends_a_strict_stack(sip_network: MemoryNetwork) -> None:
     def fail() -> None:
         raise ZeroDivisionError("a bug")
 
     async def push() -> None:
-        async with scene() as here:
+        async with scene(sip_network) as here:
             here.stack.push_task(None, fail)
             await trio.sleep_forever()
 
@@ -109,17 +108,17 @@ async def test_a_task_that_raises_ends_a_strict_stack(autojump_clock: MockClock)
         await push()
 
 
-async def test_the_result_of_a_task_can_be_waited_for(autojump_clock: MockClock) -> None:
+async def test_the_result_of_a_task_can_be_waited_for(sip_network: MemoryNetwork) -> None:
     async def double(number: int) -> int:
         await trio.sleep(1)
         return 2 * number
 
-    async with scene() as here, here.stack.create_work() as work:
+    async with scene(sip_network) as here, here.stack.create_work() as work:
         assert 42 == await work.run(double, 21)
 
 
-async def test_works_that_wait_for_each_other_are_told(autojump_clock: MockClock) -> None:
-    async with scene() as here:
+async def test_works_that_wait_for_each_other_are_told(sip_network: MemoryNetwork) -> None:
+    async with scene(sip_network) as here:
         one, two = here.stack.create_work("one"), here.stack.create_work("two")
 
         async def back() -> None:
@@ -134,11 +133,11 @@ async def test_works_that_wait_for_each_other_are_told(autojump_clock: MockClock
         await two.aclose()
 
 
-async def test_a_suspended_work_holds_its_requests_back(autojump_clock: MockClock) -> None:
+async def test_a_suspended_work_holds_its_requests_back(sip_network: MemoryNetwork) -> None:
     async def slowly(incoming: IncomingRequest) -> None:
         incoming.respond(200)
 
-    async with scene(Application(slowly)) as here:
+    async with scene(sip_network, Application(slowly)) as here:
         work = here.stack._parts.works.grouped(("c1", "a"))
         async with work.suspended():
             assert [] == await here.alice.answers(request())
@@ -146,11 +145,11 @@ async def test_a_suspended_work_holds_its_requests_back(autojump_clock: MockCloc
 
 
 async def test_a_work_runs_tasks_on_a_schedule_of_the_virtual_clock(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     times: list[float] = []
 
-    async with scene() as here, here.stack.create_work() as work:
+    async with scene(sip_network) as here, here.stack.create_work() as work:
         began = trio.current_time()
         schedule = work.schedule(lambda: times.append(trio.current_time() - began), every=60)
         await trio.sleep(200)
@@ -160,19 +159,17 @@ async def test_a_work_runs_tasks_on_a_schedule_of_the_virtual_clock(
     assert [60, 120, 180] == pytest.approx(times)
 
 
-async def test_a_work_that_nobody_closed_is_reported(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network:
-        with pytest.warns(ResourceWarning, match="work 'forgotten' was never closed"):
-            async with open_stack(network=network.host("bob")) as stack:
-                stack.create_work("forgotten")
+async def test_a_work_that_nobody_closed_is_reported(sip_network: MemoryNetwork) -> None:
+    with pytest.warns(ResourceWarning, match="work 'forgotten' was never closed"):
+        async with open_stack(network=sip_network.host("bob")) as stack:
+            stack.create_work("forgotten")
 
 
 async def test_a_work_that_nobody_closed_ends_the_stack_even_as_an_error(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network:
-        with pytest.raises(ResourceWarning):
-            async with open_stack(network=network.host("bob")) as stack:
-                stack.create_work("forgotten")
+    with pytest.raises(ResourceWarning):
+        async with open_stack(network=sip_network.host("bob")) as stack:
+            stack.create_work("forgotten")
 
-        assert 0 == network.open_sockets
+    assert 0 == sip_network.open_sockets

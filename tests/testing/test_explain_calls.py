@@ -7,21 +7,21 @@ import trio
 from trio.testing import MockClock
 
 from tests.ua.calls import OFFER, agent
-from tests.ua.test_call_conversations import TALKS
+from tests.ua.test_call_conversations import TALKS, Talk
 from trio_sip._errors import SipError
 from trio_sip.testing import FindingKind, MemoryNetwork, NatKind, explain
 from trio_sip.ua import IncomingCall
 
 
-@pytest.mark.parametrize("name", TALKS)
+@pytest.mark.parametrize("talk", TALKS)
 @pytest.mark.parametrize("loss", [0.0, 0.2])
 async def test_nobody_is_blamed_for_a_call_that_goes_as_it_should(
-    name: str, loss: float, autojump_clock: MockClock
+    talk: Talk, loss: float, autojump_clock: MockClock
 ) -> None:
     with trio.fail_after(3600):
         async with MemoryNetwork.open(seed=2, loss=loss) as network:
             try:
-                await TALKS[name](network)
+                await talk(network)
             except SipError:
                 pytest.skip("this seed has lost too much")
             found = explain(network.wires, network.names())

@@ -170,6 +170,14 @@ async def test_a_profile_of_ones_own_is_as_good(make_sip_peer: Make) -> None:
     await (await alice.expect(603)).ack()
 
 
+async def test_what_one_message_has_wrong_need_not_have_a_name(make_sip_peer: Make) -> None:
+    peer, other = make_sip_peer(), make_sip_peer("other")
+    await peer.request("OPTIONS", other.uri, rude=[Misbehaviour.replacing(b": 70", b": many")])
+    options = await other.expect("OPTIONS")
+
+    assert "many" == options["Max-Forwards"]
+
+
 def test_a_misbehaviour_of_ones_own_is_a_value() -> None:
     shout = Misbehaviour(name="shout", says="shouts", alter=lambda one: [one, one], responses=False)
 

@@ -200,6 +200,22 @@ async def test_retransmissions_are_counted_and_asserted_by_time(
     assert [0.5, 1.5, 3.5] == invite.retransmissions
 
 
+async def test_in_a_dialog_that_is_not_answered_yet_a_peer_may_speak(
+    alice: SipPeer, bob: SipPeer
+) -> None:
+    sent = await alice.request("REFER", bob.uri, headers=[("Refer-To", "<sip:carol@c>")])
+    refer = await bob.expect("REFER")
+    dialog = bob.call_of(refer)
+    await dialog.send("NOTIFY", headers=[("Event", "refer")])
+    notify = await alice.expect("NOTIFY", call_id=sent.request.call_id)
+    await refer.respond(202)
+    accepted = await sent.expect(202)
+
+    assert str(bob.contact) == notify["Contact"]
+    assert notify.message.from_.tag == accepted.message.to.tag
+    assert notify.message.to.tag == sent.request.from_.tag
+
+
 async def test_retransmissions_at_other_times_fail(alice: SipPeer, bob: SipPeer) -> None:
     await alice.request("MESSAGE", bob.uri)
     message = await bob.expect("MESSAGE")

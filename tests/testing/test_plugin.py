@@ -279,6 +279,26 @@ async def test_lossy(make_sip_peer, method, sip_network, sip_seed):
     result.assert_outcomes(passed=10)
 
 
+def test_markers_add_up_and_the_closest_has_the_last_word(run: Run) -> None:
+    result = run(
+        """
+pytestmark = pytest.mark.sip(loss=1, deadline=10)
+
+bad = pytest.mark.sip(seeds=2, deadline=20)
+
+@bad
+@pytest.mark.sip(deadline=30)
+async def test_lossy(make_sip_peer, sip_network):
+    one, other = make_sip_peer("one", retransmits=False), make_sip_peer("other")
+    await one.request("OPTIONS", other.uri)
+    await other.expect_nothing(within=25)
+    assert 1 == len(sip_network.wires)
+"""
+    )
+
+    result.assert_outcomes(passed=2)
+
+
 def test_files_are_written_for_each_test_that_said_something(
     run: Run, pytester: pytest.Pytester
 ) -> None:

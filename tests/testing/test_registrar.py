@@ -36,6 +36,9 @@ async def test_anybody_registers_until_there_are_users(
 
     assert 401 == (await register(sip_peer, sip_registrar, 0)).status
     assert 200 == (await register(sip_peer, sip_registrar, 0, SECRET)).status
+    # The last one was challenged first.
+    expires = [request.message["Expires"] for request in sip_registrar.requests]
+    assert ["600", "0", "0", "0"] == expires
 
 
 async def test_it_forgets_as_a_server_does_that_was_restarted(

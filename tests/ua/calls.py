@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import SessionSettings
 from trio_sip.stack import Tokens
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, SipPeer
 from trio_sip.ua import CallHandler, IncomingCall, UserAgent, open_user_agent
 
 ALICE = "sip:alice@192.0.2.1"
 BOB = "sip:bob@192.0.2.2"
 OFFER = SessionDescription.audio(4000, "192.0.2.1", session_id=1)
 
-HOUR = 3600.0
+on_terrible_networks = pytest.mark.sip(
+    seeds=30, loss=0.3, duplication=0.05, reordering=0.1, jitter=0.03, deadline=86400
+)
+"""Thirty of them, which lose a third of everything."""
+
 _LONGEST = 32.0
+
+MakeSipPeer = Callable[..., SipPeer]
 
 
 @asynccontextmanager
@@ -62,41 +69,56 @@ def nothing_is_left(*agents: UserAgent) -> None:
 
 @asynccontextmanager
 async def alice_and_bob(
+    network: MemoryNetwork,
     handler: CallHandler | None = None,
     *,
-    network: MemoryNetwork | None = None,
     call_settings: SessionSettings | None = None,
     strict: bool = True,
-) -> AsyncIterator[tuple[UserAgent, UserAgent, MemoryNetwork]]:
+) -> AsyncIterator[tuple[UserAgent, UserAgent]]:
     """Both of them; Bob's calls go to *handler*.  Afterwards nothing may be left."""
-    async with _given(network) as net:
-        async with (
-            agent(net, "alice", call_settings=call_settings, strict=strict) as alice,
-            agent(net, "bob", call_settings=call_settings, strict=strict) as bob,
-            trio.open_nursery() as nursery,
-        ):
-            if handler is not None:
-                await nursery.start(bob.serve_calls, handler)
-            try:
-                yield alice, bob, net
-            finally:
-                # Twice 64*T1, for what begins its goodbye when the other has given up, and twice
-                # for what remembers copies.
-                with trio.CancelScope(shield=True):
-                    await trio.sleep(4 * _LONGEST)
-                nothing_is_left(alice, bob)
-                nursery.cancel_scope.cancel()
-        assert 0 == net.open_sockets
+    async with (
+        agent(network, "alice", call_settings=call_settings, strict=strict) as alice,
+        agent(network, "bob", call_settings=call_settings, strict=strict) as bob,
+        trio.open_nursery() as nursery,
+    ):
+        if handler is not None:
+            await nursery.start(bob.serve_calls, handler)
+        try:
+            yield alice, bob
+        finally:
+            # Twice 64*T1, for what begins its goodbye when the other has given up, and twice
+            # for what remembers copies.
+            with trio.CancelScope(shield=True):
+                await trio.sleep(4 * _LONGEST)
+            nothing_is_left(alice, bob)
+            nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def _given(network: MemoryNetwork | None) -> AsyncIterator[MemoryNetwork]:
-    if network is not None:
-        yield network
-        return
-    with trio.fail_after(24 * HOUR):
-        async with MemoryNetwork.open() as made:
-            yield made
+async def alice_and_peer(
+    network: MemoryNetwork,
+    make_sip_peer: MakeSipPeer,
+    *,
+    profile: str = "plain",
+    call_settings: SessionSettings | None = None,
+    password: str | None = None,
+    outbound_proxy: tuple[str, ...] = (),
+) -> AsyncIterator[tuple[UserAgent, SipPeer, trio.Nursery]]:
+    """Alice, who is ours, and Bob, who follows a script.  Afterwards nothing may be left of hers."""
+    async with (
+        agent(
+            network,
+            "alice",
+            call_settings=call_settings,
+            password=password,
+            outbound_proxy=outbound_proxy,
+        ) as alice,
+        trio.open_nursery() as nursery,
+    ):
+        yield alice, make_sip_peer("bob", profile=profile), nursery
+        await trio.sleep(4 * _LONGEST)
+        nothing_is_left(alice)
+        nursery.cancel_scope.cancel()
 
 
 def labels(network: MemoryNetwork) -> list[str]:

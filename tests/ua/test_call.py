@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 import trio.lowlevel
-from trio.testing import MockClock
 
 from trio_sip._errors import (
     CallEnded,
@@ -30,7 +29,6 @@ from trio_sip.ua import IncomingCall, Progress, UserAgent
 from .calls import (
     ALICE,
     BOB,
-    HOUR,
     OFFER,
     agent,
     alice_and_bob,
@@ -84,30 +82,30 @@ async def talk_with_a_task(alice: UserAgent, task: Callable[[], Awaitable[None]]
 
 
 async def test_who_has_seen_enough_of_the_progress_may_stop_looking(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     # Warnings are errors: nothing was left to be closed.
-    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         await look_once_and_wait(alice)
 
-        assert [*TAKEN, *PARTED] == labels(network)
+        assert [*TAKEN, *PARTED] == labels(sip_network)
 
 
-async def test_who_leaves_the_block_hangs_up(autojump_clock: MockClock) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+async def test_who_leaves_the_block_hangs_up(sip_network: MemoryNetwork) -> None:
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             answer = await call.answered()
             assert answer.sdp is not None
             assert 5000 == answer.sdp.media[0].port
             await trio.sleep(5)
 
-        assert [*TAKEN, *PARTED] == labels(network)
+        assert [*TAKEN, *PARTED] == labels(sip_network)
         assert Side.LOCAL is call.ended_by
         assert SessionState.TERMINATED is call.state
 
 
 async def test_the_handler_of_a_call_that_is_hung_up_is_cancelled_quietly(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[object] = []
 
@@ -118,7 +116,7 @@ async def test_the_handler_of_a_call_that_is_hung_up_is_cancelled_quietly(
         finally:
             seen.append(call.ended_by)
 
-    async with alice_and_bob(talk) as (alice, bob, _):
+    async with alice_and_bob(sip_network, talk) as (alice, bob):
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
             await trio.sleep(1)
@@ -129,14 +127,14 @@ async def test_the_handler_of_a_call_that_is_hung_up_is_cancelled_quietly(
 
 
 async def test_a_block_whose_call_is_hung_up_is_left_quietly_and_knows_why(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def answer_for_ten_seconds(call: IncomingCall) -> None:
         await call.answer(OFFER)
         await trio.sleep(10)
         call.hang_up(reason='Q.850;cause=16;text="Terminated"')
 
-    async with alice_and_bob(answer_for_ten_seconds) as (alice, _, _net):
+    async with alice_and_bob(sip_network, answer_for_ten_seconds) as (alice, _):
         began = trio.current_time()
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
@@ -152,32 +150,33 @@ async def test_a_block_whose_call_is_hung_up_is_left_quietly_and_knows_why(
         )
 
 
-async def test_a_handler_that_returns_hangs_up(autojump_clock: MockClock) -> None:
+async def test_a_handler_that_returns_hangs_up(sip_network: MemoryNetwork) -> None:
     async def answer_and_go(call: IncomingCall) -> None:
         await call.answer(OFFER)
 
-    async with alice_and_bob(answer_and_go) as (alice, _, network):
+    async with alice_and_bob(sip_network, answer_and_go) as (alice, _):
         async with alice.call(BOB, OFFER):
             await trio.sleep_forever()
 
-        assert ["INVITE", "200 (INVITE)", "ACK", *PARTED] == labels(network)
+        await trio.sleep(1)
+        assert ["INVITE", "200 (INVITE)", "ACK", *PARTED] == labels(sip_network)
 
 
-async def test_who_waits_long_enough_gives_up_with_cancel(autojump_clock: MockClock) -> None:
+async def test_who_waits_long_enough_gives_up_with_cancel(sip_network: MemoryNetwork) -> None:
     async def ring(call: IncomingCall) -> None:
         await call.ring()
         await trio.sleep_forever()
 
-    async with alice_and_bob(ring) as (alice, _, network):
+    async with alice_and_bob(sip_network, ring) as (alice, _):
         with pytest.raises(trio.TooSlowError):
             await wait_for_twenty_seconds(alice)
 
         await trio.sleep(1)
-        assert ["INVITE", "180 (INVITE)", *GIVEN_UP] == labels(network)
+        assert ["INVITE", "180 (INVITE)", *GIVEN_UP] == labels(sip_network)
 
 
 async def test_the_handler_of_a_call_that_is_given_up_is_cancelled(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     ended: list[Side | None] = []
 
@@ -188,7 +187,7 @@ async def test_the_handler_of_a_call_that_is_given_up_is_cancelled(
         finally:
             ended.append(call.ended_by)
 
-    async with alice_and_bob(ring) as (alice, _, _net):
+    async with alice_and_bob(sip_network, ring) as (alice, _):
         with trio.move_on_after(5):
             async with alice.call(BOB, OFFER):
                 await trio.sleep_forever()
@@ -198,29 +197,30 @@ async def test_the_handler_of_a_call_that_is_given_up_is_cancelled(
 
 
 @pytest.mark.parametrize("status", [302, 404, 486, 500, 603])
-async def test_a_refusal_is_raised_bare(status: int, autojump_clock: MockClock) -> None:
+async def test_a_refusal_is_raised_bare(status: int, sip_network: MemoryNetwork) -> None:
     async def refuse(call: IncomingCall) -> None:
         if status == 302:
             await call.redirect(["<sip:carol@192.0.2.3>;q=0.5"])
         else:
             await call.reject(status)
 
-    async with alice_and_bob(refuse) as (alice, _, network):
+    async with alice_and_bob(sip_network, refuse) as (alice, _):
         with pytest.raises(CallRejected) as caught:
             async with alice.call(BOB, OFFER) as call:
                 await call.answered()
 
+        await trio.sleep(1)
         assert status == caught.value.status
-        assert ["INVITE", f"{status} (INVITE)", "ACK"] == labels(network)
+        assert ["INVITE", f"{status} (INVITE)", "ACK"] == labels(sip_network)
         assert Side.REMOTE is call.ended_by
 
 
-async def test_a_refusal_that_nobody_waits_for_leaves_the_block(autojump_clock: MockClock) -> None:
+async def test_a_refusal_that_nobody_waits_for_leaves_the_block(sip_network: MemoryNetwork) -> None:
     async def refuse(call: IncomingCall) -> None:
         await trio.sleep(1)
         await call.reject()
 
-    async with alice_and_bob(refuse) as (alice, _, _net):
+    async with alice_and_bob(sip_network, refuse) as (alice, _):
         began = trio.current_time()
         with pytest.raises(CallRejected, match="486"):
             async with alice.call(BOB, OFFER):
@@ -229,11 +229,11 @@ async def test_a_refusal_that_nobody_waits_for_leaves_the_block(autojump_clock: 
         assert trio.current_time() - began < 2
 
 
-async def test_a_refusal_that_was_caught_is_not_raised_again(autojump_clock: MockClock) -> None:
+async def test_a_refusal_that_was_caught_is_not_raised_again(sip_network: MemoryNetwork) -> None:
     async def refuse(call: IncomingCall) -> None:
         await call.reject()
 
-    async with alice_and_bob(refuse) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, refuse) as (alice, _), alice.call(BOB, OFFER) as call:
         with pytest.raises(CallRejected):
             await call.answered()
         with pytest.raises(CallRejected):
@@ -242,19 +242,19 @@ async def test_a_refusal_that_was_caught_is_not_raised_again(autojump_clock: Moc
 
 @pytest.mark.parametrize("answers", [False, True])
 async def test_a_handler_that_ends_without_answering_says_480(
-    answers: bool, autojump_clock: MockClock
+    answers: bool, sip_network: MemoryNetwork
 ) -> None:
     async def do_nothing(call: IncomingCall) -> None:
         await call.ring()
 
-    async with alice_and_bob(do_nothing if answers else None) as (alice, _, _net):
+    async with alice_and_bob(sip_network, do_nothing if answers else None) as (alice, _):
         with pytest.raises(CallRejected, match="480"):
             async with alice.call(BOB, OFFER) as call:
                 await call.answered()
 
 
 async def test_a_handler_that_fails_says_500_and_harms_nobody_else(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def fail(call: IncomingCall) -> None:
         await call.ring()
@@ -265,7 +265,7 @@ async def test_a_handler_that_fails_says_500_and_harms_nobody_else(
         await trio.sleep_forever()
 
     failed: list[IncomingCall] = []
-    async with alice_and_bob(fail, strict=False) as (alice, bob, _):
+    async with alice_and_bob(sip_network, fail, strict=False) as (alice, bob):
         with pytest.raises(CallRejected, match="500"):
             async with alice.call(BOB, OFFER) as call:
                 await call.answered()
@@ -276,12 +276,12 @@ async def test_a_handler_that_fails_says_500_and_harms_nobody_else(
 
 
 async def test_in_a_strict_stack_the_error_of_a_handler_leaves_serve_calls_bare(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def fail(call: IncomingCall) -> None:
         raise ZeroDivisionError
 
-    async with alice_and_bob() as (alice, bob, _), trio.open_nursery() as nursery:
+    async with alice_and_bob(sip_network) as (alice, bob), trio.open_nursery() as nursery:
 
         @nursery.start_soon
         async def serve() -> None:
@@ -294,17 +294,19 @@ async def test_in_a_strict_stack_the_error_of_a_handler_leaves_serve_calls_bare(
                 await call.answered()
 
 
-async def test_an_error_in_the_block_leaves_it_bare_and_hangs_up(autojump_clock: MockClock) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+async def test_an_error_in_the_block_leaves_it_bare_and_hangs_up(
+    sip_network: MemoryNetwork,
+) -> None:
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         with pytest.raises(ZeroDivisionError):
             await divide_by_zero(alice)
 
-        assert PARTED == labels(network)[-2:]
+        assert PARTED == labels(sip_network)[-2:]
 
 
-async def test_nobody_there_is_a_time_out(autojump_clock: MockClock) -> None:
-    async with alice_and_bob() as (alice, _, network):
-        network.partition("bob")
+async def test_nobody_there_is_a_time_out(sip_network: MemoryNetwork) -> None:
+    async with alice_and_bob(sip_network) as (alice, _):
+        sip_network.partition("bob")
         began = trio.current_time()
         with pytest.raises(RequestTimedOut):
             async with alice.call(BOB, OFFER) as call:
@@ -313,7 +315,7 @@ async def test_nobody_there_is_a_time_out(autojump_clock: MockClock) -> None:
         assert 32 == pytest.approx(trio.current_time() - began)
 
 
-async def test_progress_is_what_happens_before_the_answer(autojump_clock: MockClock) -> None:
+async def test_progress_is_what_happens_before_the_answer(sip_network: MemoryNetwork) -> None:
     async def take_time(call: IncomingCall) -> None:
         await call.ring()
         await trio.sleep(1)
@@ -324,7 +326,7 @@ async def test_progress_is_what_happens_before_the_answer(autojump_clock: MockCl
         await call.answer(OFFER)
         await trio.sleep_forever()
 
-    async with alice_and_bob(take_time) as (alice, _, _net):
+    async with alice_and_bob(sip_network, take_time) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             seen = [(one.status, one.sdp is not None) async for one in call.progress()]
             await call.answered()
@@ -335,19 +337,19 @@ async def test_progress_is_what_happens_before_the_answer(autojump_clock: MockCl
 
 
 async def test_progress_ends_with_a_refusal_which_answered_raises(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def ring_and_refuse(call: IncomingCall) -> None:
         await call.ring()
         await trio.sleep(1)
         await call.reject(603)
 
-    async with alice_and_bob(ring_and_refuse) as (alice, _, _net):
+    async with alice_and_bob(sip_network, ring_and_refuse) as (alice, _):
         with pytest.raises(CallRejected, match="603"):
             await look_and_wait(alice)
 
 
-async def test_the_task_of_a_call_ends_with_it(autojump_clock: MockClock) -> None:
+async def test_the_task_of_a_call_ends_with_it(sip_network: MemoryNetwork) -> None:
     ends: list[str] = []
 
     async def media(name: str) -> None:
@@ -363,7 +365,7 @@ async def test_the_task_of_a_call_ends_with_it(autojump_clock: MockClock) -> Non
         await call.answer(OFFER)
         await trio.sleep(3)
 
-    async with alice_and_bob(talk) as (alice, _, _net):
+    async with alice_and_bob(sip_network, talk) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             call.start_soon(media, "alice")
             await trio.sleep_forever()
@@ -374,20 +376,20 @@ async def test_the_task_of_a_call_ends_with_it(autojump_clock: MockClock) -> Non
 
 
 async def test_the_error_of_a_task_of_a_call_ends_it_and_leaves_the_block_bare(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def media() -> None:
         await trio.sleep(3)
         raise ZeroDivisionError
 
-    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         with pytest.raises(ZeroDivisionError):
             await talk_with_a_task(alice, media)
 
-        assert PARTED == labels(network)[-2:]
+        assert PARTED == labels(sip_network)[-2:]
 
 
-async def test_who_offers_last_gets_the_answer_in_the_ack(autojump_clock: MockClock) -> None:
+async def test_who_offers_last_gets_the_answer_in_the_ack(sip_network: MemoryNetwork) -> None:
     answers: list[int] = []
 
     async def offer(call: IncomingCall) -> None:
@@ -397,7 +399,7 @@ async def test_who_offers_last_gets_the_answer_in_the_ack(autojump_clock: MockCl
         answers.append(answer.media[0].port)
         await trio.sleep_forever()
 
-    async with alice_and_bob(offer) as (alice, _, _net):
+    async with alice_and_bob(sip_network, offer) as (alice, _):
         async with alice.call(BOB) as call:
             theirs = (await call.answered()).sdp
             assert theirs is not None
@@ -407,7 +409,7 @@ async def test_who_offers_last_gets_the_answer_in_the_ack(autojump_clock: MockCl
         assert [6000] == answers
 
 
-async def test_what_needs_an_answered_call_says_so(autojump_clock: MockClock) -> None:
+async def test_what_needs_an_answered_call_says_so(sip_network: MemoryNetwork) -> None:
     async def ring(call: IncomingCall) -> None:
         await call.ring()
         with pytest.raises(LocalProtocolError, match="hold needs a call that has been answered"):
@@ -420,7 +422,7 @@ async def test_what_needs_an_answered_call_says_so(autojump_clock: MockClock) ->
         with pytest.raises(LocalProtocolError, match="answered already"):
             await call.reject()
 
-    async with alice_and_bob(ring) as (alice, _, _net):
+    async with alice_and_bob(sip_network, ring) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             with pytest.raises(LocalProtocolError, match="reinvite needs a call that has been"):
                 await call.reinvite(OFFER)
@@ -438,14 +440,14 @@ async def test_what_needs_an_answered_call_says_so(autojump_clock: MockClock) ->
 
 
 async def test_a_caller_is_who_from_says_and_calls_whom_the_uri_names(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[tuple[Uri, Uri]] = []
 
     async def note(call: IncomingCall) -> None:
         seen.append((call.caller.uri, call.target))
 
-    async with alice_and_bob(note) as (alice, _, _net):
+    async with alice_and_bob(sip_network, note) as (alice, _):
         with pytest.raises(CallRejected):
             async with alice.call(BOB, OFFER) as call:
                 await call.answered()
@@ -454,10 +456,10 @@ async def test_a_caller_is_who_from_says_and_calls_whom_the_uri_names(
 
 
 async def test_while_a_user_agent_drains_new_calls_get_503_and_old_ones_go_on(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async with (
-        alice_and_bob(answer_and_wait) as (alice, bob, _),
+        alice_and_bob(sip_network, answer_and_wait) as (alice, bob),
         trio.open_nursery() as nursery,
     ):
         async with alice.call(BOB, OFFER) as call:
@@ -474,27 +476,29 @@ async def test_while_a_user_agent_drains_new_calls_get_503_and_old_ones_go_on(
         assert [] == list(nursery.child_tasks)
 
 
-async def test_a_call_without_a_block_lives_until_it_is_closed(autojump_clock: MockClock) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+async def test_a_call_without_a_block_lives_until_it_is_closed(sip_network: MemoryNetwork) -> None:
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         async with trio.open_nursery() as nursery:
             call = await alice.start_call(nursery, BOB, OFFER)
             await call.answered()
             await call.aclose()
 
-        assert [*TAKEN, *PARTED] == labels(network)
+        assert [*TAKEN, *PARTED] == labels(sip_network)
 
 
-async def test_a_refusal_of_a_call_without_a_block_stays_with_it(autojump_clock: MockClock) -> None:
+async def test_a_refusal_of_a_call_without_a_block_stays_with_it(
+    sip_network: MemoryNetwork,
+) -> None:
     async def refuse(call: IncomingCall) -> None:
         await call.reject()
 
-    async with alice_and_bob(refuse) as (alice, _, _net), trio.open_nursery() as nursery:
+    async with alice_and_bob(sip_network, refuse) as (alice, _), trio.open_nursery() as nursery:
         call = await alice.start_call(nursery, BOB, OFFER)
         with pytest.raises(CallRejected):
             await call.answered()
 
 
-async def test_hold_and_resume_change_what_both_know(autojump_clock: MockClock) -> None:
+async def test_hold_and_resume_change_what_both_know(sip_network: MemoryNetwork) -> None:
     directions: list[Direction] = []
 
     async def talk(call: IncomingCall) -> None:
@@ -507,7 +511,7 @@ async def test_hold_and_resume_change_what_both_know(autojump_clock: MockClock) 
             directions.append(call.local_sdp.media[0].direction)
         await trio.sleep_forever()
 
-    async with alice_and_bob(talk) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, talk) as (alice, _), alice.call(BOB, OFFER) as call:
         await call.answered()
         await trio.sleep(12)
         await call.hold()
@@ -519,7 +523,7 @@ async def test_hold_and_resume_change_what_both_know(autojump_clock: MockClock) 
     assert [both, both, out, in_, both, both] == directions
 
 
-async def test_changes_wait_for_the_word_of_who_asks_for_them(autojump_clock: MockClock) -> None:
+async def test_changes_wait_for_the_word_of_who_asks_for_them(sip_network: MemoryNetwork) -> None:
     async def talk(call: IncomingCall) -> None:
         changes = call.changes()
         await call.answer(OFFER)
@@ -530,7 +534,7 @@ async def test_changes_wait_for_the_word_of_who_asks_for_them(autojump_clock: Mo
             else:
                 change.accept(change.offer.answer(5002))
 
-    async with alice_and_bob(talk) as (alice, _, _net):
+    async with alice_and_bob(sip_network, talk) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
             with pytest.raises(Exception, match="488"):
@@ -544,9 +548,9 @@ async def test_changes_wait_for_the_word_of_who_asks_for_them(autojump_clock: Mo
 
 
 async def test_a_reinvite_without_an_offer_gets_theirs_and_is_answered(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
             answer = await call.reinvite()
@@ -554,10 +558,10 @@ async def test_a_reinvite_without_an_offer_gets_theirs_and_is_answered(
 
         assert answer.sdp is not None
         assert 5000 == answer.sdp.media[0].port
-        assert ["INVITE", "200 (INVITE)", "ACK", *PARTED] == labels(network)[-5:]
+        assert ["INVITE", "200 (INVITE)", "ACK", *PARTED] == labels(sip_network)[-5:]
 
 
-async def test_keys_are_pressed_by_info(autojump_clock: MockClock) -> None:
+async def test_keys_are_pressed_by_info(sip_network: MemoryNetwork) -> None:
     keys: list[str] = []
 
     async def listen(call: IncomingCall) -> None:
@@ -566,7 +570,7 @@ async def test_keys_are_pressed_by_info(autojump_clock: MockClock) -> None:
             pressed = key
             keys.append(pressed)
 
-    async with alice_and_bob(listen) as (alice, _, network):
+    async with alice_and_bob(sip_network, listen) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
             await call.send_dtmf("12#a")
@@ -574,10 +578,12 @@ async def test_keys_are_pressed_by_info(autojump_clock: MockClock) -> None:
             await call.info("5", "application/dtmf")
 
         assert list("12#A#5") == keys
-        assert 6 == labels(network).count("INFO")
+        assert 6 == labels(sip_network).count("INFO")
 
 
-async def test_infos_and_texts_are_read_by_whoever_asks_for_them(autojump_clock: MockClock) -> None:
+async def test_infos_and_texts_are_read_by_whoever_asks_for_them(
+    sip_network: MemoryNetwork,
+) -> None:
     seen: list[object] = []
 
     async def listen(call: IncomingCall) -> None:
@@ -593,7 +599,7 @@ async def test_infos_and_texts_are_read_by_whoever_asks_for_them(autojump_clock:
             body = text.body
             seen.append(body)
 
-    async with alice_and_bob(listen) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, listen) as (alice, _), alice.call(BOB, OFFER) as call:
         await call.answered()
         await call.info("fine", package="weather")
         await call.info("<x/>", "text/xml")
@@ -610,10 +616,10 @@ async def test_infos_and_texts_are_read_by_whoever_asks_for_them(autojump_clock:
     ("method", "status"), [("MESSAGE", 405), ("NOTIFY", 481), ("REFER", 603), ("SUBSCRIBE", 489)]
 )
 async def test_what_nobody_handles_within_a_call_is_answered(
-    method: str, status: int, autojump_clock: MockClock
+    method: str, status: int, sip_network: MemoryNetwork
 ) -> None:
     async with (
-        alice_and_bob(answer_and_wait) as (alice, _, _net),
+        alice_and_bob(sip_network, answer_and_wait) as (alice, _),
         alice.call(BOB, OFFER) as call,
     ):
         await call.answered()
@@ -622,7 +628,7 @@ async def test_what_nobody_handles_within_a_call_is_answered(
         assert call.ended is None
 
 
-async def test_a_handler_for_a_method_answers_its_requests(autojump_clock: MockClock) -> None:
+async def test_a_handler_for_a_method_answers_its_requests(sip_network: MemoryNetwork) -> None:
     async def talk(call: IncomingCall) -> None:
         async def take(request: object) -> None:
             await trio.sleep(0.1)
@@ -631,14 +637,14 @@ async def test_a_handler_for_a_method_answers_its_requests(autojump_clock: MockC
         call.set_handler("REFER", take)
         await answer_and_wait(call)
 
-    async with alice_and_bob(talk) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, talk) as (alice, _), alice.call(BOB, OFFER) as call:
         await call.answered()
         response = await call.send_request("REFER", headers=[("Refer-To", "<sip:carol@x>")])
 
     assert 202 == response.status
 
 
-async def test_who_shuts_down_says_goodbye_to_everybody_first(autojump_clock: MockClock) -> None:
+async def test_who_shuts_down_says_goodbye_to_everybody_first(sip_network: MemoryNetwork) -> None:
     ended: list[tuple[Side | None, int | None]] = []
 
     async def handle(call: IncomingCall) -> None:
@@ -656,43 +662,38 @@ async def test_who_shuts_down_says_goodbye_to_everybody_first(autojump_clock: Mo
         else:
             ended.append((call.ended_by, None))
 
-    with trio.fail_after(HOUR):
-        async with (
-            MemoryNetwork.open() as network,
-            agent(network, "alice") as alice,
-            trio.open_nursery() as nursery,
-        ):
-            network.host("bob")
-            for target in (BOB, BOB, f"{BOB};answer=no"):
-                nursery.start_soon(talk, alice, target)
-            with trio.move_on_after(10):
-                async with agent(network, "bob") as bob:
-                    await bob.serve_calls(handle)
-            await trio.sleep(130)
-            nothing_is_left(alice)
+    async with agent(sip_network, "alice") as alice, trio.open_nursery() as nursery:
+        sip_network.host("bob")
+        for target in (BOB, BOB, f"{BOB};answer=no"):
+            nursery.start_soon(talk, alice, target)
+        with trio.move_on_after(10):
+            async with agent(sip_network, "bob") as bob:
+                await bob.serve_calls(handle)
+        await trio.sleep(130)
+        nothing_is_left(alice)
 
     assert {(Side.REMOTE, None), (Side.REMOTE, 503)} == set(ended)
     assert 3 == len(ended)
 
 
 async def test_a_peer_that_does_not_answer_the_goodbye_holds_nobody_up_for_long(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, network):
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         async with alice.call(BOB, OFFER, grace=2) as call:
             await call.answered()
             await trio.sleep(1)
-            network.partition("bob")
+            sip_network.partition("bob")
             began = trio.current_time()
 
         assert 2 == pytest.approx(trio.current_time() - began)
         assert Side.LOCAL is call.ended_by
         await trio.sleep(10)
-        network.heal()
+        sip_network.heal()
 
 
 async def test_an_error_in_the_block_and_one_in_a_task_leave_as_a_group(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def media() -> None:
         try:
@@ -700,7 +701,7 @@ async def test_an_error_in_the_block_and_one_in_a_task_leave_as_a_group(
         finally:
             raise KeyError
 
-    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         with pytest.raises(ExceptionGroup) as caught:
             await divide_by_zero(alice, media)
 
@@ -708,7 +709,7 @@ async def test_an_error_in_the_block_and_one_in_a_task_leave_as_a_group(
 
 
 async def test_a_task_whose_nursery_fails_leaves_what_failed_bare(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def fail() -> None:
         raise KeyError
@@ -718,17 +719,17 @@ async def test_a_task_whose_nursery_fails_leaves_what_failed_bare(
             nursery.start_soon(fail)
             await trio.sleep_forever()
 
-    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         with pytest.raises(KeyError):
             await talk_with_a_task(alice, media)
 
 
-async def test_tasks_that_fail_together_leave_as_a_group(autojump_clock: MockClock) -> None:
+async def test_tasks_that_fail_together_leave_as_a_group(sip_network: MemoryNetwork) -> None:
     async def media() -> None:
         await trio.sleep(1)
         raise KeyError
 
-    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         with pytest.raises(ExceptionGroup) as caught:
             await _talk_with_two_tasks(alice, media)
 
@@ -744,7 +745,7 @@ async def _talk_with_two_tasks(alice: UserAgent, task: Callable[[], Awaitable[No
 
 
 async def test_a_task_that_is_started_as_the_call_ends_hardly_begins(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     begun: list[int] = []
 
@@ -753,7 +754,7 @@ async def test_a_task_that_is_started_as_the_call_ends_hardly_begins(
         begun.append(1)
 
     async with (
-        alice_and_bob(answer_and_wait) as (alice, _, _net),
+        alice_and_bob(sip_network, answer_and_wait) as (alice, _),
         alice.call(BOB, OFFER) as call,
     ):
         await call.answered()
@@ -763,7 +764,7 @@ async def test_a_task_that_is_started_as_the_call_ends_hardly_begins(
 
 
 async def test_the_error_of_a_task_of_a_call_that_came_is_contained(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def fail() -> None:
         await trio.sleep(1)
@@ -774,7 +775,7 @@ async def test_the_error_of_a_task_of_a_call_that_came_is_contained(
         call.start_soon(fail)
         await trio.sleep_forever()
 
-    async with alice_and_bob(talk, strict=False) as (alice, bob, _):
+    async with alice_and_bob(sip_network, talk, strict=False) as (alice, bob):
         async with alice.call(BOB, OFFER) as call:
             await trio.sleep_forever()
 
@@ -797,13 +798,13 @@ async def test_the_error_of_a_task_of_a_call_that_came_is_contained(
     ],
 )
 async def test_what_became_of_somebody_else_is_told_to_the_caller(
-    error: Exception, status: int, autojump_clock: MockClock
+    error: Exception, status: int, sip_network: MemoryNetwork
 ) -> None:
     async def ask_somebody_else(call: IncomingCall) -> None:
         # A copy, because an error keeps its traceback and with it the call, and parameters live on.
         raise copy.copy(error)
 
-    async with alice_and_bob(ask_somebody_else) as (alice, bob, _):
+    async with alice_and_bob(sip_network, ask_somebody_else) as (alice, bob):
         with pytest.raises(CallRejected, match=str(status)):
             await wait_for_twenty_seconds(alice)
 
@@ -811,7 +812,7 @@ async def test_what_became_of_somebody_else_is_told_to_the_caller(
 
 
 async def test_a_change_that_is_taken_back_needs_no_word_any_more(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     seen: list[int] = []
 
@@ -825,7 +826,7 @@ async def test_a_change_that_is_taken_back_needs_no_word_any_more(
             with pytest.raises(LocalProtocolError):
                 change.reject()
 
-    async with alice_and_bob(talk) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, talk) as (alice, _), alice.call(BOB, OFFER) as call:
         await call.answered()
         with trio.move_on_after(1):
             await call.hold()
@@ -836,8 +837,8 @@ async def test_a_change_that_is_taken_back_needs_no_word_any_more(
     assert [1] == seen
 
 
-async def test_a_call_knows_what_was_said_about_media(autojump_clock: MockClock) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+async def test_a_call_knows_what_was_said_about_media(sip_network: MemoryNetwork) -> None:
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         async with alice.call(BOB, OFFER) as call:
             assert call.dialog is None
             assert (OFFER, None) == (call.local_sdp, call.remote_sdp)
@@ -858,7 +859,7 @@ async def test_a_call_knows_what_was_said_about_media(autojump_clock: MockClock)
 
 
 async def test_what_is_handled_and_not_answered_is_an_error_and_gets_500(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def talk(call: IncomingCall) -> None:
         async def forget(request: IncomingRequest) -> None:
@@ -869,7 +870,7 @@ async def test_what_is_handled_and_not_answered_is_an_error_and_gets_500(
         call.set_handler("REFER", None)
         await answer_and_wait(call)
 
-    async with alice_and_bob(talk) as (alice, bob, _), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, talk) as (alice, bob), alice.call(BOB, OFFER) as call:
         await call.answered()
         with pytest.raises(RequestRejected, match="500"):
             await call.info("?")
@@ -883,8 +884,8 @@ async def test_what_is_handled_and_not_answered_is_an_error_and_gets_500(
         assert 299 == (await call.send_request("REFER")).status
 
 
-async def test_a_call_is_made_once(autojump_clock: MockClock) -> None:
-    async with alice_and_bob(answer_and_wait) as (alice, _, _net):
+async def test_a_call_is_made_once(sip_network: MemoryNetwork) -> None:
+    async with alice_and_bob(sip_network, answer_and_wait) as (alice, _):
         call = alice.call(BOB, OFFER)
         async with call:
             await call.answered()
@@ -895,7 +896,7 @@ async def test_a_call_is_made_once(autojump_clock: MockClock) -> None:
 
 
 async def test_an_answer_waits_for_its_own_ack_and_not_for_that_of_a_reinvite(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     states: list[SessionState] = []
 
@@ -904,8 +905,8 @@ async def test_an_answer_waits_for_its_own_ack_and_not_for_that_of_a_reinvite(
         states.append(call.state)
         await trio.sleep_forever()
 
-    async with alice_and_bob(look) as (alice, _, network):
-        network.drop(first(method="ACK"))
+    async with alice_and_bob(sip_network, look) as (alice, _):
+        sip_network.drop(first(method="ACK"))
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
             await call.hold()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import trio
-from trio.testing import MockClock
 
+from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import IncomingCall
 
 from .calls import BOB, OFFER, alice_and_bob
 
 
 async def test_a_loop_over_what_comes_may_be_left_early_and_taken_up_again(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     keys: list[str] = []
     statuses: list[int] = []
@@ -25,7 +25,7 @@ async def test_a_loop_over_what_comes_may_be_left_early_and_taken_up_again(
             break
         keys.extend([key async for key in call.dtmf()])
 
-    async with alice_and_bob(listen) as (alice, _, _net), alice.call(BOB, OFFER) as call:
+    async with alice_and_bob(sip_network, listen) as (alice, _), alice.call(BOB, OFFER) as call:
         async for progress in call.progress():
             statuses.append(progress.status)
             break

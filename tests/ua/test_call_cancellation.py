@@ -9,24 +9,24 @@ is answered for 64*T1, and then ended by a BYE, which is repeated for 64*T1 itse
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import attrs
 import pytest
 import trio
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from trio.testing import MockClock
 
 from trio_sip._errors import CallEnded, SipError
 from trio_sip.session import Reliable, SessionSettings, SessionState
 from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import Call, CallHandler, IncomingCall, OutgoingCall, UserAgent
 
-from .calls import BOB, HOUR, OFFER, alice_and_bob
+from .calls import BOB, OFFER, alice_and_bob
 
-_MOMENTS = st.one_of(st.floats(0, 0.2), st.floats(0.9, 1.3), st.floats(1.9, 2.3), st.floats(0, 12))
+_MOMENTS = [(0, 0.2), (0.9, 1.3), (1.9, 2.3), (0, 12)]
+"""When most happens, and any time."""
+
 _LONGEST = 32.0
 _BRIEFLY = 0.2
 """A few ways through the network."""
@@ -126,12 +126,14 @@ async def interrupted(ends: list[float], seconds: float, call: Call) -> AsyncIte
         ends.append(trio.current_time())
 
 
-async def has_parted(end: float, other: UserAgent, loss: float) -> None:
-    await trio.sleep_until(end + (2 * _LONGEST if loss else _LONGEST) + _BRIEFLY)
+async def has_parted(end: float, other: UserAgent, longest: float) -> None:
+    await trio.sleep_until(end + longest + _BRIEFLY)
     assert 0 == other.stack.statistics().dialogs
 
 
-def run(kind: Kind, seed: int, loss: float, caller: float, callee: float) -> None:
+async def interrupt(
+    network: MemoryNetwork, kind: Kind, caller: float, callee: float, *, longest: float = _LONGEST
+) -> None:
     """A call whose caller is cancelled at one moment and whose handler at another."""
     ends_of_alice: list[float] = []
     ends_of_bob: list[float] = []
@@ -155,39 +157,42 @@ def run(kind: Kind, seed: int, loss: float, caller: float, callee: float) -> Non
         with pytest.raises(CallEnded):
             await call.info()
 
-    async def main() -> None:
-        with trio.fail_after(HOUR):
-            async with (
-                MemoryNetwork.open(seed=seed, loss=loss, jitter=0.03) as network,
-                alice_and_bob(handle, network=network, call_settings=kind.settings) as (
-                    alice,
-                    bob,
-                    _,
-                ),
-            ):
-                await conversation(alice)
-                await has_parted(ends_of_alice[0], bob, loss)
-                for end in ends_of_bob:
-                    await has_parted(end, alice, loss)
+    async with alice_and_bob(network, handle, call_settings=kind.settings) as (alice, bob):
+        await conversation(alice)
+        await has_parted(ends_of_alice[0], bob, longest)
+        for end in ends_of_bob:
+            await has_parted(end, alice, longest)
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+def moments(seed: int) -> tuple[float, float]:
+    """When the caller is cancelled, and when the handler is."""
+    dice = random.Random(seed)
+    return dice.uniform(*dice.choice(_MOMENTS)), dice.uniform(*dice.choice(_MOMENTS))
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    seed=st.integers(0, 2**16),
-    loss=st.sampled_from([0.0, 0.3]),
-    caller=_MOMENTS,
-    callee=_MOMENTS,
+@pytest.mark.parametrize(
+    ("caller", "callee"),
+    [(0.0, 60.0), (0.03, 60.0), (0.06, 60.0), (1.03, 60.0), (60.0, 0.03), (60.0, 1.04)],
 )
-@example(seed=0, loss=0.0, caller=0.0, callee=60.0)
-@example(seed=0, loss=0.0, caller=0.03, callee=60.0)
-@example(seed=0, loss=0.0, caller=0.06, callee=60.0)
-@example(seed=0, loss=0.0, caller=1.03, callee=60.0)
-@example(seed=0, loss=0.0, caller=60.0, callee=0.03)
-@example(seed=0, loss=0.0, caller=60.0, callee=1.04)
-def test_a_call_that_is_cancelled_anywhere_leaves_nothing_on_either_side(
-    name: str, seed: int, loss: float, caller: float, callee: float
+@pytest.mark.sip(jitter=0.03)
+async def test_a_call_that_is_cancelled_between_two_messages_leaves_nothing_on_either_side(
+    name: str, caller: float, callee: float, sip_network: MemoryNetwork
 ) -> None:
-    run(KINDS[name], seed, loss, caller, callee)
+    await interrupt(sip_network, KINDS[name], caller, callee)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.sip(seeds=15, jitter=0.03)
+async def test_a_call_that_is_cancelled_anywhere_leaves_nothing_on_either_side(
+    name: str, sip_network: MemoryNetwork, sip_seed: int
+) -> None:
+    await interrupt(sip_network, KINDS[name], *moments(sip_seed))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.sip(seeds=30, loss=0.3, jitter=0.03)
+async def test_so_it_is_where_much_is_lost(
+    name: str, sip_network: MemoryNetwork, sip_seed: int
+) -> None:
+    await interrupt(sip_network, KINDS[name], *moments(sip_seed), longest=2 * _LONGEST)

@@ -6,14 +6,13 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip.session import Side
 from trio_sip.stack import IncomingRequest, Service
 from trio_sip.testing import MemoryNetwork, every
 from trio_sip.ua import OutgoingCall, UserAgent
 
-from .calls import BOB, HOUR, OFFER, agent, answer_and_wait, labels, nothing_is_left
+from .calls import BOB, OFFER, agent, answer_and_wait, labels, nothing_is_left
 
 
 def bob_of(network: MemoryNetwork) -> AbstractAsyncContextManager[UserAgent]:
@@ -23,58 +22,55 @@ def bob_of(network: MemoryNetwork) -> AbstractAsyncContextManager[UserAgent]:
 
 
 async def test_calls_in_tasks_outside_of_the_block_of_their_user_agent_end_with_it(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     left: list[OutgoingCall] = []
-    with trio.fail_after(HOUR):
-        async with (
-            MemoryNetwork.open() as network,
-            trio.open_nursery() as outside,
-            bob_of(network) as bob,
-            trio.open_nursery() as nursery,
-        ):
-            await nursery.start(bob.serve_calls, answer_and_wait)
-            async with agent(network, "alice") as alice:
+    async with (
+        trio.open_nursery() as outside,
+        bob_of(sip_network) as bob,
+        trio.open_nursery() as nursery,
+    ):
+        await nursery.start(bob.serve_calls, answer_and_wait)
+        async with agent(sip_network, "alice") as alice:
 
-                async def talk() -> None:
-                    async with alice.call(BOB, OFFER) as call:
-                        await call.answered()
-                        await trio.sleep_forever()
-                    left.append(call)
+            async def talk() -> None:
+                async with alice.call(BOB, OFFER) as call:
+                    await call.answered()
+                    await trio.sleep_forever()
+                left.append(call)
 
-                outside.start_soon(talk)
-                started = await alice.start_call(outside, BOB, OFFER)
-                ringing = await alice.start_call(outside, BOB, OFFER)
-                await started.answered()
-                await trio.sleep(10)
-                again = await alice.start_call(outside, BOB, OFFER)
-                await trio.sleep(0.5)
-            await trio.sleep(1)
+            outside.start_soon(talk)
+            started = await alice.start_call(outside, BOB, OFFER)
+            ringing = await alice.start_call(outside, BOB, OFFER)
+            await started.answered()
+            await trio.sleep(10)
+            again = await alice.start_call(outside, BOB, OFFER)
+            await trio.sleep(0.5)
+        await trio.sleep(1)
 
-            ends = [one.ended_by for one in (*left, started, ringing, again)]
-            assert [Side.LOCAL] * 4 == ends
-            assert (3, 1) == tuple(labels(network).count(what) for what in ("BYE", "CANCEL"))
-            await trio.sleep(130)
-            nothing_is_left(bob)
-            nursery.cancel_scope.cancel()
+        ends = [one.ended_by for one in (*left, started, ringing, again)]
+        assert [Side.LOCAL] * 4 == ends
+        assert (3, 1) == tuple(labels(sip_network).count(what) for what in ("BYE", "CANCEL"))
+        await trio.sleep(130)
+        nothing_is_left(bob)
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_peer_that_is_gone_holds_the_end_of_a_user_agent_up_for_its_grace_alone(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    with trio.fail_after(HOUR):
-        async with MemoryNetwork.open() as network, trio.open_nursery() as outside:
-            async with agent(network, "alice") as alice:
-                async with agent(network, "bob") as bob, trio.open_nursery() as nursery:
-                    await nursery.start(bob.serve_calls, answer_and_wait)
-                    call = await alice.start_call(outside, BOB, OFFER)
-                    await call.answered()
-                    network.drop(every(method="BYE"))
-                    nursery.cancel_scope.cancel()
-                begun = trio.current_time()
+    async with trio.open_nursery() as outside:
+        async with agent(sip_network, "alice") as alice:
+            async with agent(sip_network, "bob") as bob, trio.open_nursery() as nursery:
+                await nursery.start(bob.serve_calls, answer_and_wait)
+                call = await alice.start_call(outside, BOB, OFFER)
+                await call.answered()
+                sip_network.drop(every(method="BYE"))
+                nursery.cancel_scope.cancel()
+            begun = trio.current_time()
 
-            assert call.ended_by is not None
-            assert 9.0 > trio.current_time() - begun
+        assert call.ended_by is not None
+        assert 9.0 > trio.current_time() - begun
 
 
 class Bomb(Service):
@@ -90,18 +86,13 @@ class Bomb(Service):
 
 
 async def test_the_goodbyes_of_a_stack_that_has_failed_are_no_errors_of_their_own(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    with trio.fail_after(HOUR):
-        async with (
-            MemoryNetwork.open() as network,
-            bob_of(network) as bob,
-            trio.open_nursery() as nursery,
-        ):
-            await nursery.start(bob.serve_calls, answer_and_wait)
-            with pytest.raises(ValueError, match="bang"):
-                await _fail_with_calls(network, bob, nursery)
-            nursery.cancel_scope.cancel()
+    async with bob_of(sip_network) as bob, trio.open_nursery() as nursery:
+        await nursery.start(bob.serve_calls, answer_and_wait)
+        with pytest.raises(ValueError, match="bang"):
+            await _fail_with_calls(sip_network, bob, nursery)
+        nursery.cancel_scope.cancel()
 
 
 async def _fail_with_calls(network: MemoryNetwork, bob: UserAgent, nursery: trio.Nursery) -> None:

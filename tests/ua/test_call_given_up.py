@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import trio
-from trio.testing import MockClock
 
 from trio_sip.auth import OutboundCredential, PlainSecret
 from trio_sip.session import Side
+from trio_sip.testing import MemoryNetwork
 from trio_sip.ua import UserAgent
 
-from .calls import BOB, OFFER, labels
-from .test_call_peers import alice_and_peer, answer
+from .calls import BOB, OFFER, MakeSipPeer, alice_and_peer, labels
 
 
 async def give_up(alice: UserAgent) -> None:
@@ -21,30 +20,31 @@ async def give_up(alice: UserAgent) -> None:
 
 
 async def test_who_answers_nothing_gets_one_cancel_and_its_copies(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
-    async with alice_and_peer() as (alice, peer, network), trio.open_nursery() as nursery:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
         nursery.start_soon(give_up, alice)
-        peer.send(answer(await peer.request(), 180))
+        invite = await bob.expect("INVITE")
+        await invite.respond(180)
+        cancel = await bob.expect("CANCEL")
         await trio.sleep(130)
 
-        times = [wire.time for wire in network.wires if wire.label.text == "CANCEL"]
-        assert 11 == len(times)
-        assert times[-1] - times[0] < 32
+        assert 10 == len(cancel.retransmissions)
+        assert cancel.retransmissions[-1] < 32
 
 
 async def test_a_challenge_to_an_invite_that_was_cancelled_is_not_answered(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     challenge = ("Proxy-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')
-    async with alice_and_peer() as (alice, peer, network), trio.open_nursery() as nursery:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
         nursery.start_soon(give_up, alice)
-        invite = await peer.request()
-        peer.send(answer(invite, 180))
-        cancel = await peer.request()
-        peer.send(answer(cancel, 200))
-        peer.send(answer(invite, 407, "b", challenge))
-        await trio.sleep(10)
+        invite = await bob.expect("INVITE")
+        await invite.respond(180)
+        cancel = await bob.expect("CANCEL")
+        await cancel.respond(200)
+        await invite.respond(407, headers=[challenge])
+        await bob.expect("ACK")
+        await bob.expect_nothing(within=10)
 
-        assert "CANCEL" == cancel.method
-        assert 1 == labels(network).count("INVITE")
+    assert 1 == labels(sip_network).count("INVITE")

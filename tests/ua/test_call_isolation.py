@@ -7,17 +7,15 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
-from trio.testing import MockClock
 
-from tests.stack.scene import Peer
 from trio_sip._errors import SipError
 from trio_sip.message import Request
 from trio_sip.session import Side
 from trio_sip.stack import IncomingRequest
-from trio_sip.transport import Address
+from trio_sip.testing import MemoryNetwork, MessagePattern
 from trio_sip.ua import CallSupplement, IncomingCall, OutgoingCall, UserAgent
 
-from .calls import BOB, OFFER, alice_and_bob
+from .calls import BOB, OFFER, MakeSipPeer, alice_and_bob
 
 Trouble = Callable[[IncomingCall], Awaitable[None]]
 
@@ -105,12 +103,12 @@ async def have_trouble(alice: UserAgent) -> None:
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 async def test_an_error_in_one_call_leaves_the_others_alone(
-    trouble: Trouble, autojump_clock: MockClock
+    trouble: Trouble, sip_network: MemoryNetwork
 ) -> None:
     async def handle(call: IncomingCall) -> None:
         await (stay(call) if "quiet" in call.target.params else trouble(call))
 
-    async with alice_and_bob(handle, strict=False) as (alice, bob, _):
+    async with alice_and_bob(sip_network, handle, strict=False) as (alice, bob):
         async with a_quiet_call(alice):
             await have_trouble(alice)
             await trio.sleep(5)
@@ -121,7 +119,7 @@ async def test_an_error_in_one_call_leaves_the_others_alone(
 
 @pytest.mark.parametrize("strict", [True, False])
 async def test_an_error_in_the_block_of_one_call_leaves_the_others_alone(
-    strict: bool, autojump_clock: MockClock
+    strict: bool, sip_network: MemoryNetwork
 ) -> None:
     async def fail() -> None:
         raise ZeroDivisionError
@@ -132,7 +130,7 @@ async def test_an_error_in_the_block_of_one_call_leaves_the_others_alone(
             call.start_soon(fail)
             await trio.sleep_forever()
 
-    async with alice_and_bob(stay, strict=strict) as (alice, bob, _), a_quiet_call(alice):
+    async with alice_and_bob(sip_network, stay, strict=strict) as (alice, bob), a_quiet_call(alice):
         with pytest.raises(ZeroDivisionError):
             await call_and_fail(alice)
         await trio.sleep(5)
@@ -145,7 +143,7 @@ async def test_an_error_in_the_block_of_one_call_leaves_the_others_alone(
 
 @pytest.mark.parametrize("strict", [True, False])
 async def test_what_the_other_side_does_to_one_handler_leaves_the_other_calls_alone(
-    strict: bool, autojump_clock: MockClock
+    strict: bool, sip_network: MemoryNetwork
 ) -> None:
     """It refuses, hangs up, sends what cannot be read: a strict stack takes none of it amiss."""
 
@@ -156,7 +154,10 @@ async def test_what_the_other_side_does_to_one_handler_leaves_the_other_calls_al
     async def handle(call: IncomingCall) -> None:
         await (stay(call) if "quiet" in call.target.params else ask_in_vain(call))
 
-    async with alice_and_bob(handle, strict=strict) as (alice, bob, _), a_quiet_call(alice):
+    async with (
+        alice_and_bob(sip_network, handle, strict=strict) as (alice, bob),
+        a_quiet_call(alice),
+    ):
         with suppress(SipError):
             async with alice.call(BOB, OFFER) as call:
                 await trio.sleep_forever()
@@ -182,8 +183,8 @@ class Clumsy(CallSupplement):
         raise ZeroDivisionError
 
 
-async def test_a_supplement_that_fails_leaves_the_calls_alone(autojump_clock: MockClock) -> None:
-    async with alice_and_bob(stay, strict=False) as (alice, bob, _):
+async def test_a_supplement_that_fails_leaves_the_calls_alone(sip_network: MemoryNetwork) -> None:
+    async with alice_and_bob(sip_network, stay, strict=False) as (alice, bob):
         bob.calls.supplements = (Clumsy(),)
         async with a_quiet_call(alice):
             await trio.sleep(1)
@@ -259,18 +260,18 @@ def rubbish(call: OutgoingCall) -> list[bytes]:
 
 @pytest.mark.parametrize("strict", [True, False])
 async def test_rubbish_in_one_call_ends_neither_it_nor_any_other(
-    strict: bool, autojump_clock: MockClock
+    strict: bool, sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
-    async with alice_and_bob(stay, strict=strict) as (alice, bob, network):
-        peer = Peer(network.host("alice"), Address("192.0.2.1", 5999), Address("192.0.2.2", 5060))
+    async with alice_and_bob(sip_network, stay, strict=strict) as (alice, bob):
+        peer = make_sip_peer("alice", port=5999)
+        peer.ignore(MessagePattern())
         async with a_quiet_call(alice):
             async with alice.call(BOB, OFFER) as call:
                 await call.answered()
                 for message in rubbish(call):
-                    peer.send(message)
+                    await peer.send_raw(message, BOB)
                     await trio.sleep(0.1)
                 await trio.sleep(40)
 
             assert Side.LOCAL is call.ended_by
             assert 0 == bob.stack.statistics().handler_errors
-        peer.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from trio.testing import MockClock
 
 from trio_sip._errors import RequestRejected
 from trio_sip.message import Response, Uri
@@ -106,16 +105,12 @@ class Moves(Service):
         return False
 
 
-async def test_requests_of_any_method_follow_if_they_may(autojump_clock: MockClock) -> None:
-    async with (
-        MemoryNetwork.open() as network,
-        agent(network, "alice") as alice,
-        agent(network, "bob") as bob,
-    ):
+async def test_requests_of_any_method_follow_if_they_may(sip_network: MemoryNetwork) -> None:
+    async with agent(sip_network, "alice") as alice, agent(sip_network, "bob") as bob:
         with bob.stack.registered(Moves()):
             response = await alice.send_request("OPTIONS", "sip:moved@192.0.2.2", redirections=1)
             with pytest.raises(RequestRejected, match="302"):
                 await alice.send_request("OPTIONS", "sip:moved@192.0.2.2")
 
     assert 200 == response.status
-    assert ["OPTIONS", "302 (OPTIONS)", "OPTIONS", "200 (OPTIONS)"] == labels(network)[:4]
+    assert ["OPTIONS", "302 (OPTIONS)", "OPTIONS", "200 (OPTIONS)"] == labels(sip_network)[:4]

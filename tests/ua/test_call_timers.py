@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip.message import Refresher
 from trio_sip.session import SessionSettings, Side
@@ -39,10 +38,10 @@ async def test_a_call_of_half_an_hour_is_refreshed_by_who_is_to_do_it(
     method: str,
     allow: tuple[str, ...],
     seconds: int,
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     settings = SessionSettings(session_expires=seconds, refresher=refresher, allow=allow)
-    async with alice_and_bob(answer_and_wait, call_settings=settings) as (alice, _, network):
+    async with alice_and_bob(sip_network, answer_and_wait, call_settings=settings) as (alice, _):
         began = trio.current_time()
         async with alice.call(BOB, OFFER) as call:
             await call.answered()
@@ -52,7 +51,7 @@ async def test_a_call_of_half_an_hour_is_refreshed_by_who_is_to_do_it(
         assert Side.LOCAL is call.ended_by
         assert interval is not None
         assert seconds == interval.seconds
-        found = refreshes(network, method)
+        found = refreshes(sip_network, method)
         # Each comes half an interval after the answer to the one before it.
         assert [name] * len(found) == [who for who, _ in found]
         assert int((HALF_AN_HOUR - since) // (seconds / 2 + 0.04)) == len(found)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import LocalProtocolError, RequestRejected
 from trio_sip.stack import IncomingRequest
+from trio_sip.testing import MemoryNetwork
 
 from .calls import BOB, OFFER, alice_and_bob, answer_and_wait
 
@@ -15,7 +15,7 @@ STATE = ("Subscription-State", "active")
 
 
 async def test_they_are_refused_unless_somebody_wants_to_hear_of_the_event(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     heard: list[str] = []
 
@@ -24,7 +24,7 @@ async def test_they_are_refused_unless_somebody_wants_to_hear_of_the_event(
         if len(heard) == 2:
             request.respond(202)
 
-    async with alice_and_bob() as (alice, bob, _), trio.open_nursery() as nursery:
+    async with alice_and_bob(sip_network) as (alice, bob), trio.open_nursery() as nursery:
 
         async def tell(event: str, text: str) -> int:
             headers = [("Event", event), STATE]
@@ -46,13 +46,13 @@ async def test_they_are_refused_unless_somebody_wants_to_hear_of_the_event(
 
 
 async def test_within_a_call_they_are_refused_unless_there_is_a_handler(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def hear(request: IncomingRequest) -> None:
         request.respond(200)
 
     async with (
-        alice_and_bob(answer_and_wait) as (alice, bob, _),
+        alice_and_bob(sip_network, answer_and_wait) as (alice, bob),
         alice.call(BOB, OFFER) as call,
     ):
         await call.answered()

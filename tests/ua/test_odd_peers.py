@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import Side
-from trio_sip.testing import MemoryNetwork, SipPeer
-from trio_sip.ua import IncomingCall, UserAgent
+from trio_sip.testing import MemoryNetwork
+from trio_sip.ua import IncomingCall
 
-from .calls import HOUR, OFFER, agent, answer_and_wait, nothing_is_left
-
-ALICE = "sip:alice@192.0.2.1"
+from .calls import OFFER, MakeSipPeer, alice_and_peer, answer_and_wait
 
 
-@asynccontextmanager
-async def alice_and_phone(
-    profile: str = "plain",
-) -> AsyncIterator[tuple[UserAgent, SipPeer, trio.Nursery]]:
-    with trio.fail_after(HOUR):
-        async with (
-            MemoryNetwork.open() as network,
-            agent(network, "alice") as alice,
-            trio.open_nursery() as nursery,
-            SipPeer.open(network.host("bob"), "192.0.2.2", name="bob", profile=profile) as phone,
-        ):
-            yield alice, phone, nursery
-            await trio.sleep(130)
-            nothing_is_left(alice)
-            nursery.cancel_scope.cancel()
-
-
-async def test_an_offer_in_a_multipart_is_the_offer(autojump_clock: MockClock) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+async def test_an_offer_in_a_multipart_is_the_offer(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
         await nursery.start(alice.serve_calls, answer_and_wait)
         request = phone.create_request("INVITE", alice.uri)
         part = b"--x\r\nContent-Type: %s\r\n\r\n%s\r\n"
@@ -52,9 +31,10 @@ async def test_an_offer_in_a_multipart_is_the_offer(autojump_clock: MockClock) -
 
 
 async def test_a_description_before_the_200_is_the_answer_if_the_200_has_none(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
+    make_sip_peer: MakeSipPeer,
 ) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
         heard: list[object] = []
 
         async def call_bob() -> None:
@@ -75,9 +55,10 @@ async def test_a_description_before_the_200_is_the_answer_if_the_200_has_none(
 
 
 async def test_a_bridge_passes_on_an_answer_that_came_before_the_200(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
+    make_sip_peer: MakeSipPeer,
 ) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
 
         async def bridge(leg_a: IncomingCall) -> None:
             async with alice.call(phone.uri, leg_a.offer) as leg_b:
@@ -105,8 +86,10 @@ async def test_a_bridge_passes_on_an_answer_that_came_before_the_200(
         assert phone.sdp.splitlines()[-1] in answered.body
 
 
-async def test_a_route_that_cannot_be_read_harms_nobody(autojump_clock: MockClock) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+async def test_a_route_that_cannot_be_read_harms_nobody(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
         ended_by: list[Side | None] = []
 
         async def call_bob() -> None:
@@ -128,9 +111,10 @@ async def test_a_route_that_cannot_be_read_harms_nobody(autojump_clock: MockCloc
 
 
 async def test_an_update_whose_contact_cannot_be_read_is_refused(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
+    make_sip_peer: MakeSipPeer,
 ) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
         await nursery.start(alice.serve_calls, answer_and_wait)
         call = await phone.invite(alice.uri)
         update = call.create_request("UPDATE")
@@ -144,9 +128,13 @@ async def test_an_update_whose_contact_cannot_be_read_is_refused(
 
 @pytest.mark.parametrize("profile", ["RFC 2543", "compact", "early media"])
 async def test_phones_of_many_kinds_call_and_are_called(
-    profile: str, autojump_clock: MockClock
+    profile: str, sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
-    async with alice_and_phone(profile) as (alice, phone, nursery):
+    async with alice_and_peer(sip_network, make_sip_peer, profile=profile) as (
+        alice,
+        phone,
+        nursery,
+    ):
         await nursery.start(alice.serve_calls, answer_and_wait)
 
         async def call_bob() -> None:
@@ -175,9 +163,10 @@ def origins(*bodies: bytes) -> list[tuple[int, int]]:
 
 
 async def test_an_offer_that_met_theirs_has_the_version_after_what_was_said_meanwhile(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
+    make_sip_peer: MakeSipPeer,
 ) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
 
         async def hold_bob() -> None:
             async with alice.call(phone.uri, OFFER) as call:
@@ -202,8 +191,10 @@ async def test_an_offer_that_met_theirs_has_the_version_after_what_was_said_mean
         assert b"a=sendonly" in second.body
 
 
-async def test_the_origin_stays_whatever_is_offered_in_a_call(autojump_clock: MockClock) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+async def test_the_origin_stays_whatever_is_offered_in_a_call(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
         other = SessionDescription.audio(7000, "192.0.2.1", session_id=77)
 
         async def change() -> None:
@@ -227,8 +218,10 @@ async def test_the_origin_stays_whatever_is_offered_in_a_call(autojump_clock: Mo
         assert [(1, 2), (1, 2), (77, 1)] == origins(*bodies)
 
 
-async def test_early_media_and_answer_are_one_description(autojump_clock: MockClock) -> None:
-    async with alice_and_phone() as (alice, phone, nursery):
+async def test_early_media_and_answer_are_one_description(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, phone, nursery):
 
         async def answer_twice(call: IncomingCall) -> None:
             assert call.offer is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import (
     AuthenticationRejected,
@@ -13,46 +12,47 @@ from trio_sip._errors import (
     RequestRejected,
     RequestTimedOut,
 )
-from trio_sip.message import Request, Response
+from trio_sip.message import Request
 from trio_sip.session import Side
 from trio_sip.subscription import ReferProgress, SubscriberState
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, Misbehaviour
 from trio_sip.ua import Call, IncomingCall, IncomingReferral, Referral, open_user_agent
 
-from .calls import BOB, OFFER, agent, labels
-from .transfers import CAROL, alice_and_bob_by_hand, dialogs, go, golden, talking, three
+from .calls import ALICE, BOB, OFFER, MakeSipPeer, agent, alice_and_peer, labels
+from .transfers import CAROL, dialogs, drawing, go, golden, notify, talking, three
 
 RINGING = ReferProgress(180, "Ringing")
 DONE = ReferProgress(200, "OK")
+TO_CAROL = [("Refer-To", f"<{CAROL}>")]
 
 
 # -- within a call
 
 
 async def test_a_blind_transfer_is_followed_until_the_new_call_is_answered(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     heard = []
-    async with three() as scene:
+    async with three(sip_network) as scene:
         async with talking(scene.alice) as call:
             async with call.refer(CAROL) as referral:
                 heard = [progress async for progress in referral]
             assert call.ended is None
         await trio.sleep(10)
-        drawn = scene.network.ladder()
+        drawn = drawing(sip_network)
 
     assert [ReferProgress(100, "Trying"), RINGING, DONE] == heard
     assert golden("blind_transfer") == drawn
 
 
-async def test_who_is_sent_says_by_whom(autojump_clock: MockClock) -> None:
+async def test_who_is_sent_says_by_whom(sip_network: MemoryNetwork) -> None:
     seen: list[Request] = []
 
     async def look(call: IncomingCall) -> None:
         seen.append(call.request.message)
         await call.reject(486)
 
-    async with three(carol=look) as scene, talking(scene.alice) as call:
+    async with three(sip_network, carol=look) as scene, talking(scene.alice) as call:
         outcome = await call.transfer(CAROL)
 
     assert ReferProgress(486, "Busy Here") == outcome
@@ -60,7 +60,7 @@ async def test_who_is_sent_says_by_whom(autojump_clock: MockClock) -> None:
 
 
 async def test_a_transfer_tells_its_outcome_although_they_hang_up_first(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def go_and_leave(referral: IncomingReferral) -> None:
         assert referral.within is not None
@@ -69,7 +69,10 @@ async def test_a_transfer_tells_its_outcome_although_they_hang_up_first(
         await go(referral)
 
     outcomes = []
-    async with three(referred=go_and_leave) as scene, scene.alice.call(BOB, OFFER) as call:
+    async with (
+        three(sip_network, referred=go_and_leave) as scene,
+        scene.alice.call(BOB, OFFER) as call,
+    ):
         await call.answered()
         outcomes.append(await call.transfer(CAROL))
         await trio.sleep_forever()
@@ -78,14 +81,14 @@ async def test_a_transfer_tells_its_outcome_although_they_hang_up_first(
     assert Side.REMOTE is call.ended_by
 
 
-async def test_the_end_of_the_call_ends_the_block_of_a_referral(autojump_clock: MockClock) -> None:
+async def test_the_end_of_the_call_ends_the_block_of_a_referral(sip_network: MemoryNetwork) -> None:
     async def accept_and_leave(referral: IncomingReferral) -> None:
         assert referral.within is not None
         referral.accept()
         referral.within.hang_up()
         await trio.sleep(60)
 
-    async with three(referred=accept_and_leave) as scene:
+    async with three(sip_network, referred=accept_and_leave) as scene:
         async with scene.alice.call(BOB, OFFER) as call:
             await call.answered()
             async with call.refer(CAROL) as referral:
@@ -95,9 +98,9 @@ async def test_the_end_of_the_call_ends_the_block_of_a_referral(autojump_clock: 
         assert SubscriberState.TERMINATED is referral.state
 
 
-async def test_a_dialog_lives_until_its_last_usage_has_left_it(autojump_clock: MockClock) -> None:
+async def test_a_dialog_lives_until_its_last_usage_has_left_it(sip_network: MemoryNetwork) -> None:
     """RFC 5057: the BYE ends the call, and the NOTIFYs go on."""
-    async with three() as scene, trio.open_nursery() as nursery:
+    async with three(sip_network) as scene, trio.open_nursery() as nursery:
         call = await scene.alice.start_call(nursery, BOB, OFFER)
         await call.answered()
         async with call.refer(CAROL) as referral:
@@ -109,11 +112,11 @@ async def test_a_dialog_lives_until_its_last_usage_has_left_it(autojump_clock: M
 
             assert [0, 1] == dialogs(scene.alice, scene.bob)
 
-    assert (len(labels(scene.network)) - 1) > labels(scene.network).index("BYE")
+    assert (len(labels(sip_network)) - 1) > labels(sip_network).index("BYE")
 
 
-async def test_leaving_early_unsubscribes_and_stops_nothing(autojump_clock: MockClock) -> None:
-    async with three() as scene, talking(scene.alice) as call:
+async def test_leaving_early_unsubscribes_and_stops_nothing(sip_network: MemoryNetwork) -> None:
+    async with three(sip_network) as scene, talking(scene.alice) as call:
         async with call.refer(CAROL) as referral:
             await referral.receive()
         assert SubscriberState.TERMINATED is referral.state
@@ -123,13 +126,13 @@ async def test_leaving_early_unsubscribes_and_stops_nothing(autojump_clock: Mock
         assert [2, 1] == dialogs(scene.bob, scene.carol)
 
     assert Side.LOCAL is call.ended_by
-    assert 1 == labels(scene.network).count("SUBSCRIBE")
-    assert "200 (SUBSCRIBE)" in labels(scene.network)
+    assert 1 == labels(sip_network).count("SUBSCRIBE")
+    assert "200 (SUBSCRIBE)" in labels(sip_network)
 
 
-async def test_nobody_is_told_anything_who_does_not_want_to_be(autojump_clock: MockClock) -> None:
+async def test_nobody_is_told_anything_who_does_not_want_to_be(sip_network: MemoryNetwork) -> None:
     """RFC 4488."""
-    async with three() as scene, talking(scene.alice) as call:
+    async with three(sip_network) as scene, talking(scene.alice) as call:
         async with call.refer(CAROL, follow=False) as referral:
             assert await referral.outcome() is None
             assert ["false"] == referral.response.headers.get_all("Refer-Sub")
@@ -137,11 +140,11 @@ async def test_nobody_is_told_anything_who_does_not_want_to_be(autojump_clock: M
         assert 2 == dialogs(scene.bob)[0]
 
     assert Side.LOCAL is call.ended_by
-    assert "NOTIFY" not in labels(scene.network)
+    assert "NOTIFY" not in labels(sip_network)
 
 
-async def test_a_refusal_is_raised_and_the_call_goes_on(autojump_clock: MockClock) -> None:
-    async with three(referred=None) as scene, talking(scene.alice) as call:
+async def test_a_refusal_is_raised_and_the_call_goes_on(sip_network: MemoryNetwork) -> None:
+    async with three(sip_network, referred=None) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="603"):
             await call.transfer(CAROL)
         await trio.sleep(1)
@@ -152,7 +155,7 @@ async def test_a_refusal_is_raised_and_the_call_goes_on(autojump_clock: MockCloc
     assert Side.LOCAL is call.ended_by
 
 
-async def test_several_referrals_of_one_dialog_are_told_apart(autojump_clock: MockClock) -> None:
+async def test_several_referrals_of_one_dialog_are_told_apart(sip_network: MemoryNetwork) -> None:
     async def by_target(referral: IncomingReferral) -> None:
         referral.accept()
         await trio.sleep(1)
@@ -160,7 +163,7 @@ async def test_several_referrals_of_one_dialog_are_told_apart(autojump_clock: Mo
 
     outcomes = {}
 
-    async with three(referred=by_target) as scene, talking(scene.alice) as call:
+    async with three(sip_network, referred=by_target) as scene, talking(scene.alice) as call:
 
         async def send(target: str) -> None:
             async with call.refer(target) as referral:
@@ -174,8 +177,8 @@ async def test_several_referrals_of_one_dialog_are_told_apart(autojump_clock: Mo
     assert ReferProgress(404, "Not Found") == outcomes["sip:dave@192.0.2.3"]
 
 
-async def test_only_an_answered_call_can_be_sent_elsewhere(autojump_clock: MockClock) -> None:
-    async with three() as scene:
+async def test_only_an_answered_call_can_be_sent_elsewhere(sip_network: MemoryNetwork) -> None:
+    async with three(sip_network) as scene:
         async with scene.alice.call(BOB, OFFER) as call:
             with pytest.raises(LocalProtocolError, match="answered"):
                 await call.transfer(CAROL)
@@ -193,7 +196,7 @@ async def test_only_an_answered_call_can_be_sent_elsewhere(autojump_clock: MockC
 # -- being sent
 
 
-async def test_a_call_may_read_the_referrals_itself(autojump_clock: MockClock) -> None:
+async def test_a_call_may_read_the_referrals_itself(sip_network: MemoryNetwork) -> None:
     seen: list[IncomingReferral] = []
 
     async def talk(call: IncomingCall) -> None:
@@ -207,7 +210,10 @@ async def test_a_call_may_read_the_referrals_itself(autojump_clock: MockClock) -
             else:
                 await trio.sleep_forever()
 
-    async with three(bob=talk, referred=None) as scene, scene.alice.call(BOB, OFFER) as call:
+    async with (
+        three(sip_network, bob=talk, referred=None) as scene,
+        scene.alice.call(BOB, OFFER) as call,
+    ):
         await call.answered()
         with pytest.raises(RequestRejected, match="486"):
             await call.transfer(CAROL)
@@ -223,7 +229,7 @@ async def test_a_call_may_read_the_referrals_itself(autojump_clock: MockClock) -
     assert Side.REMOTE is call.ended_by
     # One that was read and not answered, and one that nobody has read.
     assert 2 == len(seen)
-    assert 2 == labels(scene.network).count("603 (REFER)")
+    assert 2 == labels(sip_network).count("603 (REFER)")
 
 
 async def _transferred_in_vain(call: Call) -> None:
@@ -239,22 +245,22 @@ async def _transferred_in_vain(call: Call) -> None:
         "<sip:carol@192.0.2.3?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2&replaces=b>",
     ],
 )
-async def test_where_to_has_to_be_clear(refer_to: str | None, autojump_clock: MockClock) -> None:
+async def test_where_to_has_to_be_clear(refer_to: str | None, sip_network: MemoryNetwork) -> None:
     headers = [] if refer_to is None else [("Refer-To", refer_to)]
-    async with three() as scene, talking(scene.alice) as call:
+    async with three(sip_network) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="400"):
             await call.send_request("REFER", headers=headers)
 
 
-async def test_explicit_subscriptions_are_not_understood(autojump_clock: MockClock) -> None:
+async def test_explicit_subscriptions_are_not_understood(sip_network: MemoryNetwork) -> None:
     """RFC 7614 is off: who insists on it gets 420."""
-    async with three() as scene, talking(scene.alice) as call:
+    async with three(sip_network) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="420"):
             async with call.refer(CAROL, headers=[("Require", "explicitsub")]):
                 raise AssertionError
 
 
-async def test_a_handler_that_does_not_answer_refuses(autojump_clock: MockClock) -> None:
+async def test_a_handler_that_does_not_answer_refuses(sip_network: MemoryNetwork) -> None:
     async def nothing(referral: IncomingReferral) -> None:
         assert "carol" in repr(referral)
         with pytest.raises(LocalProtocolError, match="accepted"):
@@ -262,19 +268,19 @@ async def test_a_handler_that_does_not_answer_refuses(autojump_clock: MockClock)
         with pytest.raises(LocalProtocolError, match="no refusal"):
             referral.reject(200)
 
-    async with three(referred=nothing) as scene, talking(scene.alice) as call:
+    async with three(sip_network, referred=nothing) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="603"):
             await call.transfer(CAROL)
 
 
-async def test_a_handler_that_fails_is_told_as_a_500(autojump_clock: MockClock) -> None:
+async def test_a_handler_that_fails_is_told_as_a_500(sip_network: MemoryNetwork) -> None:
     async def fail(referral: IncomingReferral) -> None:
         if referral.target.user == "carol":
             referral.accept()
         raise ZeroDivisionError
 
     async with (
-        three(referred=fail, strict=False) as scene,
+        three(sip_network, referred=fail, strict=False) as scene,
         talking(scene.alice) as call,
     ):
         assert ReferProgress(500, "Server Internal Error") == await call.transfer(CAROL)
@@ -285,18 +291,18 @@ async def test_a_handler_that_fails_is_told_as_a_500(autojump_clock: MockClock) 
 
 
 async def test_a_handler_that_thinks_for_too_long_answers_nobody(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     async def think(referral: IncomingReferral) -> None:
         await trio.sleep(40)
 
-    async with three(referred=think) as scene, talking(scene.alice) as call:
+    async with three(sip_network, referred=think) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestTimedOut):
             await call.transfer(CAROL)
         await trio.sleep(20)
 
 
-async def test_what_is_no_call_is_for_the_handler_to_do(autojump_clock: MockClock) -> None:
+async def test_what_is_no_call_is_for_the_handler_to_do(sip_network: MemoryNetwork) -> None:
     async def do(referral: IncomingReferral) -> None:
         assert "BYE" == referral.method
         assert CAROL == str(referral.target)
@@ -304,18 +310,20 @@ async def test_what_is_no_call_is_for_the_handler_to_do(autojump_clock: MockCloc
             referral.call()
         referral.reject(405)
 
-    async with three(referred=do) as scene, talking(scene.alice) as call:
+    async with three(sip_network, referred=do) as scene, talking(scene.alice) as call:
         with pytest.raises(RequestRejected, match="405"):
             await call.transfer(f"<{CAROL};method=BYE>")
 
 
-async def test_a_call_that_is_given_up_or_cannot_be_made_is_told(autojump_clock: MockClock) -> None:
+async def test_a_call_that_is_given_up_or_cannot_be_made_is_told(
+    sip_network: MemoryNetwork,
+) -> None:
     async def give_up(referral: IncomingReferral) -> None:
         with trio.move_on_after(0.5):
             async with referral.call(OFFER) as call:
                 await call.answered()
 
-    async with three(referred=give_up) as scene, talking(scene.alice) as call:
+    async with three(sip_network, referred=give_up) as scene, talking(scene.alice) as call:
         assert ReferProgress(487, "Request Terminated") == await call.transfer(CAROL)
         outcome = await call.transfer("sip:carol@nowhere.invalid")
         assert outcome is not None
@@ -325,20 +333,20 @@ async def test_a_call_that_is_given_up_or_cannot_be_made_is_told(autojump_clock:
 # -- outside of calls
 
 
-async def test_somebody_can_be_sent_who_is_in_no_call(autojump_clock: MockClock) -> None:
+async def test_somebody_can_be_sent_who_is_in_no_call(sip_network: MemoryNetwork) -> None:
     heard = []
-    async with three() as scene:
+    async with three(sip_network) as scene:
         async with scene.alice.refer(BOB, CAROL) as referral:
             heard = [progress async for progress in referral]
         await trio.sleep(10)
-        drawn = scene.network.ladder()
+        drawn = drawing(sip_network)
 
     assert [ReferProgress(100, "Trying"), RINGING, DONE] == heard
     assert golden("refer_outside_of_dialogs") == drawn
 
 
-async def test_who_serves_no_referrals_takes_none(autojump_clock: MockClock) -> None:
-    async with three(referred=None) as scene:
+async def test_who_serves_no_referrals_takes_none(sip_network: MemoryNetwork) -> None:
+    async with three(sip_network, referred=None) as scene:
         with pytest.raises(RequestRejected, match="405"):
             async with scene.alice.refer(BOB, CAROL):
                 raise AssertionError
@@ -347,8 +355,8 @@ async def test_who_serves_no_referrals_takes_none(autojump_clock: MockClock) -> 
                 raise AssertionError
 
 
-async def test_no_more_referrals_than_the_limit_are_followed(autojump_clock: MockClock) -> None:
-    async with three() as scene, talking(scene.alice) as call:
+async def test_no_more_referrals_than_the_limit_are_followed(sip_network: MemoryNetwork) -> None:
+    async with three(sip_network) as scene, talking(scene.alice) as call:
         scene.bob.referrals.limit = 1
         async with call.refer(CAROL):
             with pytest.raises(RequestRejected, match="503"):
@@ -358,82 +366,90 @@ async def test_no_more_referrals_than_the_limit_are_followed(autojump_clock: Moc
         assert 0 == scene.bob.referrals.running
 
 
-async def test_referrals_are_served_once(autojump_clock: MockClock) -> None:
-    async with three() as scene:
+async def test_referrals_are_served_once(sip_network: MemoryNetwork) -> None:
+    async with three(sip_network) as scene:
         with pytest.raises(LocalProtocolError, match="served already"):
             await scene.bob.serve_referrals(go)
 
 
-async def test_outside_of_calls_nobody_need_be_told_either(autojump_clock: MockClock) -> None:
+async def test_outside_of_calls_nobody_need_be_told_either(sip_network: MemoryNetwork) -> None:
     async with (
-        three() as scene,
+        three(sip_network) as scene,
         scene.alice.refer(BOB, CAROL, follow=False, referred_by=BOB) as referral,
     ):
         assert await referral.outcome() is None
         assert [0] == dialogs(scene.alice)
 
 
-# -- peers that are written by hand
+# -- peers that follow a script
 
 
-async def test_a_notify_may_be_faster_than_the_202(autojump_clock: MockClock) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+async def test_a_notify_may_be_faster_than_the_202(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            invite = await bob.take_call()
-            refer = await bob.request()
-            bob.notify(invite, f"refer;id={refer.cseq.number}", "active;expires=60", "100 Trying")
-            assert 200 == (await bob.response()).status
+            dialog = await bob.answer()
+            refer = await dialog.expect("REFER")
+            assert 200 == await notify(
+                dialog, f"refer;id={refer.message.cseq.number}", "active;expires=60", "100 Trying"
+            )
             # RFC 3515 section 2.4.6: about the first REFER the id may be left out.
-            bob.notify(invite, "refer", "terminated;reason=noresource", "200 Fine")
-            assert 200 == (await bob.response()).status
-            bob.answer(refer, 202)
-            bob.answer(await bob.request(), 200)
+            assert 200 == await notify(dialog, "refer", "terminated;reason=noresource", "200 Fine")
+            await refer.respond(202)
+            await dialog.expect_bye()
 
         nursery.start_soon(play)
         async with talking(alice) as call:
             assert ReferProgress(200, "Fine") == await call.transfer(CAROL)
 
 
-async def test_outside_of_dialogs_a_notify_may_be_faster_too(autojump_clock: MockClock) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+async def test_outside_of_dialogs_a_notify_may_be_faster_too(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            refer = await bob.request()
-            assert "REFER" == refer.method
-            assert refer.contact is not None
-            bob.notify(refer, "refer", "active;expires=60", "180 Ringing")
-            assert 200 == (await bob.response()).status
-            bob.answer(refer, 202)
-            bob.ask_within(refer, "ACK")
-            bob.ask_within(refer, "INFO")
-            assert 405 == (await bob.response()).status
-            bob.ask_within(refer, "SUBSCRIBE", "Event: refer")
-            assert 481 == (await bob.response()).status
-            bob.notify(refer, "refer;id=1", "terminated;reason=noresource", "486 Busy")
-            assert 200 == (await bob.response()).status
+            refer = await bob.expect("REFER")
+            dialog = bob.call_of(refer)
+            assert 200 == await notify(dialog, "refer", "active;expires=60", "180 Ringing")
+            await refer.respond(202)
+            names = dialog.dialog
+            ack = bob.create_request(
+                "ACK", ALICE, from_=names.local, to=names.remote, call_id=refer.message.call_id
+            )
+            await bob.send(ack)
+            info = await dialog.send("INFO")
+            assert 405 == (await info.final()).status
+            subscribe = await dialog.send("SUBSCRIBE", headers=[("Event", "refer")])
+            assert 481 == (await subscribe.final()).status
+            assert 200 == await notify(
+                dialog, "refer;id=1", "terminated;reason=noresource", "486 Busy"
+            )
 
         nursery.start_soon(play)
         async with alice.refer(BOB, CAROL) as referral:
             assert ReferProgress(486, "Busy") == await referral.outcome()
 
 
-async def test_a_202_makes_the_dialog_that_notifies_come_in(autojump_clock: MockClock) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+async def test_a_202_makes_the_dialog_that_notifies_come_in(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            refer = await bob.request()
-            bob.answer(refer, 202)
+            refer = await bob.expect("REFER")
+            dialog = bob.call_of(refer)
+            await refer.respond(202)
             await trio.sleep(1)
-            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
-            assert 200 == (await bob.response()).status
-            leaving = await bob.request()
-            assert ["SUBSCRIBE", "0"] == [leaving.method, leaving.headers.get("Expires")]
-            assert leaving.contact is not None
-            assert refer.cseq.number + 1 == leaving.cseq.number
-            bob.answer(leaving, 200, ("Expires", "0"))
-            bob.notify(refer, "refer", "terminated;reason=timeout", "100 Trying")
-            assert 200 == (await bob.response()).status
+            assert 200 == await notify(dialog, "refer", "active;expires=60", "100 Trying")
+            leaving = await dialog.expect("SUBSCRIBE")
+            assert "0" == leaving["Expires"]
+            assert leaving.message.contact is not None
+            assert refer.message.cseq.number + 1 == leaving.message.cseq.number
+            await leaving.respond(200, headers=[("Expires", "0")])
+            assert 200 == await notify(dialog, "refer", "terminated;reason=timeout", "100 Trying")
 
         nursery.start_soon(play)
         async with alice.refer(BOB, CAROL) as referral:
@@ -446,34 +462,39 @@ async def test_a_202_makes_the_dialog_that_notifies_come_in(autojump_clock: Mock
         assert "timeout" == referral.ended.reason
 
 
-async def test_only_the_first_of_several_notifiers_is_heard(autojump_clock: MockClock) -> None:
+async def test_only_the_first_of_several_notifiers_is_heard(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
     """A proxy has forked the REFER: RFC 6665 section 4.4.1, and RFC 3515 wants but one."""
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            refer = await bob.request()
-            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
-            assert 200 == (await bob.response()).status
-            bob.notify(refer, "refer", "active;expires=60", "100 Trying", tag="other")
-            assert 481 == (await bob.response()).status
-            bob.answer(refer, 202)
-            bob.notify(refer, "refer", "terminated;reason=noresource", "200 OK")
-            assert 200 == (await bob.response()).status
+            refer = await bob.expect("REFER")
+            dialog = bob.call_of(refer)
+            assert 200 == await notify(dialog, "refer", "active;expires=60", "100 Trying")
+            assert 481 == await notify(
+                dialog, "refer", "active;expires=60", "100 Trying", tag="other"
+            )
+            await refer.respond(202)
+            assert 200 == await notify(dialog, "refer", "terminated;reason=noresource", "200 OK")
 
         nursery.start_soon(play)
         async with alice.refer(BOB, CAROL) as referral:
             assert DONE == await referral.outcome()
 
 
-async def test_whoever_leaves_is_done_although_nobody_answers(autojump_clock: MockClock) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+async def test_whoever_leaves_is_done_although_nobody_answers(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            refer = await bob.request()
-            bob.answer(refer, 202)
-            bob.notify(refer, "refer", "active;expires=60", "100 Trying")
-            await bob.response()
-            bob.answer(await bob.request(), 100)
+            refer = await bob.expect("REFER")
+            dialog = bob.call_of(refer)
+            await refer.respond(202)
+            assert 200 == await notify(dialog, "refer", "active;expires=60", "100 Trying")
+            leaving = await dialog.expect("SUBSCRIBE")
+            await leaving.respond(100)
 
         nursery.start_soon(play)
         async with alice.refer(BOB, CAROL) as referral:
@@ -488,7 +509,7 @@ async def test_whoever_leaves_is_done_although_nobody_answers(autojump_clock: Mo
     assert [SubscriberState.LEAVING, SubscriberState.TERMINATED] == states
 
 
-async def test_what_outlives_its_stack_does_nothing(autojump_clock: MockClock) -> None:
+async def test_what_outlives_its_stack_does_nothing(sip_network: MemoryNetwork) -> None:
     kept: list[IncomingReferral] = []
 
     async def keep(referral: IncomingReferral) -> None:
@@ -496,8 +517,8 @@ async def test_what_outlives_its_stack_does_nothing(autojump_clock: MockClock) -
         referral.accept()
         await trio.sleep_forever()
 
-    async with MemoryNetwork.open() as network, trio.open_nursery() as nursery:
-        async with agent(network, "alice") as alice, agent(network, "bob") as bob:
+    async with trio.open_nursery() as nursery:
+        async with agent(sip_network, "alice") as alice, agent(sip_network, "bob") as bob:
             nursery.start_soon(bob.serve_referrals, keep)
             block = alice.refer(BOB, CAROL)
             referral = await block.__aenter__()
@@ -510,8 +531,8 @@ async def test_what_outlives_its_stack_does_nothing(autojump_clock: MockClock) -
     assert SubscriberState.TERMINATED is referral.state
 
 
-async def test_users_of_one_stack_have_their_own_referrals(autojump_clock: MockClock) -> None:
-    async with three() as scene:
+async def test_users_of_one_stack_have_their_own_referrals(sip_network: MemoryNetwork) -> None:
+    async with three(sip_network) as scene:
         bobs = scene.bob.stack
         async with (
             open_user_agent("sip:dave@192.0.2.2", stack=bobs) as dave,
@@ -528,29 +549,33 @@ async def test_users_of_one_stack_have_their_own_referrals(autojump_clock: MockC
             nursery.cancel_scope.cancel()
 
 
-async def test_a_202_may_have_a_contact_that_cannot_be_read(autojump_clock: MockClock) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+async def test_a_202_may_have_a_contact_that_cannot_be_read(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            invite = await bob.take_call()
-            refer = await bob.request()
-            bob.answer(refer, 202, ("Contact", "<nobody"))
-            bob.notify(invite, "refer", "terminated;reason=noresource", "200 OK")
-            assert 200 == (await bob.response()).status
-            bob.answer(await bob.request(), 200)
+            dialog = await bob.answer()
+            refer = await dialog.expect("REFER")
+            await refer.respond(202, headers=[("Contact", "<nobody")])
+            assert 200 == await notify(dialog, "refer", "terminated;reason=noresource", "200 OK")
+            await dialog.expect_bye()
 
         nursery.start_soon(play)
         async with talking(alice) as call:
             assert DONE == await call.transfer(CAROL)
 
 
-async def test_a_promise_that_is_not_kept_is_a_timeout(autojump_clock: MockClock) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+async def test_a_promise_that_is_not_kept_is_a_timeout(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            await bob.take_call()
-            bob.answer(await bob.request(), 202)
-            bob.answer(await bob.request(), 200)
+            dialog = await bob.answer()
+            refer = await dialog.expect("REFER")
+            await refer.respond(202)
+            await dialog.expect_bye(within=40)
 
         nursery.start_soon(play)
         async with talking(alice) as call:
@@ -560,49 +585,51 @@ async def test_a_promise_that_is_not_kept_is_a_timeout(autojump_clock: MockClock
             assert 31 < trio.current_time() - began < 33
 
 
-async def test_what_cannot_be_read_tells_nothing(autojump_clock: MockClock) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+async def test_what_cannot_be_read_tells_nothing(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            invite = await bob.take_call()
-            refer = await bob.request()
-            bob.answer(refer, 202)
-            number = refer.cseq.number
+            dialog = await bob.answer()
+            refer = await dialog.expect("REFER")
+            await refer.respond(202)
+            number = refer.message.cseq.number
             for event in ("refer;id=99", "presence", ""):
-                bob.notify(invite, event, "active;expires=60", "100 Trying")
-                assert (await bob.response()).status in (400, 481)
-            bob.notify(invite, f"refer;id={number}", "active;expires=60", "or is it?")
-            assert 200 == (await bob.response()).status
-            bob.notify(invite, f"refer;id={number}", "terminated;reason=noresource", "")
-            assert 200 == (await bob.response()).status
-            bob.answer(await bob.request(), 200)
+                status = await notify(dialog, event, "active;expires=60", "100 Trying")
+                assert status in (400, 481)
+            assert 200 == await notify(
+                dialog, f"refer;id={number}", "active;expires=60", "or is it?"
+            )
+            assert 200 == await notify(
+                dialog, f"refer;id={number}", "terminated;reason=noresource", ""
+            )
+            await dialog.expect_bye()
 
         nursery.start_soon(play)
         async with talking(alice) as call:
             assert await call.transfer(CAROL) is None
 
 
-async def test_a_challenge_moves_the_number_that_notifies_name(autojump_clock: MockClock) -> None:
+async def test_a_challenge_moves_the_number_that_notifies_name(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
     challenge = ("WWW-Authenticate", 'Digest realm="b", nonce="n", algorithm=MD5')
-    async with (
-        alice_and_bob_by_hand(password="s3cret") as (alice, bob, _),
-        trio.open_nursery() as nursery,
-    ):
+    people = alice_and_peer(sip_network, make_sip_peer, password="s3cret")
+    async with people as (alice, bob, nursery):
         alice.account = alice.account.trusting("192.0.2.2")
 
         async def play() -> None:
-            invite = await bob.take_call()
-            refer = await bob.request()
-            bob.answer(refer, 401, challenge)
-            again = await bob.request()
-            assert refer.cseq.number + 1 == again.cseq.number
-            event = f"refer;id={again.cseq.number}"
-            bob.notify(invite, event, "active;expires=60", "100 Trying")
-            assert 200 == (await bob.response()).status
-            bob.answer(again, 202)
-            bob.notify(invite, event, "terminated;reason=noresource", "200 OK")
-            assert 200 == (await bob.response()).status
-            bob.answer(await bob.request(), 200)
+            dialog = await bob.answer()
+            refer = await dialog.expect("REFER")
+            await refer.respond(401, headers=[challenge])
+            again = await dialog.expect("REFER")
+            assert refer.message.cseq.number + 1 == again.message.cseq.number
+            event = f"refer;id={again.message.cseq.number}"
+            assert 200 == await notify(dialog, event, "active;expires=60", "100 Trying")
+            await again.respond(202)
+            assert 200 == await notify(dialog, event, "terminated;reason=noresource", "200 OK")
+            await dialog.expect_bye()
 
         nursery.start_soon(play)
         async with talking(alice) as call:
@@ -610,14 +637,15 @@ async def test_a_challenge_moves_the_number_that_notifies_name(autojump_clock: M
 
 
 async def test_a_481_to_the_refer_ends_no_more_than_the_referral(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            await bob.take_call()
-            bob.answer(await bob.request(), 481)
-            bob.answer(await bob.request(), 200)
+            dialog = await bob.answer()
+            refer = await dialog.expect("REFER")
+            await refer.respond(481)
+            await dialog.expect_bye()
 
         nursery.start_soon(play)
         async with talking(alice) as call:
@@ -627,7 +655,7 @@ async def test_a_481_to_the_refer_ends_no_more_than_the_referral(
 
 
 async def test_a_481_to_a_notify_ends_no_more_than_its_subscription(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     """RFC 5057 section 5.1."""
     seen: list[Referral | IncomingReferral] = []
@@ -638,25 +666,20 @@ async def test_a_481_to_a_notify_ends_no_more_than_its_subscription(
         await trio.sleep(5)
         referral.notify(200)
 
-    async with (
-        alice_and_bob_by_hand() as (alice, bob, _),
-        trio.open_nursery() as nursery,
-    ):
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
         await nursery.start(alice.serve_referrals, accept)
 
         async def play() -> None:
-            invite = await bob.take_call()
-            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
-            first = await bob.receive()
-            assert isinstance(first, Response)
-            assert 202 == first.status
-            notify = await bob.request()
-            assert ["refer;id=1"] == notify.headers.get_all("Event")
-            assert b"SIP/2.0 100 Trying\r\n" == notify.body
-            bob.answer(notify, 481)
+            dialog = await bob.answer()
+            refer = await dialog.send("REFER", headers=TO_CAROL)
+            assert 202 == (await refer.final()).status
+            told = await dialog.expect("NOTIFY")
+            number = refer.request.cseq.number
+            assert [f"refer;id={number}"] == told.message.headers.get_all("Event")
+            assert b"SIP/2.0 100 Trying\r\n" == told.body
+            await told.respond(481)
             await trio.sleep(10)
-            bob.hang_up(invite)
-            assert 200 == (await bob.response()).status
+            await dialog.bye()
 
         nursery.start_soon(play)
         async with alice.call(BOB, OFFER) as call:
@@ -664,38 +687,40 @@ async def test_a_481_to_a_notify_ends_no_more_than_its_subscription(
             await trio.sleep(8)
             assert call.ended is None
             await trio.sleep_forever()
-        nursery.cancel_scope.cancel()
 
     assert 1 == len(seen)
 
 
-async def test_who_does_not_answer_is_told_nothing_more(autojump_clock: MockClock) -> None:
+async def test_who_does_not_answer_is_told_nothing_more(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
     async def accept(referral: IncomingReferral) -> None:
         referral.accept()
         await trio.sleep(40)
         referral.notify(180)
 
-    async with alice_and_bob_by_hand() as (alice, bob, network), trio.open_nursery() as nursery:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
         await nursery.start(alice.serve_referrals, accept)
 
         async def play() -> None:
-            invite = await bob.take_call()
-            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
-            assert 202 == (await bob.response()).status
-            while (request := await bob.request()).method != "BYE":
-                assert b"SIP/2.0 100 Trying\r\n" == request.body
-            bob.answer(request, 200)
+            dialog = await bob.answer()
+            refer = await dialog.send("REFER", headers=TO_CAROL)
+            assert 202 == (await refer.final()).status
+            told = await dialog.expect("NOTIFY")
+            assert b"SIP/2.0 100 Trying\r\n" == told.body
+            await dialog.expect_bye(within=100)
 
         nursery.start_soon(play)
         async with talking(alice):
             await trio.sleep(60)
         await trio.sleep(1)
-        nursery.cancel_scope.cancel()
 
-    assert 11 == labels(network).count("NOTIFY")
+    assert 11 == labels(sip_network).count("NOTIFY")
 
 
-async def test_what_is_out_of_date_is_not_told(autojump_clock: MockClock) -> None:
+async def test_what_is_out_of_date_is_not_told(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
     """Only one NOTIFY is on its way at a time, and the next one says how things stand then."""
 
     async def hurry(referral: IncomingReferral) -> None:
@@ -704,68 +729,70 @@ async def test_what_is_out_of_date_is_not_told(autojump_clock: MockClock) -> Non
             referral.notify(status)
 
     fragments: list[bytes] = []
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
         await nursery.start(alice.serve_referrals, hurry)
 
         async def play() -> None:
-            invite = await bob.take_call()
-            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>")
-            assert 202 == (await bob.response()).status
-            bob.ask_within(invite, "SUBSCRIBE", "Event: ;;", "Expires: 100")
+            dialog = await bob.answer()
+            refer = await dialog.send("REFER", headers=TO_CAROL)
+            assert 202 == (await refer.final()).status
+            subscribe = await dialog.send("SUBSCRIBE", headers=[("Event", ";;"), ("Expires", 100)])
             for _ in range(2):
-                notify = await bob.request()
-                fragments.append(notify.body)
-                bob.answer(notify, 200)
-                if len(fragments) == 1:
-                    assert (await bob.response()).status in (400, 489)
-            bob.answer(await bob.request(), 200)
+                told = await dialog.expect("NOTIFY")
+                fragments.append(told.body)
+                await told.respond(200)
+            assert (await subscribe.final()).status in (400, 489)
+            await dialog.expect_bye()
 
         nursery.start_soon(play)
         async with talking(alice):
             await trio.sleep(5)
         await trio.sleep(1)
-        nursery.cancel_scope.cancel()
 
     assert [b"SIP/2.0 100 Trying\r\n", b"SIP/2.0 200 OK\r\n"] == fragments
 
 
 async def test_a_subscription_runs_out_when_nothing_becomes_of_the_referral(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async def accept(referral: IncomingReferral) -> None:
         referral.accept()
         await trio.sleep(1000)
 
-    async with (
-        alice_and_bob_by_hand() as (alice, bob, _),
-        trio.open_nursery() as nursery,
-    ):
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
         await nursery.start(alice.serve_referrals, accept)
         async with alice.call(BOB, OFFER) as call:
-            invite = await bob.take_call()
+            dialog = await bob.answer()
             await call.answered()
-            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>", f"Refer-To: <{BOB}>")
-            assert 400 == (await bob.response()).status
-            bob.ask_within(invite, "REFER", f"Refer-To: <{CAROL}>", "Refer-Sub: true")
-            assert 202 == (await bob.response()).status
-            bob.answer(await bob.request(), 200)
-            bob.ask_within(invite, "SUBSCRIBE", "Event: refer;id=2", "Expires: 100")
-            assert 200 == (await bob.response()).status
-            bob.answer(await bob.request(), 200)
-            last = await bob.request()
-            assert ["terminated;reason=timeout"] == last.headers.get_all("Subscription-State")
-            bob.answer(last, 200)
-            bob.hang_up(invite)
+            two = Misbehaviour.replacing(b"Refer-To:", b"Refer-To: <sip:dave@d>\r\nRefer-To:")
+            to_two = await dialog.send("REFER", headers=TO_CAROL, rude=[two])
+            assert 400 == (await to_two.final()).status
+            refer = await dialog.send("REFER", headers=[*TO_CAROL, ("Refer-Sub", "true")])
+            assert 202 == (await refer.final()).status
+            await (await dialog.expect("NOTIFY")).respond(200)
+            event = f"refer;id={refer.request.cseq.number}"
+            subscribe = await dialog.send("SUBSCRIBE", headers=[("Event", event), ("Expires", 100)])
+            assert 200 == (await subscribe.final()).status
+            await (await dialog.expect("NOTIFY")).respond(200)
+            last = await dialog.expect("NOTIFY", within=101)
+            assert ["terminated;reason=timeout"] == last.message.headers.get_all(
+                "Subscription-State"
+            )
+            await last.respond(200)
+            bye = await dialog.send("BYE")
             await trio.sleep_forever()
-        nursery.cancel_scope.cancel()
+        await bye.expect(200)
 
 
-async def test_credentials_that_are_refused_refuse_the_refer(autojump_clock: MockClock) -> None:
+async def test_credentials_that_are_refused_refuse_the_refer(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
     challenge = ("WWW-Authenticate", 'Digest realm="b", nonce="n", algorithm=MD5')
-    async with alice_and_bob_by_hand() as (alice, bob, _), trio.open_nursery() as nursery:
+    async with alice_and_peer(sip_network, make_sip_peer) as (alice, bob, nursery):
 
         async def play() -> None:
-            bob.answer(await bob.request(), 401, challenge)
+            refer = await bob.expect("REFER")
+            await refer.respond(401, headers=[challenge])
 
         nursery.start_soon(play)
         with pytest.raises((AuthenticationRejected, RequestRejected), match="401"):

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import AuthenticationRejected
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MemoryNetwork, TestRegistrar
 
-from .registrars import open_alice, open_registrar
+from .registrars import open_alice
 
 LADDERS = Path(__file__).parent.parent / "data" / "ladders"
 
@@ -33,13 +32,11 @@ class Drawing:
         return self._network.ladder(wires)
 
 
-async def test_the_registration_flows_of_rfc3665(autojump_clock: MockClock) -> None:
-    async with (
-        MemoryNetwork.open() as network,
-        open_registrar(network, guarded=True),
-        open_alice(network) as alice,
-    ):
-        drawing = Drawing(network)
+async def test_the_registration_flows_of_rfc3665(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network) as alice:
+        drawing = Drawing(sip_network)
         async with alice.register(contacts=["<sip:alice@voicemail.example.com>"]) as registration:
             assert golden("rfc3665_2_1_new_registration") == drawing.look()
             registration.refresh()
@@ -51,14 +48,12 @@ async def test_the_registration_flows_of_rfc3665(autojump_clock: MockClock) -> N
         assert golden("rfc3665_2_4_cancellation") == drawing.look()
 
 
-async def test_an_unsuccessful_registration_as_in_rfc3665(autojump_clock: MockClock) -> None:
-    async with (
-        MemoryNetwork.open() as network,
-        open_registrar(network, guarded=True),
-        open_alice(network, password="wrong") as alice,
-    ):
+async def test_an_unsuccessful_registration_as_in_rfc3665(
+    sip_network: MemoryNetwork, guarded_registrar: TestRegistrar
+) -> None:
+    async with open_alice(sip_network, password="wrong") as alice:
         with pytest.raises(AuthenticationRejected):
             async with alice.register():
                 pass
 
-        assert golden("rfc3665_2_5_unsuccessful_registration") == network.ladder()
+        assert golden("rfc3665_2_5_unsuccessful_registration") == sip_network.ladder()

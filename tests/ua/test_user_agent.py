@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from trio_sip._errors import (
     AuthenticationRejected,
@@ -56,13 +55,12 @@ async def server(network: MemoryNetwork, *services: Service) -> AsyncIterator[St
         yield stack
 
 
-async def test_a_text_says_who_sent_it_and_has_no_contact(autojump_clock: MockClock) -> None:
+async def test_a_text_says_who_sent_it_and_has_no_contact(sip_network: MemoryNetwork) -> None:
     inbox = Inbox()
     async with (
-        MemoryNetwork.open() as network,
-        server(network, inbox),
+        server(sip_network, inbox),
         open_user_agent(
-            "sip:alice@example.com", display_name="Alice", network=network.host("alice")
+            "sip:alice@example.com", display_name="Alice", network=sip_network.host("alice")
         ) as alice,
     ):
         response = await alice.message("sip:bob@example.com", "Hello")
@@ -85,18 +83,17 @@ async def test_a_text_says_who_sent_it_and_has_no_contact(autojump_clock: MockCl
     ],
 )
 async def test_the_contact_is_that_of_the_transport_that_sends(
-    target: str, contact: str, autojump_clock: MockClock
+    target: str, contact: str, sip_network: MemoryNetwork
 ) -> None:
     inbox = Inbox()
     async with (
-        MemoryNetwork.open() as network,
         open_user_agent(
             "sip:alice@example.com",
             listen=["udp://0.0.0.0:0", "tcp://0.0.0.0:5070"],
-            network=network.host("alice"),
+            network=sip_network.host("alice"),
             strict=True,
         ) as alice,
-        server(network, inbox),
+        server(sip_network, inbox),
     ):
         await alice.options(target)
 
@@ -104,16 +101,15 @@ async def test_the_contact_is_that_of_the_transport_that_sends(
 
 
 async def test_requests_take_the_outbound_proxy_and_then_the_service_route(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
     inbox = Inbox()
     async with (
-        MemoryNetwork.open() as network,
-        server(network, inbox),
+        server(sip_network, inbox),
         open_user_agent(
             "sip:alice@elsewhere.example",
             outbound_proxy="sip:server",
-            network=network.host("alice"),
+            network=sip_network.host("alice"),
         ) as alice,
     ):
         alice.service_route = (NameAddr.parse("<sip:home.example;lr>"),)
@@ -127,12 +123,11 @@ async def test_requests_take_the_outbound_proxy_and_then_the_service_route(
 
 @pytest.mark.parametrize("status", [301, 404, 503, 603])
 async def test_what_is_no_success_is_an_error_with_its_response(
-    status: int, autojump_clock: MockClock
+    status: int, sip_network: MemoryNetwork
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        server(network, Inbox(status)),
-        open_user_agent("sip:alice@example.com", network=network.host("alice")) as alice,
+        server(sip_network, Inbox(status)),
+        open_user_agent("sip:alice@example.com", network=sip_network.host("alice")) as alice,
     ):
         with pytest.raises(RequestRejected) as caught:
             await alice.options("sip:example.com")
@@ -150,13 +145,12 @@ async def guarded(network: MemoryNetwork, inbox: Inbox) -> AsyncIterator[None]:
         yield
 
 
-async def test_a_challenge_is_answered_with_the_password(autojump_clock: MockClock) -> None:
+async def test_a_challenge_is_answered_with_the_password(sip_network: MemoryNetwork) -> None:
     inbox = Inbox()
     async with (
-        MemoryNetwork.open() as network,
-        guarded(network, inbox),
+        guarded(sip_network, inbox),
         open_user_agent(
-            "sip:alice@example.com", password="wonderland", network=network.host("alice")
+            "sip:alice@example.com", password="wonderland", network=sip_network.host("alice")
         ) as alice,
     ):
         await alice.message("sip:bob@example.com", "Hello")
@@ -166,13 +160,12 @@ async def test_a_challenge_is_answered_with_the_password(autojump_clock: MockClo
 
 @pytest.mark.parametrize("password", [None, "wrong"])
 async def test_a_challenge_that_is_not_answered_is_an_authentication_error(
-    password: str | None, autojump_clock: MockClock
+    password: str | None, sip_network: MemoryNetwork
 ) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        guarded(network, Inbox()),
+        guarded(sip_network, Inbox()),
         open_user_agent(
-            "sip:alice@example.com", password=password, network=network.host("alice")
+            "sip:alice@example.com", password=password, network=sip_network.host("alice")
         ) as alice,
     ):
         with pytest.raises(AuthenticationRejected) as caught:
@@ -181,25 +174,21 @@ async def test_a_challenge_that_is_not_answered_is_an_authentication_error(
     assert 401 == caught.value.status
 
 
-async def test_a_password_does_not_go_where_it_does_not_belong(autojump_clock: MockClock) -> None:
+async def test_a_password_does_not_go_where_it_does_not_belong(sip_network: MemoryNetwork) -> None:
     async with (
-        MemoryNetwork.open() as network,
-        guarded(network, Inbox()),
+        guarded(sip_network, Inbox()),
         open_user_agent(
-            "sip:alice@other.example", password="wonderland", network=network.host("alice")
+            "sip:alice@other.example", password="wonderland", network=sip_network.host("alice")
         ) as alice,
     ):
         with pytest.raises(AuthenticationRejected):
             await alice.message("sip:bob@example.com", "Hello")
 
-    assert all(b"response=" not in wire.data for wire in network.wires)
+    assert all(b"response=" not in wire.data for wire in sip_network.wires)
 
 
-async def test_nobody_there_is_a_timeout(autojump_clock: MockClock) -> None:
-    async with (
-        MemoryNetwork.open() as network,
-        open_user_agent("sip:alice@example.com", network=network.host("alice")) as alice,
-    ):
+async def test_nobody_there_is_a_timeout(sip_network: MemoryNetwork) -> None:
+    async with open_user_agent("sip:alice@example.com", network=sip_network.host("alice")) as alice:
         with pytest.raises(RequestTimedOut):
             await alice.options("sip:192.0.2.99")
 
@@ -222,9 +211,9 @@ async def pair(network: MemoryNetwork) -> AsyncIterator[tuple[UserAgent, UserAge
 
 
 async def test_options_to_the_user_and_to_the_machine_are_answered_and_others_not(
-    autojump_clock: MockClock,
+    sip_network: MemoryNetwork,
 ) -> None:
-    async with MemoryNetwork.open() as network, pair(network) as (alice, bob):
+    async with pair(sip_network) as (alice, bob):
         user = await alice.options(bob.uri)
         machine = await alice.options("sip:bob")
         with pytest.raises(RequestRejected) as caught:
@@ -235,7 +224,7 @@ async def test_options_to_the_user_and_to_the_machine_are_answered_and_others_no
 
 
 async def test_what_comes_to_a_stack_of_its_own_is_for_the_user_agent_whoever_is_asked_for(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    sip_network: MemoryNetwork, nursery: trio.Nursery
 ) -> None:
     asked: list[str] = []
 
@@ -247,11 +236,13 @@ async def test_what_comes_to_a_stack_of_its_own_is_for_the_user_agent_whoever_is
         await call.answer()
 
     async with (
-        MemoryNetwork.open() as network,
         open_user_agent(
-            "sip:switch@bob", listen="udp://0.0.0.0:5060", network=network.host("bob"), strict=True
+            "sip:switch@bob",
+            listen="udp://0.0.0.0:5060",
+            network=sip_network.host("bob"),
+            strict=True,
         ) as switch,
-        open_user_agent("sip:alice@alice", network=network.host("alice"), strict=True) as alice,
+        open_user_agent("sip:alice@alice", network=sip_network.host("alice"), strict=True) as alice,
     ):
         await nursery.start(switch.serve_messages, take)
         await nursery.start(switch.serve_calls, answer)
@@ -263,14 +254,14 @@ async def test_what_comes_to_a_stack_of_its_own_is_for_the_user_agent_whoever_is
 
 
 async def test_texts_are_served_while_that_runs(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    sip_network: MemoryNetwork, nursery: trio.Nursery
 ) -> None:
     texts: list[bytes] = []
 
     async def take(request: IncomingRequest) -> None:
         texts.append(request.message.body)
 
-    async with MemoryNetwork.open() as network, pair(network) as (alice, bob):
+    async with pair(sip_network) as (alice, bob):
         async with trio.open_nursery() as serving:
             await serving.start(bob.serve_messages, take)
             await alice.message(bob.uri, "one")
@@ -288,7 +279,7 @@ async def test_texts_are_served_while_that_runs(
     assert (404, 415, 405) == (elsewhere.value.status, html.value.status, nobody.value.status)
 
 
-async def test_user_agents_may_share_a_stack(autojump_clock: MockClock) -> None:
+async def test_user_agents_may_share_a_stack(sip_network: MemoryNetwork) -> None:
     texts: dict[str, list[bytes]] = {"bob": [], "carol": []}
 
     async def serve(user: UserAgent, task_status: trio.TaskStatus[None]) -> None:
@@ -298,11 +289,10 @@ async def test_user_agents_may_share_a_stack(autojump_clock: MockClock) -> None:
         await user.serve_messages(take, task_status=task_status)
 
     async with (
-        MemoryNetwork.open() as network,
-        server(network, OptionsService()) as stack,
+        server(sip_network, OptionsService()) as stack,
         open_user_agent("sip:bob@example.com", stack=stack) as bob,
         open_user_agent("sip:carol@example.com", stack=stack) as carol,
-        open_user_agent("sip:alice@alice", network=network.host("alice"), strict=True) as alice,
+        open_user_agent("sip:alice@alice", network=sip_network.host("alice"), strict=True) as alice,
         trio.open_nursery() as nursery,
     ):
         for user in (bob, carol):
@@ -316,8 +306,8 @@ async def test_user_agents_may_share_a_stack(autojump_clock: MockClock) -> None:
     assert len(services) > len(stack.services)
 
 
-async def test_the_stack_of_others_is_left_as_it_was(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network, server(network) as stack:
+async def test_the_stack_of_others_is_left_as_it_was(sip_network: MemoryNetwork) -> None:
+    async with server(sip_network) as stack:
         before = stack.services
         async with open_user_agent("sip:bob@example.com", stack=stack):
             during = stack.services
@@ -326,10 +316,9 @@ async def test_the_stack_of_others_is_left_as_it_was(autojump_clock: MockClock) 
         assert len(before) + 3 == len(during)
 
 
-async def test_an_error_of_the_block_leaves_it_bare(autojump_clock: MockClock) -> None:
-    async with MemoryNetwork.open() as network:
-        with pytest.raises(ZeroDivisionError):
-            async with open_user_agent("sip:alice@alice", network=network.host("alice")):
-                raise ZeroDivisionError
+async def test_an_error_of_the_block_leaves_it_bare(sip_network: MemoryNetwork) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with open_user_agent("sip:alice@alice", network=sip_network.host("alice")):
+            raise ZeroDivisionError
 
-        assert 0 == network.open_sockets
+    assert 0 == sip_network.open_sockets

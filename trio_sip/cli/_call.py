@@ -236,6 +236,6 @@ def _why(plan: CallPlan, refused: CallRejected, response: Response, report: Call
     if isinstance(credentials, RequestRejected) and plan.login is not None:
         return str(credentials)
     line = f"{response.status} {response.reason}".rstrip() + f" from {report.answered_by}"
-    if response.status in (401, 407):
+    if response.status in (401, 407) and plan.login is None:
         return f"{line} (say --user NAME:PASSWORD)"
     return line

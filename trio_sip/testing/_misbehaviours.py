@@ -49,6 +49,15 @@ class Misbehaviour:
     methods: frozenset[str] = frozenset()
     """Of requests, or of the CSeq of responses; empty for all."""
 
+    @classmethod
+    def replacing(cls, old: bytes, new: bytes) -> Misbehaviour:
+        """One of your own, for a single message: it has *new* where it should have *old*."""
+        return cls(
+            name=f"{new!r} for {old!r}",
+            says=f"has {new!r} instead of {old!r}",
+            alter=_octets(lambda data: data.replace(old, new)),
+        )
+
     def fits(self, data: bytes) -> bool:
         """Whether it has something to spoil in this message."""
         label = Label.of(data)

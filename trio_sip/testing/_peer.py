@@ -340,10 +340,11 @@ class SipPeer(PeerScript):
         return call
 
     def call_of(self, message: PeerRequest | PeerResponse) -> PeerCall:
-        """The call that an INVITE answered by the script, or a 2xx to ours, has begun."""
+        """The call, or whatever dialog, that a request which came or a 2xx to ours has begun.
+
+        A request need not be answered yet: a notifier may speak before its 202.
+        """
         if isinstance(message, PeerResponse):
             return call_of_response(self, message)
-        answer = self.answer_to(message)
-        if answer is None:
-            raise LocalProtocolError("that INVITE has not been answered")
+        answer = self.answer_to(message) or message.create_response(200)
         return PeerCall(self, self.voice.dialog_of(message.message, answer))

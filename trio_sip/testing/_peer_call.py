@@ -17,6 +17,7 @@ from ._message_pattern import MessagePattern, Wanted
 from ._misbehaviours import Rude
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._peer_sockets import PeerPath
+from ._peer_voice import WITH_CONTACT
 
 if TYPE_CHECKING:
     from ._peer import SipPeer
@@ -192,9 +193,7 @@ class PeerCall:
         """The next request of ours in this call, for you to alter before `SipPeer.send`."""
         request = self.dialog.create_request(
             method,
-            contact=self.peer.contact
-            if method in ("INVITE", "UPDATE", "SUBSCRIBE", "REFER")
-            else None,
+            contact=self.peer.contact if method in WITH_CONTACT else None,
             headers=headers,
         )
         if body:

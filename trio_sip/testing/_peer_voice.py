@@ -21,9 +21,9 @@ from trio_sip.transport import Address, fill_via
 from ._peer_sockets import PeerPath
 from ._profiles import PeerProfile
 
-__all__ = ["PeerVoice", "session_description"]
+__all__ = ["WITH_CONTACT", "PeerVoice", "session_description"]
 
-_WITH_CONTACT = frozenset({"INVITE", "SUBSCRIBE", "UPDATE", "REFER", "REGISTER"})
+WITH_CONTACT = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "UPDATE", "REFER", "REGISTER"})
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "UPDATE", "REFER", "NOTIFY"})
 _WITH_ALLOW = frozenset({"INVITE", "OPTIONS", "UPDATE", "REGISTER"})
 
@@ -140,7 +140,7 @@ class PeerVoice:
     ) -> Request:
         """A request outside of dialogs, still without a Via."""
         source = NameAddr.parse(from_ or f"<sip:{self._name}@{self._shown}>")
-        if contact is None and method in _WITH_CONTACT:
+        if contact is None and method in WITH_CONTACT:
             contact = self.contact
         more = list(headers)
         given = {name.lower() for name, _ in more}

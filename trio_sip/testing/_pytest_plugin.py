@@ -96,15 +96,22 @@ def _uri_of_target(text: str) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Several seeds, several worlds: a test for each."""
-    marker = metafunc.definition.get_closest_marker("sip")
-    if marker is None:
-        return
-    seeds, worlds = marker.kwargs.get("seeds"), marker.kwargs.get("worlds")
+    words = _words(metafunc.definition)
+    seeds, worlds = words.get("seeds"), words.get("worlds")
     if seeds is not None and "sip_seed" in metafunc.fixturenames:
         numbers = range(seeds) if isinstance(seeds, int) else list(seeds)
         metafunc.parametrize("sip_seed", numbers, indirect=True, ids=lambda n: f"seed{n}")
     if worlds is not None and "_sip_world_kind" in metafunc.fixturenames:
         metafunc.parametrize("_sip_world_kind", list(worlds), indirect=True, ids=list(worlds))
+
+
+# Any: whatever each word wants.
+def _words(node: pytest.Item) -> dict[str, Any]:
+    """What the markers of a test, its class and its module say; the closest has the last word."""
+    words: dict[str, Any] = {}
+    for marker in reversed(list(node.iter_markers("sip"))):
+        words |= marker.kwargs
+    return words
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -273,8 +280,7 @@ def sip_seed(request: pytest.FixtureRequest) -> int:
     given = request.config.getoption("--sip-seed")
     if given is not None:
         return int(given)
-    marker = request.node.get_closest_marker("sip")
-    own = 0 if marker is None else marker.kwargs.get("seed", 0)
+    own = _words(request.node).get("seed", 0)
     return int(getattr(request, "param", own))
 
 
@@ -300,8 +306,7 @@ def _sip_scene(
     device = request.config.getoption("--sip-device")
     if kind is WorldKind.DEVICE and device is None:
         pytest.skip("there is no --sip-device")
-    marker = request.node.get_closest_marker("sip")
-    words = {} if marker is None else dict(marker.kwargs)
+    words = _words(request.node)
     scene = request.node.stash[_SCENE] = Scene(
         kind=kind,
         seed=sip_seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -30,9 +30,12 @@ class Refusals(Service):
 
     def __init__(self) -> None:
         self.coming: list[tuple[int, tuple[tuple[str, str], ...]]] = []
+        self.seen: list[IncomingRequest] = []
 
     async def on_request(self, request: IncomingRequest) -> bool:
         """Refuse it, if it is to be refused."""
+        if request.method == "REGISTER":
+            self.seen.append(request)
         if not self.coming:
             return False
         status, headers = self.coming.pop(0)
@@ -64,6 +67,11 @@ class TestRegistrar:
         """Where it is."""
         one = self.stack.listening[0]
         return Uri.parse(f"sip:{one.host}:{one.port}")
+
+    @property
+    def requests(self) -> Sequence[IncomingRequest]:
+        """The REGISTERs that came, refused ones too, without copies."""
+        return tuple(self._refusals.seen)
 
     def add_user(self, name: str, password: str) -> None:
         """Let a user register, and from the first one on nobody else, nor without the password.

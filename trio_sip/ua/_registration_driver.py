@@ -177,12 +177,15 @@ class RegistrationDriver(Service):
         account, request = self._user_agent.account, self._request
         route = account.outbound_proxy
         contact: LocalContact | NameAddr
+        others = request.contacts
         if effect.expires or self.contact is None:
             first_hop = route[0].uri if route else request.registrar
             contact = account.contact(first_hop, request.params)
         else:
             # Remove what was registered, even if we are somewhere else by now.
             contact = self.contact
+        if not effect.expires:
+            others = tuple(_to_be_removed(other) for other in others)
         return self._user_agent.stack.open_request(
             "REGISTER",
             request.registrar,
@@ -194,7 +197,7 @@ class RegistrationDriver(Service):
             headers=[
                 # RFC 3608 section 5: the service route is not for REGISTER.
                 *(("Route", hop) for hop in route),
-                *(("Contact", other) for other in request.contacts),
+                *(("Contact", other) for other in others),
                 ("Expires", effect.expires),
                 # RFC 3327 section 5.1
                 ("Supported", "path"),
@@ -212,3 +215,10 @@ class RegistrationDriver(Service):
             self._user_agent.stack.hold_flow(flow)
         if before is not None:
             self._user_agent.stack.release_flow(before)
+
+
+def _to_be_removed(contact: NameAddr | str) -> NameAddr:
+    # RFC 3261 section 10.2.1.1: its own "expires" would count, and not the header's 0.
+    address = NameAddr.parse(contact)
+    params = {name: value for name, value in address.params.items() if name != "expires"}
+    return NameAddr(address.uri, address.display_name, params)
