@@ -12,7 +12,10 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["PAGE", "SYSTEMS", "TESTS", "Wrong", "page", "sentences", "wrongs"]
+__all__ = [
+    "PAGE", "SYSTEMS", "TARGETS", "TESTS", "Failure", "Target", "Wrong", "failures", "page",
+    "sentences", "wrongs",
+]  # fmt: skip
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "explanation" / "other-systems.md"
@@ -25,6 +28,58 @@ SYSTEMS = {
     "rfcvoip": "2.10.3, a Python library that runs in threads",
 }
 """What each of them is; the versions are those that the tests install."""
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """A program that the suite is aimed at."""
+
+    what: str
+    options: tuple[str, ...]
+    """How the suite is told of it, and which of its tests are run."""
+
+    passes: int
+    """So many tests at least; what it does not do is skipped."""
+
+
+_NO_TORTURE = ("-k", "not torture")
+
+TARGETS = {
+    "trio-sip answer": Target(
+        what="our telephone for a terminal", options=("--sip-user=bob", *_NO_TORTURE), passes=55
+    ),
+    "trio-sip serve": Target(
+        what="our registrar",
+        options=("--sip-user=alice", "--sip-credentials=alice:wonderland", *_NO_TORTURE),
+        passes=20,
+    ),
+    "SIPp": Target(
+        what="3.6.1, `sipp -sn uas`, a script that answers everything",
+        options=("--sip-user=service", "-k", "test_answers"),
+        passes=15,
+    ),
+    "baresip": Target(
+        what="a telephone in C, which answers at once",
+        options=("--sip-user=alice", *_NO_TORTURE),
+        passes=45,
+    ),
+    "baresip, ringing": Target(
+        what="the same where nobody answers, asked about CANCEL and early dialogs",
+        options=(
+            "--sip-user=alice",
+            "--sip-ringing-user=alice",
+            "-k",
+            "rings or to_tag_of or 487 or cancel_that_comes or another_way or before_the_200",
+        ),
+        passes=6,
+    ),
+    "linphone": Target(
+        what="`linphonec -a`, a telephone in C++",
+        options=("--sip-user=carol", *_NO_TORTURE),
+        passes=40,
+    ),
+}
+"""What the suite is aimed at by a test."""
 
 _HEAD = """\
 # What other systems get wrong
@@ -66,6 +121,28 @@ class Wrong:
     """Where RFC 3261 says what is right."""
 
 
+@attrs.frozen(kw_only=True)
+class Failure:
+    """One test of the suite that a program fails."""
+
+    system: str
+    test: str
+    """Its name, with its parameter."""
+
+    seen: str
+    """What is found in its failure, a regular expression."""
+
+    does: str
+    section: str
+    rfc: int = 3261
+
+
+def failures() -> list[Failure]:
+    """All of them."""
+    table = tomllib.loads(_DATA.read_text("utf-8"))
+    return [Failure(**one) for one in table["failure"]]
+
+
 def wrongs() -> list[Wrong]:
     """All of them."""
     table = tomllib.loads(_DATA.read_text("utf-8"))
@@ -82,7 +159,7 @@ def sentences() -> list[str]:
 def page() -> str:
     """The page as text."""
     systems = "".join(f"- {name}, {what};\n" for name, what in SYSTEMS.items())
-    return "".join([_HEAD.format(systems=systems), *_table(), "\n", *_details()])
+    return "".join([_HEAD.format(systems=systems), *_table(), "\n", *_details(), *_suite()])
 
 
 def _table() -> Iterator[str]:
@@ -107,6 +184,24 @@ def _details() -> Iterator[str]:
             yield "- nothing of it.\n"
         for one in found:
             yield f"- {one.does} (RFC 3261 section {one.section});\n"
+
+
+def _suite() -> Iterator[str]:
+    yield "\n## The suite, aimed at programs\n\n"
+    yield "[The suite that anyone can aim](../howto/aim-the-suite.md) is aimed at these by a test, "
+    yield "over UDP, without its torture, and of SIPp only about its answers:\n\n"
+    yield "".join(f"- {name}: {one.what};\n" for name, one in TARGETS.items())
+    for name in TARGETS:
+        found = [one for one in failures() if one.system == name]
+        yield f"\n### {name}\n\n"
+        if not found:
+            yield "It fails none of the tests.\n"
+            continue
+        yield "| the test that fails | what it does | where the RFC says otherwise |\n"
+        yield "| --- | --- | --- |\n"
+        for one in found:
+            sentence = one.test.removeprefix("test_").replace("_", " ")
+            yield _row([sentence, one.does, f"RFC {one.rfc} section {one.section}"])
 
 
 def main() -> None:

@@ -101,7 +101,11 @@ class Baresip:
 
 @contextlib.contextmanager
 def open_baresip(
-    folder: Path, account: str = "", tls: CertificateAuthority | None = None
+    folder: Path,
+    account: str = "",
+    tls: CertificateAuthority | None = None,
+    *,
+    lives: int = 40,
 ) -> Iterator[Baresip]:
     """A baresip that is ready.
 
@@ -110,6 +114,7 @@ def open_baresip(
         account: what comes behind the address in its file of accounts, such as
             ``;auth_user=alice``; without any it is called directly, and answers at once.
         tls: whom it trusts, and who has issued its certificate; it listens on the next port, too.
+        lives: after so many seconds it ends by itself.
     """
     program = Path(find_peer("baresip"))
     folder.mkdir()
@@ -122,7 +127,7 @@ def open_baresip(
     parameters = account or ";regint=0;answermode=auto"
     (folder / "accounts").write_text(f"<sip:alice@127.0.0.1>{parameters}\n")
     (folder / "contacts").touch()
-    with open_program([program, "-4", "-f", folder, "-t", "40"], folder) as running:
+    with open_program([program, "-4", "-f", folder, "-t", str(lives)], folder) as running:
         running.wait_for("baresip is ready")
         with socket.create_connection(("127.0.0.1", int(control)), PATIENCE) as connection:
             telephone = Baresip(running, f"127.0.0.1:{port}", connection)

@@ -297,5 +297,45 @@ def test_it_tells_others_of_the_way_that_was_recorded(
     sip_peer_thread.run(script)
 
 
+def test_a_call_can_be_held(sip_peer_thread: PeerThread, phone: Telephone) -> None:
+    async def script(peer: SipPeer) -> None:
+        established = await establish(peer, phone)
+        held = peer.sdp.replace(b"sendrecv", b"sendonly").replace(b"- 1 1 ", b"- 1 2 ")
+        reinvite = await established.send("INVITE", body=held)
+        answer = await reinvite.expect(200, optional=[100], within=5)
+        await answer.ack()
+        await established.bye()
+        assert b"recvonly" in answer.body or b"inactive" in answer.body
+
+    sip_peer_thread.run(script)
+
+
+def test_digits_by_info_are_taken_or_refused(sip_peer_thread: PeerThread, phone: Telephone) -> None:
+    async def script(peer: SipPeer) -> None:
+        established = await establish(peer, phone)
+        digits = b"Signal=5\r\nDuration=160\r\n"
+        info = await established.send("INFO", body=digits, content_type="application/dtmf-relay")
+        answer = await info.final(within=3)
+        await established.bye()
+        assert answer.status in (200, 405, 415, 469, 501)
+
+    sip_peer_thread.run(script)
+
+
+def test_a_cancel_after_its_200_changes_nothing(
+    sip_peer_thread: PeerThread, phone: Telephone
+) -> None:
+    async def script(peer: SipPeer) -> None:
+        sent = await call(peer, phone)
+        phone.answer()
+        answer = await sent.expect(200, optional=[RINGS])
+        late = await (await sent.cancel()).final(within=3)
+        await answer.ack()
+        await peer.call_of(answer).bye()
+        assert late.status in (200, 481)
+
+    sip_peer_thread.run(script)
+
+
 _MOMENT = 0.3
 """Seconds that a telephone gets to learn that its call stands."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,19 @@ from trio_sip.testing import open_peer_thread
 async def test_virtual(sip_peer, number):
     await trio.sleep(1000)
 
-async def test_stack(sip_stack, sip_peer):
+@pytest.fixture
+async def uri(sip_peer):
     await trio.sleep(1000)
+    yield str(sip_peer.uri)
+
+@pytest.fixture
+def user(uri):
+    return uri.partition("@")[0]
+
+async def test_stack(sip_stack, sip_registrar, sip_peer, uri, user):
+    await trio.sleep(1000)
+    assert sip_stack.listening != sip_registrar.stack.listening
+    assert user == "sip:peer"
 
 def test_sync(sip_peer_thread):
     with open_peer_thread(name="bob") as bob:
@@ -49,7 +61,7 @@ _INI = "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = f
 def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with plugins that this environment does not have."""
     folder = tmp_path_factory.mktemp("others")
-    pip("--target", str(folder), "--no-deps", "pytest-xdist", "execnet", "pytest-asyncio")
+    pip("--target", str(folder), "--no-deps", "pytest-xdist", "execnet", "pytest-asyncio", "anyio")
     return folder
 
 
@@ -74,19 +86,19 @@ def outcome(folder: Path, python: str, text: str, *options: str, path: str = "")
         (),
         ("-n", "2"),
         ("-p", "no:trio"),
-        ("-o", "asyncio_mode=auto", "--deselect=test_it.py::test_stack"),
+        ("-o", "asyncio_mode=auto"),
+        ("-p", "no:trio", "-o", "asyncio_mode=auto", "--import-mode=importlib"),
     ],
     ids=" ".join,
 )
-def test_it_gets_along_with_xdist_and_pytest_asyncio(
+def test_it_gets_along_with_xdist_and_pytest_asyncio_and_anyio(
     others: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     loaded = [word for name in PLUGIN for word in ("-p", name)]
     path = os.pathsep.join([str(ROOT), str(others)])
     result = outcome(tmp_path, sys.executable, _TESTS + _ASYNCIO, *loaded, *options, path=path)
 
-    deselected = any(one.startswith("--deselect") for one in options)
-    assert ("10 passed, 1 deselected" if deselected else "11 passed") == result
+    assert "11 passed" == result
 
 
 def test_an_environment_with_nothing_but_the_test_extra_will_do(tmp_path: Path) -> None:
@@ -95,3 +107,5 @@ def test_an_environment_with_nothing_but_the_test_extra_will_do(tmp_path: Path) 
     pip(f"{ROOT}[test]", python=python)
 
     assert "10 passed" == outcome(tmp_path, python, _TESTS)
+    suite = outcome(tmp_path, python, _TESTS, "--pyargs", "trio_sip.testing.suite")
+    assert re.fullmatch(r"\d{3} passed, 1 skipped", suite)

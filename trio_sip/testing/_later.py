@@ -39,9 +39,10 @@ async def _resolve(value: Any, known: dict[int, Any], exits: AsyncExitStack) -> 
 
 
 async def _set_up(function: Callable[..., Any], arguments: Any, exits: AsyncExitStack) -> Any:
-    if inspect.isasyncgenfunction(function):
-        return await exits.enter_async_context(asynccontextmanager(function)(**arguments))
-    if inspect.isgeneratorfunction(function):
-        return exits.enter_context(contextmanager(function)(**arguments))
+    # Not what the function is, but what it gives: a plain one may give a coroutine.
     result = function(**arguments)
+    if inspect.isasyncgen(result):
+        return await exits.enter_async_context(asynccontextmanager(lambda: result)())
+    if inspect.isgenerator(result):
+        return exits.enter_context(contextmanager(lambda: result)())
     return await result if inspect.isawaitable(result) else result

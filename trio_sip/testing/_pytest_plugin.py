@@ -191,23 +191,47 @@ def _from_the_test(item: pytest.Item, traceback: TracebackType | None) -> Traceb
     return None
 
 
-# -- without pytest-trio
+# -- async fixtures
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_fixture_setup")
+def pytest_fixture_setup_for_trio(fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
+    """Show other plugins nothing async: in its ``auto`` mode, pytest-asyncio takes it."""
+    # Any: pytest's own types are private.
+    function = fixturedef.func
+    is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    if not (is_async and _is_ours(request.node)) or _is_asyncios(function):
+        return (yield)
+    fixturedef.func = _as_plain(function)
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = function
+
+
+def _is_asyncios(function: Callable[..., Any]) -> bool:
+    """Whether it says itself that it is for asyncio, by ``@pytest_asyncio.fixture``."""
+    return getattr(getattr(function, "__func__", function), "_force_asyncio_fixture", False)
+
+
+def _as_plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    def plain(**arguments: Any) -> Any:
+        return function(**arguments)
+
+    # By this, pytest-trio, and we where it is not, know what to run in the test's own loop.
+    return _forced_trio_fixture(plain)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
     """Put async fixtures of our tests off until there is a loop to run them."""
-    # Any: pytest's own types are private.
-    if request.config.pluginmanager.hasplugin("trio"):
-        return None
-    item = request.node
-    if not _is_ours(item):
+    if request.config.pluginmanager.hasplugin("trio") or not _is_ours(request.node):
         return None
     function = fixturedef.func
     kwargs = {name: request.getfixturevalue(name) for name in fixturedef.argnames}
     from ._later import Later
 
-    is_later = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    is_later = getattr(function, "_force_trio_fixture", False)
     if not is_later and not any(isinstance(one, Later) for one in kwargs.values()):
         return None
     later = Later(function, kwargs)
@@ -215,27 +239,34 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
     return later
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run our tests where nobody else does."""
-    scene = pyfuncitem.stash.get(_SCENE, None)
+# -- without pytest-trio
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    """Make our tests plain functions, which run themselves and nobody else wants to."""
+    function = pyfuncitem.obj
     if (
-        scene is None
-        or not _is_async(pyfuncitem)
+        not _is_ours(pyfuncitem)
+        or not inspect.iscoroutinefunction(function)
         or pyfuncitem.config.pluginmanager.hasplugin("trio")
     ):
-        return None
+        return (yield)
     from ._later import resolved
 
-    names = pyfuncitem._fixtureinfo.argnames
-    values = {name: pyfuncitem.funcargs[name] for name in names}
+    def run(**values: Any) -> None:
+        async def main() -> None:
+            async with resolved(values) as arguments:
+                await function(**arguments)
 
-    async def main() -> None:
-        async with resolved(values) as arguments:
-            await pyfuncitem.obj(**arguments)
+        __tracebackhide__ = True
+        _run(pyfuncitem, main)
 
-    _run(pyfuncitem, main)
-    return True
+    pyfuncitem.obj = run
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = function
 
 
 # -- what is shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -9,9 +10,10 @@ import attrs
 import pytest
 import trio
 
+from trio_sip._errors import RemoteProtocolError
 from trio_sip.auth import OutboundCredential
 from trio_sip.dialog import Dialog
-from trio_sip.message import Request, Uri, create_cancel
+from trio_sip.message import Request, Response, Uri, Via, create_cancel, create_request
 from trio_sip.testing import (
     MessagePattern,
     MissingMessage,
@@ -32,6 +34,12 @@ _PROVISIONAL = MessagePattern(range(100, 200))
 _FINAL = range(200, 700)
 _UNSUPPORTED = {405: "does not take", 420: "wants no extensions for", 501: "does not know"}
 _NOBODY = frozenset({401, 403, 404, 407, 408, 410, 480, 486, 488, 500, 503, 600, 603, 604, 606})
+
+
+def _patience(request: Request) -> float:
+    """Only the first INVITE of a call waits for somebody to pick up (RFC 4320 section 3)."""
+    is_first = request.method == "INVITE" and request.to.tag is None
+    return _ANSWERS_WITHIN if is_first else _PATIENCE
 
 
 @attrs.define(eq=False)
@@ -168,8 +176,9 @@ class Target:
                 self._remember(sent, [], response)
         return response
 
-    async def final(self, sent: SentRequest, within: float = _ANSWERS_WITHIN) -> PeerResponse:
-        """Its final response, which must come."""
+    async def final(self, sent: SentRequest, within: float | None = None) -> PeerResponse:
+        """Its final response, which must come: at once, but to an INVITE."""
+        within = _patience(sent.request) if within is None else within
         response = await self.maybe_final(sent, within)
         if response is None:
             raise MissingMessage(
@@ -177,9 +186,9 @@ class Target:
             )
         return response
 
-    async def asked(self, request: Request, within: float = _ANSWERS_WITHIN) -> PeerResponse:
+    async def asked(self, request: Request) -> PeerResponse:
         """Send a request: its final response; skip the test when there is none at all."""
-        response = await self.maybe_final(await self.send(request), within)
+        response = await self.maybe_final(await self.send(request), _patience(request))
         if response is None:
             pytest.skip(f"{request.method} is not answered")
         return response
@@ -264,12 +273,50 @@ class Target:
     # -- the end
 
     async def settle(self, seconds: float = 0.0) -> list[PeerMessage]:
-        """Wait, and take whatever has come that nobody has asked for."""
+        """Wait, and take whatever has come that nobody has asked for.
+
+        Calls that were made by mistake are ended: the next test wants a free telephone.
+        """
         await trio.sleep(seconds)
+        taken = await self._take_all()
+        parted = [one for one in taken if await self._part(one.message)]
+        if parted:
+            # What comes of the BYE is nobody's.
+            await trio.sleep(0.1)
+            await self._take_all()
+        return taken
+
+    async def _take_all(self) -> list[PeerMessage]:
         taken: list[PeerMessage] = []
         while self.peer.inbox.leftovers():
             taken.append(await self.peer.take([MessagePattern()], belongs=lambda _: True))
         return taken
+
+    async def _part(self, response: Request | Response) -> bool:
+        """Acknowledge the final response to an INVITE, and hang up; whether there was a call."""
+        with contextlib.suppress(KeyError, RemoteProtocolError):
+            if isinstance(response, Request) or response.cseq.method != "INVITE":
+                return False
+            if response.is_success:
+                for method in ("ACK", "BYE"):
+                    await self._say(method, response, self.peer.voice.via(self.transport))
+                return True
+            if response.status >= 300:
+                await self._say("ACK", response, response.via)
+        return False
+
+    async def _say(self, method: str, response: Response, via: Via) -> None:
+        contact = response.contact if response.is_success else None
+        request = create_request(
+            method,
+            self.uri if contact is None else contact.uri,
+            from_=response.from_,
+            to=response.to,
+            call_id=response.call_id,
+            cseq=response.cseq.number + (method == "BYE"),
+        )
+        request.headers.insert_first("Via", via)
+        await self.send_octets(bytes(request))
 
     async def close(self) -> None:
         """Leave no call behind, and forget what comes of that."""
@@ -281,6 +328,7 @@ class Target:
                 with trio.move_on_after(_PATIENCE):
                     await self.maybe_final(await one.call.send("BYE"))
         self._pending, self._open = [], []
+        await self.settle()
         self.peer.inbox.ignored.append(MessagePattern())
         await self.settle()
 

@@ -10,8 +10,7 @@ import re
 
 import pytest
 
-from trio_sip._errors import RemoteProtocolError
-from trio_sip.message import Request, Response, Uri, create_request
+from trio_sip.message import Request, Response
 
 from ._target import Target
 from ._torture import Case, cases, come_from
@@ -21,6 +20,12 @@ RESPONSES = [one for one in cases() if one.kind != "request"]
 _WAIT = 1.5
 # RFC 3261 section 10.3: a registrar need not have addresses of other schemes.
 _MAY_BE_BAD = frozenset({"unksm2.dat"})
+# RFC 4475 lets who is liberal take these for what they mean (sections 3.1.2.6 to 3.1.2.11, 3.1.2.14,
+# 3.1.2.15), or even wants it to (section 3.4.1).
+_MAY_BE_REPAIRED = frozenset({
+    "quotbal.dat", "ltgtruri.dat", "lwsruri.dat", "lwsstart.dat", "trws.dat", "escruri.dat",
+    "badaspec.dat", "baddn.dat", "inv2543.dat",
+})  # fmt: skip
 _CALL_ID = re.compile(rb"(?im)^(?:call-id|i)[ \t]*:\s*([^\r\n]*?)[ \t]*\r?$")
 
 
@@ -38,29 +43,8 @@ async def final_of(target: Target, data: bytes) -> Response | None:
             if isinstance(response, Response) and response.status >= 200:
                 last = response
         if last is not None:
-            await _part(target, data, last)
             break
     return last
-
-
-async def _part(target: Target, data: bytes, response: Response) -> None:
-    """Acknowledge what must be, and hang up."""
-    try:
-        if response.cseq.method != "INVITE":
-            return
-        parts = {"from_": response.from_, "to": response.to, "call_id": response.call_id}
-        number = response.cseq.number
-        uri: Uri = target.uri
-        if response.is_success and response.contact is not None:
-            uri = response.contact.uri
-        for method in ("ACK", "BYE") if response.is_success else ("ACK",):
-            request = create_request(method, uri, **parts, cseq=number + (method == "BYE"))  # type: ignore[arg-type]  # the parts of a response
-            via = response.via if not response.is_success else target.peer.voice.via("UDP")
-            request.headers.insert_first("Via", via)
-            await target.send_octets(bytes(request))
-    except (KeyError, RemoteProtocolError):
-        return
-    await target.settle(0.1)
 
 
 async def _plainly(target: Target, case: Case) -> int | None:
@@ -100,7 +84,7 @@ async def test_a_torture_request_gets_what_it_is_owed(case: Case, target: Target
             assert _is_foreign(case, target) or _CALL_ID.search(data) is None, "no answer came"
         elif case.name not in _MAY_BE_BAD:
             assert 400 != response.status, f"{response.reason}: {case.says}"
-    elif response is not None:
+    elif response is not None and case.name not in _MAY_BE_REPAIRED:
         assert response.status >= 300, case.says
 
 
