@@ -60,8 +60,6 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
             "tcp://192.0.2.2:5060",
             services=[OptionsService()],
             network=sip_network.host("bob"),
-            # The way back to who has hung up is remembered, for so many of them.
-            settings=StackSettings(limits=TransportLimits(remembered_returns=1)),
             strict=True,
         ) as bob,
     ):

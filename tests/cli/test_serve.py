@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from trio_sip.cli import main
+from trio_sip.cli._file_limit import raise_file_limit
 from trio_sip.message import Response, parse_message_untrusted
 
 from .program import COMMAND, Outcome, Serving, open_serve, run_program
@@ -57,6 +59,34 @@ def test_it_says_where_it_listens_and_ends_in_order_when_asked(number: signal.Si
     assert ["udp://", "tcp://"] == [scheme for scheme, _ in schemes]
     assert all(0 < int(port) < 65536 for _, port in schemes)
     assert Outcome(0, "", "") == outcome
+
+
+def test_it_may_open_as_many_files_as_the_system_allows() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    low = min(soft, hard // 2)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
+    try:
+        with open_serve(*LOOPBACK) as serving:
+            limits = resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert (hard, hard) == limits
+
+
+def test_it_is_said_when_no_more_files_may_be_open(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(_: int, limits: tuple[int, int]) -> None:
+        raise ValueError("current limit exceeds maximum limit")
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    low = min(soft, hard // 2)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
+    try:
+        raise_file_limit(refuse)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert [f"only {low} files"] == [" ".join(r.getMessage().split()[:3]) for r in caplog.records]
 
 
 def test_a_monitor_gets_its_200_without_credentials(server: Serving) -> None:

@@ -42,20 +42,23 @@ def test_what_fails_is_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFix
     client = written(tmp_path, "client.xml", CALL)
 
     assert 1 == main(["sipp", client, "127.0.0.1:9", "--wait", "0.1"])
-    assert "not every call had ended after 0.1 s" in capsys.readouterr().err
+    assert "call 1: had not ended after 0.1 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("text", "arguments", "status", "words"),
     [
-        ("<scenario><sendCmd/></scenario>", ["--check"], 1, "line 1: <sendCmd>"),
+        ("<scenario><tdm/></scenario>", ["--check"], 1, "line 1: <tdm>"),
         ("<scenario><nop/></scenario>", ["--check"], 0, "everything in it is supported"),
-        ("<scenario><sendCmd/></scenario>", ["127.0.0.1"], 2, "not supported: line 1: <sendCmd>"),
+        ("<scenario><tdm/></scenario>", ["127.0.0.1"], 2, "not supported: line 1: <tdm>"),
+        ("<scenario><sendCmd/></scenario>", ["127.0.0.1"], 2, "there is no twin"),
         ("<scenario></nop>", [], 2, "line 1: mismatched tag"),
         ("<scenario/>", [], 2, "there is nobody to call"),
         ("<scenario/>", ["127.0.0.1:x"], 2, "bad port"),
         ("<scenario/>", ["127.0.0.1", "--calls", "0"], 2, "want at least one call"),
         ("<scenario/>", ["127.0.0.1"], 0, "1 successful"),
+        ("<scenario/>", ["127.0.0.1", "--statistics", "x.txt"], 2, "ends with .csv or .json"),
+        ("<scenario/>", ["127.0.0.1", "--loss", "2"], 2, "want at least one call"),
     ],
 )
 def test_files_and_arguments(

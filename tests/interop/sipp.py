@@ -21,7 +21,9 @@ from .peers import PATIENCE, SANE, find_peer, free_port
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
-BUILT_IN = frozenset({"uac", "uas", "regexp", "branchc", "branchs"})
+BUILT_IN = frozenset(
+    {"uac", "uas", "regexp", "branchc", "branchs", "3pcc-A", "3pcc-B", "3pcc-C-A", "3pcc-C-B"}
+)
 """The scenarios of calls that SIPp brings along."""
 
 # Retransmissions are counted, so nothing may be lost in a socket's buffer; and a program that
@@ -33,16 +35,35 @@ _ALWAYS = (
 )  # fmt: skip
 
 
-# What our program calls the options of SIPp.
+# What our program calls the options of SIPp that have a value of the same kind.
 _OURS = {
-    "-d": "--pause",
+    "-3pcc": "--twin",
+    "-base_cseq": "--first-cseq",
     "-inf": "--rows",
-    "-key": "--key",
+    "-l": "--limit",
     "-m": "--calls",
-    "-p": "--local",
+    "-max_retrans": "--repetitions",
+    "-oocsf": "--out-of-call",
     "-r": "--rate",
     "-s": "--service",
+    "-users": "--users",
 }
+_MILLISECONDS = {
+    "-T2": "--longest-interval", "-d": "--pause", "-recv_timeout": "--receive-timeout",
+}  # fmt: skip
+_FLAGS = {
+    "-aa": ["--answer-automatically"],
+    "-bind_local": [],
+    "-nd": ["--no-defaults"],
+    "-nr": ["--no-retransmissions"],
+}
+_TRANSPORTS = {"u1": "udp", "un": "udp-per-call", "t1": "tcp", "tn": "tcp-per-call"}
+# Counters that say what has happened; the others say when.  Not what came for calls that had ended:
+# SIPp says BYE to calls that never began.
+_COUNTED = re.compile(
+    r"(Failed\w+|IncomingCall|OutgoingCall|SuccessfulCall|OutOfCallMsgs"
+    r"|Retransmissions|AutoAnswered)\(C\)"
+)
 _SUMMARY = re.compile(r"(\d+) successful, (\d+) failed, (\d+) retransmissions")
 
 
@@ -66,6 +87,14 @@ class Calls:
     errors: str = ""
     """What it has to complain of."""
 
+    counters: dict[str, int] = attrs.field(factory=dict, eq=False)
+    """SIPp's counters of what has happened, those that are 0 left out."""
+
+    @property
+    def verdict(self) -> tuple[int, dict[str, int]]:
+        """What any runner must agree with."""
+        return self.status, self.counters
+
     @classmethod
     def all_well(cls, count: int) -> Calls:
         """What one wants to see."""
@@ -82,9 +111,7 @@ class Sipp:
     def wait(self) -> Calls:
         """How it went, when it has ended by itself."""
         status = self.process.wait(PATIENCE)
-        statistics = self.folder / "statistics.csv"
-        with statistics.open(newline="") as file:
-            last = list(csv.DictReader(file, delimiter=";"))[-1]
+        last = self._last()
         errors = self.folder / "errors.log"
         return Calls(
             status=status,
@@ -92,7 +119,12 @@ class Sipp:
             failed=int(last["FailedCall(C)"]),
             retransmissions=int(last["Retransmissions(C)"]),
             errors=errors.read_text(errors="replace") if errors.exists() else "",
+            counters=_counted(last),
         )
+
+    def _last(self) -> dict[str, str]:
+        with (self.folder / "statistics.csv").open(newline="") as file:
+            return list(csv.DictReader(file, delimiter=";"))[-1]
 
     def logged(self) -> dict[str, str]:
         """What the scenario logged: lines like ``user;what``."""
@@ -131,6 +163,7 @@ class Ours(Sipp):
             failed=failed,
             retransmissions=retransmissions,
             errors="".join(re.findall(r"^trio-sip: .*\n", self._screen(), re.MULTILINE)),
+            counters=_counted(self._last()),
         )
 
     def logged(self) -> dict[str, str]:
@@ -142,6 +175,15 @@ class Ours(Sipp):
 
     def _screen(self) -> str:
         return (self.folder / "screen.txt").read_text(errors="replace")
+
+
+def _counted(row: dict[str, str]) -> dict[str, int]:
+    found = {name: _COUNTED.fullmatch(name) for name in row if name}
+    return {
+        match[1]: int(row[name])
+        for name, match in found.items()
+        if match is not None and row[name] != "0"
+    }
 
 
 def scenario_file(name: str, folder: Path) -> Path:
@@ -160,26 +202,27 @@ def _command(runner: Runner, folder: Path, scenario: str, arguments: Sequence[st
         chosen = ["-sn", scenario] if own else ["-sf", str(scenario_file(scenario, folder))]
         return [find_peer("sipp"), *arguments, *_ALWAYS, *chosen]
     command = [sys.executable, "-m", "trio_sip", "sipp", str(scenario_file(scenario, folder))]
-    words, wait = iter(arguments), "25"
+    words = iter(arguments)
     for word in words:
         match word:
             case "-p":
                 command += ["--local", f"127.0.0.1:{next(words)}"]
             case "-key":
                 command += ["--key", f"{next(words)}={next(words)}"]
-            case "-d":
-                command += ["--pause", str(int(next(words)) / 1000)]
+            case "-set":
+                command += ["--set-variable", f"{next(words)}={next(words)}"]
+            case "-infindex":
+                command += ["--index", f"{next(words)}={next(words)}"]
             case "-t":
-                command += {"u1": [], "t1": ["--tcp"]}[next(words)]
-            case "-nr":
-                command += ["--no-retransmissions"]
-            case "-recv_timeout":
-                wait = str(int(next(words)) / 1000)
-            case "-bind_local":
-                continue
+                command += ["--transport", _TRANSPORTS[next(words)]]
+            case _ if word in _MILLISECONDS:
+                command += [_MILLISECONDS[word], str(int(next(words)) / 1000)]
+            case _ if word in _FLAGS:
+                command += _FLAGS[word]
             case _:
                 command.append(_OURS.get(word, word))
-    return [*command, "--announce", "--ladder", "--wait", wait]
+    kept = ["--announce", "--ladder", "--wait", "25", "--statistics", "statistics.csv"]
+    return [*command, *kept]
 
 
 @contextlib.contextmanager
@@ -216,7 +259,7 @@ def open_answering(
 ) -> Iterator[tuple[Sipp, str]]:
     """SIPp that waits for calls, and the ``host:port`` at which it does."""
     port = free_port()
-    mode = {"udp": "u1", "tcp": "t1"}[transport]
+    mode = {"udp": "u1", "tcp": "t1"}.get(transport, transport)
     where = ("-t", mode, "-p", port, "-bind_local", "-m", str(calls))
     with open_sipp(folder, scenario, *where, *arguments, runner=runner) as sipp:
         sipp.wait_until_open()

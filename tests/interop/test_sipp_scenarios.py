@@ -31,7 +31,7 @@ def built_in(name: str) -> Scenario:
     ("name", "unsupported"),
     [
         ("uac", 0), ("uas", 0), ("regexp", 0), ("branchc", 0), ("branchs", 0), ("uac_pcap", 2),
-        ("3pcc-C-A", 2), ("3pcc-C-B", 2), ("3pcc-A", 0), ("3pcc-B", 0),
+        ("3pcc-C-A", 0), ("3pcc-C-B", 0), ("3pcc-A", 0), ("3pcc-B", 0),
     ],
 )  # fmt: skip
 def test_every_built_in_scenario_can_be_read(name: str, unsupported: int) -> None:

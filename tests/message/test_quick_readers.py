@@ -9,11 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.message import NameAddr, Via
+from trio_sip.message import NameAddr, Via, fill_via
 from trio_sip.message._name_addr import _read as read_address
 from trio_sip.message._name_addr import _read_step_by_step as read_address_carefully
 from trio_sip.message._via import _read as read_via_carefully
-from trio_sip.transport import fill_via
 
 Value = TypeVar("Value")
 

@@ -172,3 +172,36 @@ def test_a_message_that_has_begun_is_partial() -> None:
     assert isinstance(last, Message)
     assert not stream.partial
     assert stream.buffered == 0
+
+
+def test_the_answer_to_a_ping_is_half_of_one() -> None:
+    stream = MessageStream()
+    assert b"\r\n\r\n" == stream.ping()
+    stream.receive_data(b"\r\n")
+    assert StreamEvent.PONG is stream.next_event()
+    stream.ping()
+    # Their ping has met ours, and then comes their answer.
+    stream.receive_data(b"\r\n\r\n" + b"\r\n")
+
+    assert [StreamEvent.PONG, StreamEvent.PING] == [stream.next_event() for _ in range(2)]
+    assert StreamEvent.NEED_DATA is stream.next_event()
+
+
+def test_without_a_ping_there_is_no_pong() -> None:
+    stream = MessageStream()
+    stream.receive_data(b"\r\n")
+    assert StreamEvent.NEED_DATA is stream.next_event()
+    stream.receive_data(b"\r\n")
+
+    assert StreamEvent.PING is stream.next_event()
+
+
+def test_pings_that_nobody_answers_are_not_counted_for_ever() -> None:
+    stream = MessageStream()
+    for _ in range(100):
+        stream.ping()
+    stream.receive_data(4 * b"\r\n")
+
+    assert [StreamEvent.PONG, StreamEvent.PONG, StreamEvent.PING] == [
+        stream.next_event() for _ in range(3)
+    ]

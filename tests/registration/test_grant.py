@@ -94,3 +94,35 @@ def test_the_ways_are_remembered() -> None:
 def test_what_cannot_be_read_grants_nothing(header: Header) -> None:
     with pytest.raises(RemoteProtocolError):
         granted(header)
+
+
+def test_several_flows_of_an_instance_are_told_apart() -> None:
+    # RFC 5626 section 4.2
+    listed = (
+        '<sip:alice@192.0.2.8>;+sip.instance="<urn:uuid:1>";reg-id=1;expires=10,'
+        '<sip:alice@192.0.2.9>;+sip.instance="<urn:uuid:1>";reg-id=2;expires=20'
+    )
+    ours = NameAddr.parse('<sip:alice@192.0.2.1:5060>;+sip.instance="<urn:uuid:1>";reg-id=2')
+
+    assert 20 == granted(("Contact", listed), contacts=(ours,))
+    # A registrar that knows instances only.
+    without = '<sip:alice@192.0.2.8>;+sip.instance="<urn:uuid:1>";expires=10'
+    assert 10 == granted(("Contact", without), contacts=(ours,))
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], (False, None)),
+        ([("Require", "outbound"), ("Flow-Timer", 120)], (True, 120)),
+        ([("Require", "path,, Outbound")], (True, None)),
+        ([("Flow-Timer", "0")], (False, None)),
+        ([("Flow-Timer", "soon")], (False, None)),
+    ],
+)
+def test_what_a_registrar_says_about_flows(
+    headers: list[Header], expected: tuple[bool, int | None]
+) -> None:
+    grant = read_grant_untrusted(response_with(("Contact", CONTACT), *headers), (OURS,), 60)
+
+    assert expected == (grant.outbound, grant.flow_timer)

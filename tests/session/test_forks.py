@@ -232,6 +232,16 @@ def test_one_phone_may_be_told_to_stop() -> None:
         caller.session.end_early_dialog(y, 2.0)
 
 
+def test_a_phone_that_was_told_to_stop_and_answers_is_told_again_with_a_higher_number() -> None:
+    caller = Caller()
+    caller.hear("x", 180, 1.0)
+    caller.session.end_early_dialog(caller.session.dialogs[0], 1.5)
+    caller.hear("x", 200, 2.0, ANSWER)
+    byes = [one.request for one in caller.take(SendRequest) if one.request.method == "BYE"]
+
+    assert [2, 3] == [bye.cseq.number for bye in byes]
+
+
 def test_a_phone_that_says_bye_while_it_rings_is_taken_at_its_word() -> None:
     caller = Caller()
     for tag in ("x", "y"):

@@ -274,6 +274,30 @@ async def test_provisional_responses_nobody_reads_give_way_to_the_final_one(
         nursery.cancel_scope.cancel()
 
 
+async def test_a_flood_of_provisional_responses_is_not_kept(sip_network: MemoryNetwork) -> None:
+    def ring(request: Request) -> list[bytes]:
+        if request.method != "INVITE":
+            return []
+        if request.cseq.number == 1:
+            return [answer(request, 100), answer(request, 401, challenge())]
+        return [*[answer(request, 180)] * 300, answer(request, 183)]
+
+    async with scene(sip_network) as here, trio.open_nursery() as nursery:
+        nursery.start_soon(serve, here.alice, ring)
+        async with here.stack.open_request("INVITE", TARGET, credentials=credentials()) as outgoing:
+            while 183 != (await outgoing.receive()).status:
+                pass
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+        assert 100 == len(outgoing.history)
+        # What is worth more than another 180 is there still.
+        assert [401, 180] == [one.status for one in outgoing.history[:2]]
+        assert 183 == outgoing.history[-1].status
+        assert 203 == here.stack.statistics().forgotten_responses
+        assert "CANCEL" in labels(sip_network)
+
+
 # -- challenges
 
 

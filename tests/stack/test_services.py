@@ -12,6 +12,7 @@ import trio
 from trio_sip._errors import LocalProtocolError, RequestTimedOut
 from trio_sip.message import Request, Response, create_response
 from trio_sip.stack import IncomingRequest, Service, ServicePriority, Stack, Supplement
+from trio_sip.stack._registry import ServiceRegistry
 from trio_sip.testing import MemoryNetwork
 from trio_sip.transaction import State, Transaction
 from trio_sip.transport import Flow
@@ -450,3 +451,50 @@ def test_a_service_needs_nothing_private() -> None:
         "from trio_sip.transport import Flow; Service, Supplement, IncomingRequest, Endpoint"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Asked(Service):
+    """Counts how often anybody asks one of its kind for its place."""
+
+    times = 0
+
+    @property
+    def priority(self) -> int:  # type: ignore[override]  # to be counted
+        Asked.times += 1
+        return 64
+
+
+def test_a_user_costs_no_more_to_add_because_there_are_others() -> None:
+    registry = ServiceRegistry()
+    users = [Asked() for _ in range(100)]
+    Asked.times = 0
+    for number, user in enumerate(users):
+        user.name = f"user {number}"
+        registry.add(user)
+    for user in users:
+        registry.remove(user)
+
+    assert 100 == Asked.times
+
+
+def test_what_a_message_is_shown_to_follows_who_comes_and_goes() -> None:
+    registry = ServiceRegistry()
+    first: Service = Passer("first", [])
+    second: Service = Passer("second", [])
+    early: Service = Passer("early", [], 1)
+    application: Service = Application()
+    for service in (first, second, early, application):
+        registry.add(service)
+    assert [early, first, second, application] == list(registry.for_requests)
+    assert [early, first, second, application] == list(registry)
+    methods = registry.methods
+    assert application.methods <= methods
+
+    registry.remove(first)
+    registry.remove(application)
+
+    assert [early, second] == list(registry.for_requests)
+    assert methods - application.methods == registry.methods
+    assert () == registry.for_responses
+    with pytest.raises(LookupError):
+        registry.remove(first)

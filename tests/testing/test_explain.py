@@ -14,6 +14,7 @@ from trio_sip.testing._explain import RULES
 from trio_sip.transport import Address
 
 from .flows import ALICE, BOB, NAMES, Flow, call, exchange, request, response
+from .test_explain_field import TESTED
 
 REPEATED = (1.5, 2.5, 4.5, 8.5, 12.5, 16.5)
 
@@ -473,6 +474,8 @@ def test_every_rule_has_a_test() -> None:
     # In test_explain_habits.py.
     tested |= {"no-100", "repeat-interval", "route-order", "nonce-count", "stale-unanswered"}
     tested |= {"not-removed", "wrong-rack", "sdp-version"}
+    # In test_explain_soundness.py.
+    tested |= {"answer-lost", "failure-ack-lost"} | TESTED
 
     assert {rule.name for rule in RULES} == tested
 

@@ -124,6 +124,10 @@ STATUS = {
 }
 
 
+ROOM = 10_000
+"""Bytes that the layer of a `Subject` keeps."""
+
+
 @attrs.define
 class Subject:
     """One transaction, to which the inputs of its machine can be given by name."""
@@ -136,7 +140,7 @@ class Subject:
     @classmethod
     def of(cls, machine: Machine, flow: FakeFlow = UDP) -> Subject:
         message = invite() if machine.name.startswith("INVITE") else request()
-        layer = TransactionLayer()
+        layer = TransactionLayer(kept_bytes=ROOM)
         if "client" in machine.name:
             subject = cls(layer, message, layer.send_request(message, flow, 0.0))
         else:
@@ -157,6 +161,8 @@ class Subject:
             self.layer.send_failed(self.transaction, OSError("no route"), self.now)
         elif on is On.FORGET:
             self.layer.forget(self.transaction, self.now)
+        elif on is On.NO_ROOM:
+            return self._fill_up()
         else:
             due = next(timer.due for timer in self.transaction.timers if timer.on is on)
             while self.now < due:
@@ -172,6 +178,13 @@ class Subject:
         elif isinstance(self.transaction, ServerTransaction):
             data = wire(self.request, status)
             self.layer.send_response(self.transaction, data, status, self.now)
+
+    def _fill_up(self) -> list[Effect]:
+        """Let somebody be answered with more than there is room for: what is kept has to go."""
+        large = request(branch="z9hG4bKlarge", call_id="large")
+        other = received(self.layer, large, self.now)
+        self.layer.send_response(other, bytes(ROOM + 1), 200, self.now)
+        return [one for one in self.layer.effects() if getattr(one, "transaction", 0) is not other]
 
     def maybe_take(self, on: On) -> list[Effect]:
         """`take`, for inputs that the state may forbid and timers that may not run."""

@@ -652,3 +652,60 @@ def test_statistics_start_at_nothing_and_count_what_is_there() -> None:
     assert (1, 1, 2) == (layer.statistics().clients, layer.statistics().servers, len(layer))
     assert 0.5 == layer.next_deadline()
     assert math.inf == TransactionLayer().next_deadline()
+
+
+# -- what is kept
+
+
+def answer_many(layer: TransactionLayer, count: int, size: int) -> list[ServerTransaction]:
+    """So many requests, one each second, answered with so many bytes."""
+    transactions = []
+    for number in range(count):
+        message = request(branch=f"z9hG4bK{number}", call_id=f"call-{number}")
+        transactions.append(received(layer, message, number))
+        layer.send_response(transactions[-1], bytes(size), 200, number)
+    return transactions
+
+
+def test_the_bytes_of_answers_are_bounded_and_the_oldest_give_way() -> None:
+    layer = TransactionLayer(kept_bytes=1000)
+    transactions = answer_many(layer, 11, 100)
+    old, new = transactions[:4], transactions[4:]
+
+    assert {State.TERMINATED} == {one.state for one in old}
+    assert {State.COMPLETED} == {one.state for one in new}
+    assert (700, 4) == (layer.statistics().kept_bytes, layer.statistics().given_up)
+    # A quarter is free now, so that the next ones cost nobody anything.
+    assert 4 == len(only(Terminated, layer.effects()))
+    again = request(branch="z9hG4bK0", call_id="call-0")
+    assert Verdict.NEW is layer.receive_request(again, UDP, 11)
+
+
+def test_what_waits_for_its_answer_is_not_given_up() -> None:
+    layer = TransactionLayer(kept_bytes=1000)
+    waiting = received(layer, invite())
+    layer.send_response(waiting, bytes(900), 180, 0.0)
+    answer_many(layer, 11, 100)
+
+    assert State.PROCEEDING is waiting.state
+    assert 4 == layer.statistics().given_up
+
+
+def test_what_is_over_is_no_longer_counted() -> None:
+    layer = TransactionLayer()
+    answer_many(layer, 5, 100)
+    refused = received(layer, message := invite())
+    layer.send_response(refused, wire(message, 486), 486, 5.0)
+    layer.receive_request(ack(), UDP, 5.1)
+
+    assert 500 == layer.statistics().kept_bytes
+    play(layer)
+    assert 0 == layer.statistics().kept_bytes
+
+
+def test_an_answer_that_alone_is_too_large_is_sent_and_not_kept() -> None:
+    layer = TransactionLayer(kept_bytes=1000)
+    (transaction,) = answer_many(layer, 1, 1001)
+
+    assert State.TERMINATED is transaction.state
+    assert [bytes(1001)] == [one.data for one in only(Send, layer.effects())]

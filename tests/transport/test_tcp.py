@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 import trio
 import trio.testing
 
 from trio_sip._errors import TransportFailed
-from trio_sip.testing import MemoryConnection, MemoryHost, MemoryNetwork, StreamReset
-from trio_sip.transport import Address, TransportLimits
+from trio_sip.testing import (
+    MemoryConnection,
+    MemoryHost,
+    MemoryNetwork,
+    StreamReset,
+)
+from trio_sip.transport import (
+    Address,
+    Connection,
+    ConnectionListener,
+    Flow,
+    TransportLayer,
+    TransportLimits,
+)
 
-from .recorder import open_layer, options
+from .recorder import Recorder, open_layer, options
 
 VIA = "SIP/2.0/TCP 192.0.2.2:5060;branch=z9hG4bK1"
 LISTEN = "tcp://192.0.2.1:5060"
 SERVER = Address("192.0.2.1", 5060)
 
 
-async def answers(stream: MemoryConnection, count: int) -> bytes:
+async def answers(stream: Connection, count: int) -> bytes:
     """What comes until so many responses are there."""
     seen = b""
     with trio.fail_after(60):
@@ -312,35 +326,136 @@ async def test_x05_the_answer_stays_on_the_connection_whatever_the_via_says(
     assert b"SIP/2.0/TCP 198.51.100.1:9;branch=z9hG4bK1;received=192.0.2.2" in seen
 
 
+def answer_to(via: str, body: str = "") -> bytes:
+    """A response that goes where that Via says."""
+    return (
+        f"SIP/2.0 200 OK\r\nVia: {via};received=192.0.2.2\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+# A port that nobody could have guessed from the connection, whatever rport says about that.
+BACK = "SIP/2.0/TCP h:5070;branch=z9hG4bK1;rport"
+ANSWER = answer_to(BACK)
+
+
+@contextlib.asynccontextmanager
+async def who_has_asked(
+    limits: TransportLimits | None = None,
+) -> AsyncIterator[tuple[TransportLayer, Recorder, MemoryConnection, ConnectionListener, Flow]]:
+    """A layer that owes an answer, the connection that was asked by, and who else listens."""
+    async with MemoryNetwork.open() as network:
+        server, client = hosts(network)
+        async with open_layer(server, LISTEN, limits=limits, answering=False) as (layer, it, _):
+            listener = client.bind_connections(Address("192.0.2.2", 5070))
+            stream = await client.connect(SERVER)
+            await stream.send_all(options(BACK))
+            await it.event("message")
+            with trio.fail_after(100):
+                yield layer, it, stream, listener, it.messages[0][1]
+
+
 async def test_an_answer_finds_its_way_when_the_connection_is_gone(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     # RFC 3261 section 18.2.2: to the received address at the port in sent-by.
-    answer = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
-    async with MemoryNetwork.open() as network:
-        server, client = hosts(network)
-        async with open_layer(server, LISTEN, answering=False) as (layer, recorder, _):
-            listener = client.bind_connections(Address("192.0.2.2", 5070))
-            stream = await client.connect(SERVER)
-            await stream.send_all(options("SIP/2.0/TCP h:5070;branch=z9hG4bK1"))
-            await recorder.event("message")
-            stream.close()
-            await recorder.event("closed")
-            flow = recorder.messages[0][1]
+    async with who_has_asked() as (layer, recorder, stream, listener, flow):
+        stream.close()
+        await recorder.event("closed")
 
-            layer.send_nowait(answer, flow)
-            back = await listener.accept()
-            assert answer == await back.receive_some()
-            with pytest.raises(TransportFailed):
-                layer.send_nowait(options(VIA), flow)
+        layer.send_nowait(ANSWER, flow)
+        back = await listener.accept()
+        assert ANSWER == await back.receive_some()
+        with pytest.raises(TransportFailed):
+            layer.send_nowait(options(VIA), flow)
 
-            listener.close()
-            back.close()
-            await recorder.event("closed")
-            layer.send_nowait(answer, flow)
-            await recorder.event("closed")
-            assert flow == recorder.closed[-1][0]
-            assert isinstance(recorder.closed[-1][1], TransportFailed)
+        listener.close()
+        back.close()
+        await recorder.event("closed")
+        layer.send_nowait(ANSWER, flow)
+        await recorder.event("closed")
+        assert flow == recorder.closed[-1][0]
+        assert isinstance(recorder.closed[-1][1], TransportFailed)
+
+
+async def test_an_answer_that_finds_the_connection_broken_takes_another_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with who_has_asked() as (layer, recorder, stream, listener, flow):
+        # The network has broken it, and nobody has looked since.
+        stream.other.vanish()
+        layer.send_nowait(ANSWER, flow)
+        # Now it is closed, and its reader does not know yet.
+        layer.send_nowait(ANSWER, flow)
+        back = await listener.accept()
+        seen = await answers(back, 2)
+        await recorder.event("closed")
+
+        assert 2 * ANSWER == seen
+        assert 0 == layer.statistics().sends_failed
+
+
+async def test_answers_that_waited_for_a_reader_go_again_when_the_connection_breaks(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with who_has_asked() as (layer, recorder, stream, listener, flow):
+        many = [answer_to(BACK, f"{number}" * 10_000) for number in range(9)]
+        for one in many:
+            layer.send_nowait(one, flow)
+        await trio.sleep(1)
+        stream.reset()
+        await recorder.event("closed")
+        back = await listener.accept()
+        seen = b""
+        while len(seen) < 3 * len(many[0]):
+            seen += await back.receive_some()
+
+        # Six have gone, which only the other side's kernel knows more of, and half of the next.
+        assert seen == b"".join(many[6:])
+
+
+async def test_an_answer_goes_to_who_has_connected_anew_to_ask_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with who_has_asked() as (layer, recorder, stream, listener, flow):
+        listener.close()
+        stream.close()
+        await recorder.event("closed")
+        again, other = await stream.host.connect(SERVER), await stream.host.connect(SERVER)
+        await again.send_all(options(BACK))
+        await other.send_all(options(VIA))
+        await recorder.event("message")
+        await recorder.event("message")
+        layer.send_nowait(ANSWER, flow)
+
+        assert ANSWER == await again.receive_some()
+
+
+async def test_who_reads_too_slowly_gets_no_second_connection(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with who_has_asked(TransportLimits(send_queue_bytes=1000)) as (layer, _, _, _, flow):
+        layer.send_nowait(answer_to(BACK, "x" * 66_000), flow)
+        with pytest.raises(TransportFailed):
+            layer.send_nowait(answer_to(BACK, "x" * 1000), flow)
+
+        assert 0 == layer.statistics().connections_opened
+
+
+async def test_a_connection_that_breaks_under_the_answer_ends_the_attempt(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with who_has_asked() as (layer, recorder, stream, listener, flow):
+        stream.close()
+        await recorder.event("closed")
+        layer.send_nowait(answer_to(BACK, "x" * 100_000), flow)
+        back = await listener.accept()
+        await back.receive_some()
+        back.close()
+        await recorder.event("closed")
+        await trio.sleep(30)
+
+        assert 1 == layer.statistics().connections_opened
 
 
 async def test_who_asks_and_then_says_no_more_is_answered_all_the_same(
@@ -567,20 +682,59 @@ async def test_a_flood_of_pings_from_one_who_never_reads_ends_its_connection(
             assert layer.statistics().connections == 0
 
 
-async def test_the_dead_connections_whose_answers_can_return_are_few(
+async def test_the_answers_on_their_way_over_another_connection_are_few(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limits = TransportLimits(remembered_returns=1)
+    async with who_has_asked(TransportLimits(returning_answers=1)) as (
+        layer,
+        recorder,
+        stream,
+        listener,
+        flow,
+    ):
+        stream.close()
+        await recorder.event("closed")
+        layer.send_nowait(ANSWER, flow)
+        with pytest.raises(TransportFailed):
+            layer.send_nowait(ANSWER, flow)
+        back = await listener.accept()
+        assert ANSWER == await back.receive_some()
+
+        layer.send_nowait(ANSWER, flow)
+        assert ANSWER == await back.receive_some()
+
+
+@pytest.mark.parametrize("data", [b"SIP/2.0 200 OK\r\n\r\n", b"SIP/2.0 200 OK\r\nVia: x\r\n\r\n"])
+async def test_an_answer_that_names_nobody_goes_nowhere(
+    data: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with who_has_asked() as (layer, recorder, stream, _, flow):
+        stream.close()
+        await recorder.event("closed")
+
+        with pytest.raises(TransportFailed):
+            layer.send_nowait(data, flow)
+
+
+async def test_pings_are_answered_and_flows_that_are_given_up_say_why(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with MemoryNetwork.open() as network:
         server, client = hosts(network)
-        async with open_layer(server, LISTEN, limits=limits) as (layer, recorder, _):
-            for _ in range(2):
-                stream = await client.connect(SERVER)
-                await stream.send_all(options(VIA))
-                await answers(stream, 1)
-                await stream.aclose()
+        async with (
+            open_layer(server, LISTEN),
+            open_layer(client, answering=False) as (layer, recorder, _),
+        ):
+            flow = await layer.flow_for("TCP", SERVER)
+            layer.ping(flow)
             await trio.sleep(1)
-            old, new = (flow for _, flow in recorder.messages)
+            life = layer.signs_of_life(flow)
+            layer.close_flow(flow, "enough")
+            await recorder.event("closed")
+
+            assert (1, 1) == life
+            assert "enough" in str(recorder.closed[0][1])
+            layer.close_flow(flow, "again")
+            assert (0, 0) == layer.signs_of_life(flow)
             with pytest.raises(TransportFailed):
-                layer.send_nowait(b"SIP/2.0 200 OK\r\n\r\n", old)
-            layer.send_nowait(b"SIP/2.0 200 OK\r\n\r\n", new)
+                layer.ping(flow)

@@ -11,7 +11,7 @@ import trio
 
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import SessionSettings
-from trio_sip.stack import Tokens
+from trio_sip.stack import StackSettings, Tokens
 from trio_sip.testing import MemoryNetwork, SipPeer
 from trio_sip.ua import CallHandler, IncomingCall, UserAgent, open_user_agent
 
@@ -39,6 +39,7 @@ async def agent(
     outbound_proxy: tuple[str, ...] = (),
     password: str | None = None,
     listen: tuple[str, ...] = ("udp", "tcp"),
+    settings: StackSettings | None = None,
 ) -> AsyncIterator[UserAgent]:
     """The user agent of that name, on the host of that name."""
     host = network.host(name)
@@ -52,6 +53,7 @@ async def agent(
         call_settings=call_settings,
         outbound_proxy=outbound_proxy,
         password=password,
+        settings=settings,
     ) as user_agent:
         user_agent.calls.dice = random.Random(name)
         yield user_agent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 import pytest
 import trio
@@ -20,7 +21,7 @@ from trio_sip._errors import (
     TransportFailed,
 )
 from trio_sip.message import Response, Uri
-from trio_sip.sdp import Direction
+from trio_sip.sdp import Direction, SessionDescription
 from trio_sip.session import SessionState, Side
 from trio_sip.stack import IncomingRequest
 from trio_sip.testing import MemoryNetwork, first
@@ -545,6 +546,35 @@ async def test_changes_wait_for_the_word_of_who_asks_for_them(sip_network: Memor
         assert answer.sdp is not None
         assert updated.sdp is not None
         assert [5002, 5002] == [answer.sdp.media[0].port, updated.sdp.media[0].port]
+
+
+async def test_who_asks_late_for_changes_is_told_of_those_before(
+    sip_network: MemoryNetwork,
+) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    async def talk(call: IncomingCall) -> None:
+        assert call.offer is not None
+        await call.answer(call.offer.answer(5000))
+        await trio.sleep(10)
+        async for change in call.changes():
+            assert change.offer is not None
+            seen.append((change.is_past, change.offer.media[0].port))
+            # What has been answered already cannot be answered otherwise.
+            with pytest.raises(LocalProtocolError) if change.is_past else nullcontext():
+                change.reject(488)
+            if change.is_past:
+                change.accept()
+
+    async with alice_and_bob(sip_network, talk) as (alice, _), alice.call(BOB, OFFER) as call:
+        await call.answered()
+        for port in range(4002, 4014, 2):
+            await call.reinvite(SessionDescription.audio(port, "192.0.2.1"))
+        await trio.sleep(10)
+        with pytest.raises(RequestRejected, match="488"):
+            await call.reinvite(SessionDescription.audio(4014, "192.0.2.1"))
+
+    assert [(True, 4006), (True, 4008), (True, 4010), (True, 4012), (False, 4014)] == seen
 
 
 async def test_a_reinvite_without_an_offer_gets_theirs_and_is_answered(

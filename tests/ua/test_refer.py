@@ -232,6 +232,70 @@ async def test_a_call_may_read_the_referrals_itself(sip_network: MemoryNetwork) 
     assert 2 == labels(sip_network).count("603 (REFER)")
 
 
+async def test_a_referral_waits_a_while_for_who_asks_late(sip_network: MemoryNetwork) -> None:
+    async def talk(call: IncomingCall) -> None:
+        await call.answer(OFFER)
+        await trio.sleep(1.5)
+        async for referral in call.referrals():
+            referral.reject(486)
+
+    async with (
+        three(sip_network, bob=talk, referred=None) as scene,
+        scene.alice.call(BOB, OFFER) as call,
+    ):
+        await call.answered()
+        with pytest.raises(RequestRejected, match="486"):
+            await call.transfer(CAROL)
+        await trio.sleep(5)
+        # From now on it does not have to wait.
+        with pytest.raises(RequestRejected, match="486"), trio.fail_after(0.1):
+            await call.transfer(CAROL)
+
+
+async def test_a_referral_that_nobody_asks_for_is_refused_after_two_seconds(
+    sip_network: MemoryNetwork,
+) -> None:
+    async def talk(call: IncomingCall) -> None:
+        await call.answer(OFFER)
+        await trio.sleep_forever()
+
+    async with (
+        three(sip_network, bob=talk, referred=None) as scene,
+        scene.alice.call(BOB, OFFER) as call,
+    ):
+        await call.answered()
+        refused: list[float] = []
+        began = trio.current_time()
+
+        async def transfer() -> None:
+            with pytest.raises(RequestRejected, match="603"):
+                await call.transfer(CAROL)
+            refused.append(trio.current_time() - began)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(transfer)
+
+    # The fifth finds no room to wait in.
+    assert [0, 2, 2, 2, 2] == [round(after) for after in refused]
+
+
+async def test_a_referral_that_waits_is_refused_when_the_call_ends(
+    sip_network: MemoryNetwork,
+) -> None:
+    async def talk(call: IncomingCall) -> None:
+        await call.answer(OFFER)
+        await trio.sleep(1)
+
+    async with three(sip_network, bob=talk, referred=None) as scene:
+        async with scene.alice.call(BOB, OFFER) as call:
+            await call.answered()
+            await _transferred_in_vain(call)
+        await trio.sleep(5)
+
+    assert 1 == labels(sip_network).count("603 (REFER)")
+
+
 async def _transferred_in_vain(call: Call) -> None:
     with pytest.raises(CallEnded):
         await call.transfer(CAROL)

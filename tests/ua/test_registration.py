@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import warnings
 
 import pytest
 import trio
@@ -71,6 +73,24 @@ async def test_inside_the_block_we_are_registered_and_behind_it_we_are_not(
             registration.is_registered,
             registration.state,
         )
+
+
+async def test_who_has_seen_enough_states_leaves_nothing_to_be_closed(
+    sip_network: MemoryNetwork, sip_registrar: TestRegistrar
+) -> None:
+    async with (
+        open_alice(sip_network) as alice,
+        alice.register(registrar=sip_registrar.uri) as registration,
+    ):
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            async for state in registration.states():
+                assert REGISTERED is state
+                break
+            gc.collect()
+            await trio.sleep(1)
+
+    assert [] == heard
 
 
 @pytest.mark.parametrize("expires", [60, 300, 3600])

@@ -154,7 +154,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "rport is not heeded",
-        "transport/_via.py",
+        "message/_source.py",
         "    _known_sent_by(head)\n",
         "    _, port = _known_sent_by(head)\n",
         "is asked from behind a NAT",

@@ -55,9 +55,9 @@ The exit status is 1 if there is a fault.  Credentials and keys are never
 shown.""",
     "sipp": """Run a SIPp scenario over UDP or TCP.
 
-The exit status is 0 if every call went as the file says.  Media, 3PCC and
-commands are not supported: --check lists what in a file is not, line by
-line.""",
+The exit status is 0 if every call went as the file says.  Media and commands
+of the operating system are not supported: --check lists what in a file is
+not, line by line.""",
     "ladder": "Draw the conversation in a capture file.",
     "explain": """Say what went wrong in a capture file.
 

@@ -22,6 +22,7 @@ from trio_sip.transport import Listen
 from ._config import ServeConfig, parse_algorithm, parse_database, parse_domain, parse_http
 from ._config_file import read_config
 from ._errors import ExitStatus, UsageError
+from ._file_limit import raise_file_limit
 from ._printer import open_printer
 from ._server import open_server
 from ._tls import CertificateOption, KeyOption, ListenOption, TlsFiles
@@ -61,10 +62,7 @@ async def serve(
     ] = False,
 ) -> int:
     """Run the server until SIGTERM or SIGINT."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    _prepare_process(verbose)
     chosen = _merge(
         ServeConfig() if config is None else read_config(config),
         listen=listen,
@@ -94,6 +92,14 @@ async def serve(
                 # Only binding can fail here; the text names the address.
                 raise UsageError(str(error)) from None
     return ExitStatus.OK
+
+
+def _prepare_process(verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    raise_file_limit()
 
 
 def _merge(

@@ -22,11 +22,14 @@ from trio_sip.message import (
     Uri,
     create_request,
 )
+from trio_sip.transaction import Flow
 
-__all__ = ["Dialog", "DialogId", "DialogState"]
+from ._reach import leads_nowhere
+
+__all__ = ["TARGET_REFRESH", "Dialog", "DialogId", "DialogState"]
 
 # RFC 3261 section 12.2, RFC 3311, RFC 6665: only these move the remote target.
-_TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 class DialogState(enum.Enum):
@@ -112,6 +115,10 @@ class Dialog:
 
     secure: bool = False
     """RFC 3261 section 12.1: begun over TLS with a sips URI, so it goes on that way."""
+
+    flow: Flow | None = attrs.field(default=None, repr=False)
+    """By which the far end was heard last, if it spoke itself and no proxy for it.  Requests go
+    there when the remote target leads nowhere; ``None`` if nobody has taken note."""
 
     usages: tuple[object, ...] = attrs.field(default=(), repr=False)
     """What lives in it: an INVITE session, subscriptions (RFC 5057 section 3)."""
@@ -243,6 +250,13 @@ class Dialog:
         """Where a request of ours goes first."""
         return self.route_set[0].uri if self.route_set else self.remote_target
 
+    def leads_nowhere(self, source: str) -> bool:
+        """Whether the next hop cannot be reached, as the far end is heard from *source*: a NAT.
+
+        See `trio_sip.dialog.leads_nowhere`.  A proxy that has put itself on the way knows better.
+        """
+        return not self.route_set and leads_nowhere(self.remote_target, source)
+
     def _way(self) -> tuple[Uri, tuple[NameAddr, ...]]:
         if not self.route_set or "lr" in self.route_set[0].uri.params:
             return self.remote_target, self.route_set
@@ -282,7 +296,7 @@ class Dialog:
                 self.state = DialogState.CONFIRMED
 
     def _refresh_target(self, message: Message, method: str) -> None:
-        contact = message.contact if method in _TARGET_REFRESH else None
+        contact = message.contact if method in TARGET_REFRESH else None
         if contact is not None:
             self.remote_target = contact.uri
 

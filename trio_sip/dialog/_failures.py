@@ -20,7 +20,8 @@ class Ends(enum.Enum):
     """The dialog with all its usages: nothing can reach the other end any more."""
 
 
-# RFC 5057 section 5.1.  What is not listed ends the transaction alone.
+# RFC 5057 section 5.1.  What is not listed ends the transaction alone.  RFC 6665 section 4.1.2.2
+# draws the same line for subscriptions: "404, 405, 410, 416, 480-485, 489, 501, or 604".
 _ENDS: dict[int, Ends] = {
     404: Ends.DIALOG,
     405: Ends.USAGE,
@@ -39,9 +40,13 @@ _ENDS: dict[int, Ends] = {
     604: Ends.DIALOG,
 }
 
-# These speak of the method.  RFC 5057 section 5.1: an INFO that is not allowed ends no session.
-_OF_THE_METHOD = frozenset({405, 489, 501})
-_MAKES_A_USAGE = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY"})
+# These speak of the method.  RFC 5057 section 5.1: an INFO that is not implemented ends no session,
+# and a 489 to anything but SUBSCRIBE and NOTIFY is one more unknown 4xx.
+_OF_THE_METHOD: dict[int, frozenset[str]] = {
+    405: frozenset({"INVITE", "SUBSCRIBE", "NOTIFY"}),
+    489: frozenset({"SUBSCRIBE", "NOTIFY"}),
+    501: frozenset({"INVITE", "SUBSCRIBE", "NOTIFY"}),
+}
 
 _SESSION_ENDING = frozenset({408, 481})
 _OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY", "REFER"})
@@ -55,10 +60,10 @@ def what_ends(status: int, method: str) -> Ends:
     Args:
       status: a final status other than 2xx; 408 also stands for no answer at all.
     """
-    ends = _ENDS.get(status, Ends.TRANSACTION)
-    if status in _OF_THE_METHOD and method not in _MAKES_A_USAGE:
+    methods = _OF_THE_METHOD.get(status)
+    if methods is not None and method not in methods:
         return Ends.TRANSACTION
-    return ends
+    return _ENDS.get(status, Ends.TRANSACTION)
 
 
 def ends_session(status: int, method: str) -> bool:

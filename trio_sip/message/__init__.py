@@ -122,6 +122,7 @@ from ._sipfrag import (
     Sipfrag,
     parse_sipfrag_untrusted,
 )
+from ._source import fill_via, sent_by
 from ._status import REASON_PHRASES, reason_phrase
 from ._stream import MessageStream, StreamEvent
 from ._token_value import (
@@ -253,6 +254,7 @@ __all__ = [
     "create_request",
     "create_response",
     "diff_messages",
+    "fill_via",
     "is_token",
     "parse_message_untrusted",
     "parse_multipart_untrusted",
@@ -260,6 +262,7 @@ __all__ = [
     "quote",
     "reason_phrase",
     "redacted",
+    "sent_by",
     "split_list",
     "split_params",
     "unquote",

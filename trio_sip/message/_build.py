@@ -98,6 +98,14 @@ def _line(name: str, value: object) -> str:
     return f"{name}: {text}"
 
 
+def _echo(name: str, value: NameAddr | str) -> str:
+    """A line that may repeat what a peer calls itself: a NUL, quoted, is legal there.
+
+    RFC 4475 section 3.1.1.2.  What has been read as an address cannot break out of its line.
+    """
+    return f"{name}: {value}" if isinstance(value, NameAddr) else _line(name, value)
+
+
 def create_request(
     method: str,
     target: Uri | str,
@@ -129,10 +137,10 @@ def create_request(
     request.headers = made = Headers._of(
         [
             *(() if via is None else (_line("Via", via),)),
-            *(_line("Route", hop) for hop in route),
+            *(_echo("Route", hop) for hop in route),
             _line("Max-Forwards", max_forwards),
-            _line("From", sender),
-            _line("To", recipient),
+            _echo("From", sender),
+            _echo("To", recipient),
             _line("Call-ID", call_id),
             _line("CSeq", number),
         ]

@@ -51,7 +51,8 @@ def content_length(text: str) -> int:
 
 def _call_id(text: str) -> str:
     # callid = word [ "@" word ].  Phones send stranger ones; they are compared, never taken apart.
-    if not text or " " in text or "\t" in text:
+    # But a NUL could be sent back in no request of ours.
+    if not text or " " in text or "\t" in text or "\0" in text:
         raise RemoteProtocolError(f"bad Call-ID: {text[:60]!r}")
     return text
 

@@ -116,13 +116,14 @@ class NameAddr:
     def with_tag(self, tag: str) -> NameAddr:
         """The same address with the tag given."""
         params = self._params
-        if not isinstance(params, str) or self.tag is not None or not tag.isalnum():
-            return NameAddr(self.uri, self.display_name, self.params.replace(tag=tag))
-        # Parameters that are still text need not be read for another one.
         made = NameAddr.__new__(NameAddr)
         made._uri = self._uri
         made.display_name = self.display_name
-        made._params = f"{params};tag={tag}"
+        if not isinstance(params, str) or self.tag is not None or not tag.isalnum():
+            made._params = self.params.replace(tag=tag)
+        else:
+            # Parameters that are still text need not be read for another one.
+            made._params = f"{params};tag={tag}"
         made.tag = tag
         return made
 

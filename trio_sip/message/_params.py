@@ -107,7 +107,10 @@ class Params(Mapping[str, str | None]):
 
     def replace(self, **changes: str | None) -> Params:
         """A copy in which the parameters named have the values given."""
-        return Params({**self._items, **changes})
+        # What was read may hold what nobody may write: a quoted NUL (RFC 4475 section 3.1.1.2).
+        made = Params.__new__(Params)
+        made._items = {**self._items, **Params(changes)._items}
+        return made
 
     def without(self, *names: str) -> Params:
         """A copy that lacks the parameters named."""

@@ -31,6 +31,9 @@ class StreamEvent(enum.Enum):
     PING = "ping"
     """CRLF CRLF between messages: answer CRLF (RFC 5626 section 3.5.1)."""
 
+    PONG = "pong"
+    """CRLF between messages, after a `MessageStream.ping`: the other side is alive."""
+
 
 class MessageStream:
     """Feed it bytes as they arrive; take messages out until it wants more.
@@ -52,6 +55,15 @@ class MessageStream:
         self._head: Request | Response | None = None
         self._body_length = 0
         self._refused = b""
+        self._pings = 0
+
+    def ping(self) -> bytes:
+        """What to send as a ping.  The CRLF that comes next answers it, and is no half of a ping.
+
+        One that is not answered takes the next one's answer: only two wait at the most.
+        """
+        self._pings = min(self._pings + 1, 2)
+        return b"\r\n\r\n"
 
     def receive_data(self, data: bytes) -> None:
         """Append what arrived."""
@@ -97,6 +109,10 @@ class MessageStream:
     def _read_head(self) -> StreamEvent | None:
         buffer = self._buffer
         while buffer.startswith((b"\r", b"\n")):
+            if self._pings and buffer.startswith(b"\r\n"):
+                self._pings -= 1
+                del buffer[:2]
+                return StreamEvent.PONG
             if buffer.startswith(b"\r\n\r\n"):
                 del buffer[:4]
                 return StreamEvent.PING

@@ -33,6 +33,7 @@ from ._client import (
 from ._client_tables import RegistrationState
 from ._contact import Contact, read_contacts_untrusted
 from ._grant import Grant, read_grant_untrusted
+from ._keep_alive import FlowDead, KeepAlive, KeepAliveEffect, KeepAliveState, SendPing
 from ._pace import RegistrationPace
 from ._policy import RegistrarPolicy, TooBrief, WhenFull
 from ._update import Accepted, Refused, RegisterRequest, update_bindings
@@ -42,7 +43,11 @@ __all__ = [
     "Binding",
     "CallIds",
     "Contact",
+    "FlowDead",
     "Grant",
+    "KeepAlive",
+    "KeepAliveEffect",
+    "KeepAliveState",
     "Refused",
     "RegisterRequest",
     "RegistrarPolicy",
@@ -53,6 +58,7 @@ __all__ = [
     "RegistrationPace",
     "RegistrationSettings",
     "RegistrationState",
+    "SendPing",
     "SendRegister",
     "TooBrief",
     "WhenFull",

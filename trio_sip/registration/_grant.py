@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import attrs
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.message import PATH, SERVICE_ROUTE, ListField, NameAddr, Params, Response, Uri
+from trio_sip.message import (
+    PATH,
+    SERVICE_ROUTE,
+    ListField,
+    NameAddr,
+    Params,
+    Response,
+    Uri,
+)
 
 from ._contact import Contact, read_contacts_untrusted, read_seconds
 
@@ -16,6 +24,7 @@ __all__ = ["Grant", "read_grant_untrusted"]
 P_ASSOCIATED_URI = ListField("P-Associated-URI", NameAddr.parse)
 
 _INSTANCE = "+sip.instance"
+_REG_ID = "reg-id"
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +46,13 @@ class Grant:
 
     associated_uris: tuple[NameAddr, ...] = ()
     """Other addresses of ours (RFC 7315 section 4.1); the first is the usual one."""
+
+    outbound: bool = False
+    """The registrar keeps to RFC 5626: it sends by the flow that we registered by."""
+
+    flow_timer: int | None = None
+    """Seconds after which the server gives up a flow on which nothing comes (RFC 5626 section
+    5.4); a keep-alive has to come earlier."""
 
 
 def read_grant_untrusted(response: Response, contacts: Sequence[NameAddr], asked: int) -> Grant:
@@ -66,7 +82,22 @@ def read_grant_untrusted(response: Response, contacts: Sequence[NameAddr], asked
         service_route=tuple(response.headers[SERVICE_ROUTE]),
         path=tuple(response.headers[PATH]),
         associated_uris=tuple(response.headers[P_ASSOCIATED_URI]),
+        outbound=_requires(response, "outbound"),
+        flow_timer=_flow_timer(response),
     )
+
+
+def _requires(response: Response, option: str) -> bool:
+    # Not as the field reads it: what cannot be read is no reason not to be registered.
+    tags = ",".join(response.headers.get_all("Require")).split(",")
+    return option in {tag.strip(" \t").lower() for tag in tags}
+
+
+def _flow_timer(response: Response) -> int | None:
+    text = response.headers.get("Flow-Timer")
+    seconds = None if text is None else read_seconds(text)
+    # None at all would make us ping without a pause.
+    return seconds or None
 
 
 def _seconds(binding: Contact | None, default: int) -> int:
@@ -89,8 +120,11 @@ def _find_all(contacts: Sequence[NameAddr], bindings: Sequence[Contact]) -> list
 def _find(contact: NameAddr, bindings: Sequence[Contact]) -> Contact | None:
     instance = contact.params.get(_INSTANCE)
     if instance is not None:
+        flow = contact.params.get(_REG_ID)
         for binding in bindings:
-            if _instance(binding) == instance:
+            params = _params(binding)
+            # RFC 5626 section 4.2: one binding for each flow of the same instance.
+            if params.get(_INSTANCE) == instance and params.get(_REG_ID, flow) == flow:
                 return binding
     for binding in bindings:
         uri = _uri(binding)
@@ -99,12 +133,12 @@ def _find(contact: NameAddr, bindings: Sequence[Contact]) -> Contact | None:
     return None
 
 
-def _instance(binding: Contact) -> str | None:
+def _params(binding: Contact) -> Params:
     try:
-        return Params.parse(binding.params).get(_INSTANCE)
+        return Params.parse(binding.params)
     except RemoteProtocolError:
-        # That of another telephone, which is not our business.
-        return None
+        # Those of another telephone, which is not our business.
+        return Params()
 
 
 def _uri(binding: Contact) -> Uri | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from trio_sip.dialog import Dialog
-from trio_sip.message import Message, Request
+from trio_sip.message import Message, Request, Response
 
 __all__ = ["Exchange", "ExchangeState", "Purpose"]
 
@@ -81,6 +81,10 @@ class Exchange:
         self.number = self.request.cseq.number
         self.state = ExchangeState.SENT
         return self.request
+
+    def is_answered_by(self, response: Response, request: Request | None) -> bool:
+        """Whether *response* is to it: its transaction says so, by *request*, or else its form."""
+        return self.matches(response) if request is None else self.request is request
 
     def matches(self, message: Message) -> bool:
         """Whether *message* is its request as it was sent last, or a response to that.

@@ -57,7 +57,7 @@ class OutgoingSession(InviteSession):
             invite, CALLER, Lane.OURS, now, contact=contact, settings=settings, dice=dice
         )
         self._goodbye: Given = Given()
-        self._ended_tags: set[str] = set()
+        self._ended_tags: dict[str, int] = {}
         self._number = invite.cseq.number
         self._introduce(invite.headers, {name.lower() for name, _ in invite.headers})
         if settings.reliable is Reliable.REQUIRED:
@@ -112,6 +112,9 @@ class OutgoingSession(InviteSession):
         if not self._main.allows(On.RECV_2XX):
             return
         leg = self._leg = self._leg_for(response)
+        if tag in self._ended_tags:
+            # Whether our BYE has ended the dialog or was refused, its number has been used.
+            leg.dialog.local_sequence = self._ended_tags[tag]
         self._note_response(leg, response)
         key = key_of(self.invite)
         description = leg.offer.receive(OnDescription.RECV_IN_RESPONSE, key, response)
@@ -194,7 +197,7 @@ class OutgoingSession(InviteSession):
         if leg is None or leg is self._leg or self.ended is not None:
             raise LocalProtocolError("no early dialog of this call")
         self._send_unwanted_bye(leg, headers, now)
-        self._ended_tags.add(dialog.id.remote_tag)
+        self._ended_tags[dialog.id.remote_tag] = dialog.local_sequence
         self._drop(dialog.id.remote_tag)
 
     # -- actions of the main table

@@ -74,10 +74,19 @@ class InviteSession(Answering):
 
     # -- from below
 
-    def receive_response(self, response: Response, now: float) -> None:
-        """A response came: to a request of ours, or a 2xx that no transaction waits for."""
+    def receive_response(
+        self, response: Response, now: float, *, request: Request | None = None
+    ) -> None:
+        """A response came: to a request of ours, or a 2xx that no transaction waits for.
+
+        Args:
+          request: the one that its transaction says it answers.  Whatever its tag says, no other
+            answer will come.
+        """
         cseq = response.cseq
-        exchange = next((one for one in self._exchanges if one.matches(response)), None)
+        exchange = next(
+            (one for one in self._exchanges if one.is_answered_by(response, request)), None
+        )
         if exchange is None:
             if not (response.is_success and cseq.method == "INVITE" and self._repeat_ack(response)):
                 self._receive_other(response, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 import attrs
 
@@ -33,7 +34,7 @@ class Pracks(enum.Enum):
 
 _METHODS = (
     "INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE",
-    "INFO", "MESSAGE", "NOTIFY", "OPTIONS", "REFER",
+    "INFO", "NOTIFY", "OPTIONS", "REFER",
 )  # fmt: skip
 
 
@@ -77,7 +78,10 @@ class SessionSettings:
     """Who should refresh: the end that sends the request (UAC) or the one that answers it."""
 
     allow: tuple[str, ...] = _METHODS
-    """The Allow header of what is sent, unless the message has one."""
+    """The Allow header of what is sent, unless the message has one.
+
+    A MESSAGE is not in it as long as nobody is there to read one: see `allowing`.
+    """
 
     extensions: tuple[str, ...] = ("replaces", "norefersub")
     """What else Supported names, because the user of the sessions understands it."""
@@ -91,6 +95,11 @@ class SessionSettings:
     allow_text: str = attrs.field(init=False, repr=False, eq=False)
 
     supported_text: str = attrs.field(init=False, repr=False, eq=False)
+
+    def allowing(self, methods: Iterable[str]) -> SessionSettings:
+        """The same with *methods* in `allow`, too."""
+        more = tuple(dict.fromkeys(method for method in methods if method not in self.allow))
+        return attrs.evolve(self, allow=(*self.allow, *more)) if more else self
 
     @supported_text.default
     def _supported_text(self) -> str:

@@ -13,7 +13,14 @@ from trio_sip.message import Request, Response, Uri, create_cancel
 from trio_sip.transaction import ClientTransaction, ServerTransaction, State, Transaction
 from trio_sip.transport import Flow
 
-from ._hop import find_servers, find_servers_nowait, put_via, secured
+from ._hop import (
+    answering_flow,
+    find_servers,
+    find_servers_nowait,
+    flow_to_hidden,
+    put_via,
+    secured,
+)
 from ._incoming import IncomingRequest
 from ._owner import RequestOwner
 from ._parts import Parts, StackState
@@ -161,7 +168,7 @@ class Clients:
             if response.is_provisional:
                 self._send_cancel(transaction, owner.request, ())
             elif response.is_success:
-                self._decline(owner, response)
+                self._decline(owner, response, transaction)
             self._parts.layer.forget(transaction, self._parts.now())
 
     def _is_taken(self, response: Response, owner: RequestOwner) -> bool:
@@ -199,9 +206,11 @@ class Clients:
             # Its user has been told a refusal, and this is another branch of the fork.
             transaction.owner = _Abandoned(transaction.owner.request)
         if isinstance(transaction.owner, _Abandoned):
-            self._decline(transaction.owner, response)
+            self._decline(transaction.owner, response, transaction)
 
-    def _decline(self, abandoned: _Abandoned, response: Response) -> None:
+    def _decline(
+        self, abandoned: _Abandoned, response: Response, transaction: ClientTransaction
+    ) -> None:
         """Somebody took a call that nobody wants any more.
 
         RFC 5407 section 3.1.2: each 2xx gets an ACK, and its sender a BYE.
@@ -213,23 +222,25 @@ class Clients:
             # Its Record-Route cannot be read, so nobody knows by which way to say it.
             self._parts.counters.faulty_responses += 1
             return
-        self.send_ack(dialog.create_ack(request), dialog.next_hop)
+        assert isinstance(transaction.flow, Flow), "the stack's transactions have its flows"
+        dialog.flow = answering_flow(transaction.flow)
+        self.send_ack(dialog.create_ack(request), dialog)
         if response.to.tag not in abandoned.parted:
             abandoned.parted.add(response.to.tag)
             bye = dialog.create_request("BYE")
             sent = SentRequest(self._parts, bye, dialog.next_hop, _Nobody(), None, dialog)
             sent.start()
 
-    def send_ack(self, ack: Request, next_hop: Uri) -> None:
+    def send_ack(self, ack: Request, dialog: Dialog) -> None:
         """Send the ACK of a 2xx, which has no transaction; as often as it is asked for.
 
         RFC 3261 section 13.2.2.4.
         """
         parts = self._parts
-        next_hop = secured(next_hop, ack)
+        next_hop = secured(dialog.next_hop, ack)
         try:
-            servers = find_servers_nowait(parts, next_hop)
-            flow = None
+            flow = flow_to_hidden(parts, dialog)
+            servers = None if flow is not None else find_servers_nowait(parts, next_hop)
             if servers is not None:
                 transport, remote = servers[0]
                 size = ack.rough_size() + _ROOM_FOR_VIA

@@ -8,7 +8,7 @@ from typing import Protocol
 import attrs
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
-from trio_sip.dialog import Dialog, DialogId
+from trio_sip.dialog import TARGET_REFRESH, Dialog, DialogId
 from trio_sip.message import Request
 from trio_sip.work import Work, Works
 
@@ -142,8 +142,11 @@ class Dialogs(Service):
     def take(self, request: IncomingRequest, entry: DialogEntry) -> Awaitable[None] | None:
         """Hand it over; what is returned is to be awaited."""
         request.endpoint = entry.endpoint
-        fault = entry.dialog.receive_request(request.message)
+        dialog = entry.dialog
+        fault = dialog.receive_request(request.message)
         if fault is None:
+            if dialog.flow is not None or request.method in TARGET_REFRESH:
+                dialog.flow = request.direct_flow
             return entry.usage.receive_request(request)
         if request.transaction is not None:
             request.respond(fault.status, fault.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trio_sip._errors import NoRoute
+from trio_sip.dialog import Dialog, is_private_host
 from trio_sip.message import Params, Request, Uri, Via
 from trio_sip.transport import Flow, Server
 
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 _TRANSPORTS = frozenset({None, "UDP", "TCP", "TLS", "WS", "WSS"})
 _SECURED = {"TCP": "TLS", "TLS": "TLS", "WS": "WSS", "WSS": "WSS"}
 
-__all__ = ["find_servers", "find_servers_nowait", "put_via", "secured"]
+__all__ = [
+    "answering_flow",
+    "find_servers",
+    "find_servers_nowait",
+    "flow_to_hidden",
+    "put_via",
+    "secured",
+]
 
 
 def secured(hop: Uri, request: Request) -> Uri:
@@ -25,6 +33,26 @@ def secured(hop: Uri, request: Request) -> Uri:
     if hop.scheme == "sip" and request.uri.scheme == "sips":
         return hop.replace(scheme="sips")
     return hop
+
+
+def answering_flow(flow: Flow | None) -> Flow | None:
+    """The flow that a request of ours took, as that of who answered it: `Dialog.flow`.
+
+    Whether a proxy is in between cannot be seen in an answer.  One on a private network that does
+    not stay on the way is more likely than a NAT between two private networks.
+    """
+    return None if flow is None or is_private_host(flow.remote.host) else flow
+
+
+def flow_to_hidden(parts: Parts, dialog: Dialog | None) -> Flow | None:
+    """The flow for a request in *dialog* whose far end can be reached by no other way."""
+    if dialog is None or dialog.flow is None or not parts.settings.answers_by_flow:
+        return None
+    assert isinstance(dialog.flow, Flow), "the stack's dialogs have flows of its own transports"
+    flow = dialog.flow
+    if not dialog.leads_nowhere(flow.remote.host) or not parts.transport.is_open(flow):
+        return None
+    return flow
 
 
 async def find_servers(parts: Parts, hop: Uri) -> list[Server]:

@@ -142,6 +142,18 @@ class IncomingRequest:
         return remote if port is None or port == remote.port else Address(remote.host, port)
 
     @property
+    def direct_flow(self) -> Flow | None:
+        """The flow back to who made the request; ``None`` if a proxy has brought it.
+
+        See `trio_sip.dialog.Dialog.flow`.
+        """
+        via = self.message.via_text
+        if via is None or "," in via or len(self.message.headers.get_all("Via")) > 1:
+            return None
+        flow, source = self.flow, self.source
+        return flow if source == flow.remote else Flow(flow.transport, flow.local, source)
+
+    @property
     def work(self) -> Work | None:
         """The work it runs in, while it does."""
         return current_work()

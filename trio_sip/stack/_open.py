@@ -22,9 +22,10 @@ from ._endpoint import EndpointIdentifier, PreparedIdentifier
 from ._identify import Identification
 from ._parts import Parts, StackState
 from ._pipeline import ErrorRule, Pipeline
+from ._registry import ServiceRegistry
 from ._reminders import Reminders
 from ._security import SecurityEvents
-from ._service import Service, ServiceRegistry
+from ._service import Service
 from ._settings import StackSettings
 from ._stack import Stack
 from ._statistics import Counters
@@ -136,7 +137,7 @@ class _Machine:
             counters=Counters(),
             events=SecurityEvents(),
             services=ServiceRegistry(),
-            layer=TransactionLayer(settings.timers),
+            layer=TransactionLayer(settings.timers, kept_bytes=settings.kept_bytes),
             now=trio.lowlevel.current_clock().current_time,
         )
 

@@ -23,7 +23,7 @@ from trio_sip.transport import Flow, Server
 
 from ._authorize import CHALLENGES, authorize, take_challenge
 from ._contact import LocalContact
-from ._hop import find_servers, put_via, secured
+from ._hop import find_servers, flow_to_hidden, put_via, secured
 from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ __all__ = ["OutgoingRequest", "create_outgoing"]
 
 _BACKLOG = 32
 """Provisional responses that wait to be read."""
+
+_REMEMBERED = 100
+"""Responses in the history of one request: whoever rings for an hour sends one a minute."""
 
 _ROOM_FOR_VIA = 100
 _ROOM_FOR_CONTACT = 100
@@ -109,7 +112,10 @@ class OutgoingRequest(RequestOwner):
         """What it was sent on last."""
 
         self.history: list[Response] = []
-        """Every response that came, the challenges that were answered included."""
+        """The responses that came, the challenges that were answered included.
+
+        Of more than a hundred the oldest provisional ones are forgotten, and counted.
+        """
 
     # -- what comes back
 
@@ -173,8 +179,17 @@ class OutgoingRequest(RequestOwner):
 
     def receive_response(self, response: Response) -> None:
         """The stack's: a response came."""
+        if len(self.history) >= _REMEMBERED:
+            self._forget_one()
         self.history.append(response)
         self._put(response)
+
+    def _forget_one(self) -> None:
+        oldest = next((at for at, one in enumerate(self.history) if one.is_provisional), 0)
+        del self.history[oldest]
+        if oldest < self._begun_at:
+            self._begun_at -= 1
+        self._parts.counters.forgotten_responses += 1
 
     def receive_failure(self, error: Exception | None) -> None:
         """The stack's: the transaction timed out (no error), or its transport failed."""
@@ -201,10 +216,17 @@ class OutgoingRequest(RequestOwner):
           ``None``; or what to end with, because there is none: what the last one that was
           reached did is worth more than that the others cannot be.
         """
+        hidden = flow_to_hidden(self._parts, self.dialog)
+        if hidden is not None:
+            self._candidates = [Server(hidden.transport, hidden.remote)]
         if not self._candidates:
             self._candidates = await find_servers(self._parts, self._next_hop)
         if self._attempt is not None:
             authorize(self.request, self._attempt, self._parts.tokens.token())
+        if hidden is not None:
+            await trio.lowlevel.checkpoint()
+            self._transmit(hidden)
+            return None
         size = self.request.rough_size() + _ROOM_FOR_VIA
         if self._contact is not None:
             size += _ROOM_FOR_CONTACT

@@ -12,8 +12,9 @@ from trio_sip.transaction import TransactionLayer
 from trio_sip.transport import TransportLayer
 from trio_sip.work import Works
 
+from ._registry import ServiceRegistry
 from ._security import SecurityEvents
-from ._service import Service, ServiceRegistry
+from ._service import Service
 from ._settings import StackSettings
 from ._statistics import Counters
 from ._tokens import Tokens

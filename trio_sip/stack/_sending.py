@@ -20,7 +20,7 @@ from trio_sip.transaction import ClientTransaction
 from trio_sip.transport import Flow, Server
 
 from ._authorize import CHALLENGES, authorize, take_challenge
-from ._hop import find_servers, find_servers_nowait, put_via, secured
+from ._hop import find_servers, find_servers_nowait, flow_to_hidden, put_via, secured
 from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
@@ -159,9 +159,13 @@ class SentRequest(RequestOwner):
     def start(self) -> None:
         """Send it: at once if the way is known, and otherwise as soon as it has been found."""
         try:
-            if self._servers is None:
-                self._servers = find_servers_nowait(self._parts, self._next_hop)
-            flow = None if self._servers is None else self._flow_nowait(self._servers[0])
+            flow = flow_to_hidden(self._parts, self.dialog)
+            if flow is not None:
+                self._servers = [Server(flow.transport, flow.remote)]
+            else:
+                if self._servers is None:
+                    self._servers = find_servers_nowait(self._parts, self._next_hop)
+                flow = None if self._servers is None else self._flow_nowait(self._servers[0])
         except NoRoute as error:
             self._try_elsewhere(error)
             return

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-import trio
-
-from trio_sip._errors import LocalProtocolError
 from trio_sip.message import Request, Response
 from trio_sip.transaction import State, Transaction
 from trio_sip.transport import Flow
@@ -17,7 +13,7 @@ if TYPE_CHECKING:
     from ._incoming import IncomingRequest
     from ._stack import Stack
 
-__all__ = ["Service", "ServicePriority", "ServiceRegistry", "Supplement", "service_name"]
+__all__ = ["Service", "ServicePriority", "Supplement"]
 
 
 class ServicePriority(enum.IntEnum):
@@ -153,88 +149,3 @@ class Supplement(Service):
         """Ask `outgoing_response`."""
         if self._concerns(request.method):
             self.outgoing_response(response, request)
-
-
-class ServiceRegistry:
-    """The services of one stack, in order, with what each message needs precomputed.
-
-    A hook that a service does not override is never called: looking costs nothing then.
-    """
-
-    def __init__(self) -> None:
-        self._services: list[Service] = []
-        self._scopes: dict[Service, trio.CancelScope] = {}
-        self.revision: int = 0
-        """How often services came or went: what was made from them is outdated by the next one."""
-
-        self._arrange()
-
-    def _arrange(self) -> None:
-        # sorted() is stable: equal priorities keep the order of registration.
-        self.revision += 1
-        ordered = self._services = sorted(self._services, key=lambda service: service.priority)
-
-        def having(hook: str) -> tuple[Service, ...]:
-            return tuple(service for service in ordered if _overrides(service, hook))
-
-        self.for_requests: tuple[Service, ...] = having("on_request")
-        self.for_responses: tuple[Service, ...] = having("on_response")
-        self.for_sent_requests: tuple[Service, ...] = having("on_send_request")
-        self.for_sent_responses: tuple[Service, ...] = having("on_send_response")
-        self.for_closed_flows: tuple[Service, ...] = having("on_flow_closed")
-        self.for_transaction_states: tuple[Service, ...] = having("on_transaction_state")
-        before = [one for one in self.for_requests if one.priority < ServicePriority.DIALOGS]
-        self.dialogs_are_first: bool = len(before) <= 1
-        """Nobody sees the requests of dialogs before their usages do, but for identification,
-        which has nothing to say about them."""
-
-        self.methods: frozenset[str] = frozenset().union(*(s.methods for s in ordered))
-        self.extensions: frozenset[str] = frozenset().union(*(s.extensions for s in ordered))
-        self.allow: str = ", ".join(sorted(self.methods))
-
-    def check_name(self, service: Service) -> None:
-        """Raise LocalProtocolError if there is a service of its name."""
-        name = service_name(service)
-        if any(name == other.name for other in self._services):
-            raise LocalProtocolError(f"there is a service named {name!r} already")
-
-    def add(self, service: Service) -> None:
-        """Put it in its place; the next message sees it."""
-        self.check_name(service)
-        service.name = service_name(service)
-        self._services.append(service)
-        self._arrange()
-
-    def remove(self, service: Service) -> None:
-        """Take it out; messages that are inside it finish there."""
-        if service not in self._services:
-            raise LookupError(f"no such service: {service.name!r}")
-        self._services = [other for other in self._services if other is not service]
-        scope = self._scopes.pop(service, None)
-        if scope is not None:
-            scope.cancel()
-        self._arrange()
-
-    async def run(self, service: Service, stack: Stack) -> None:
-        """Run its task, if it has one, until it is removed."""
-        with trio.CancelScope() as self._scopes[service]:
-            await service.run(stack)
-
-    def __iter__(self) -> Iterator[Service]:
-        return iter(tuple(self._services))
-
-    def __contains__(self, service: object) -> bool:
-        return service in self._services
-
-    def runs(self, service: Service) -> bool:
-        """Whether it has a task of its own."""
-        return _overrides(service, "run")
-
-
-def service_name(service: Service) -> str:
-    """Its name; that of its class if it has none."""
-    return service.name or type(service).__name__
-
-
-def _overrides(service: Service, hook: str) -> bool:
-    return getattr(type(service), hook) is not getattr(Service, hook)

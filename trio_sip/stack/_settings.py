@@ -24,9 +24,20 @@ class StackSettings:
     """Answer requests on UDP where they came from, also when they do not ask for it (RFC 3581):
     for clients behind a NAT that forget to."""
 
+    answers_by_flow: bool = True
+    """Send requests within a dialog to where the far end was heard from, if it was heard itself,
+    no proxy has put itself on the way, and its Contact leads nowhere: a private or unspecified
+    address that it did not send from, or a name in ``.invalid``.  That is how a phone behind a
+    NAT gets its ACK and its BYE.  ``False`` obeys RFC 3261 section 12.2.1.1 to the letter, for
+    networks that do reach the private addresses of others."""
+
     unanswered_limit: int = 1000
     """Requests being handled at once.  Beyond it new ones out of dialogs are dropped on UDP,
     where they come again, and answered 503 elsewhere."""
+
+    kept_bytes: int = 256 << 20
+    """What may be kept of answers, for half a minute each, in case their requests come again.
+    When it is more, the oldest are given up: see `trio_sip.transaction.Statistics.given_up`."""
 
     ringing_seconds: float = 180.0
     """How long a deferred INVITE may wait for its next response; then it is answered 408.

@@ -11,7 +11,7 @@ from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.auth import DigestChallengeData
 from trio_sip.dialog import Dialog, DialogId
 from trio_sip.message import NameAddr, Response, Uri
-from trio_sip.transport import Address
+from trio_sip.transport import Address, Flow
 from trio_sip.work import Work
 
 from ._authenticate import Authenticator, CheckAuthResult
@@ -22,7 +22,8 @@ from ._endpoint import ANONYMOUS, Endpoint, EndpointIdentifier
 from ._incoming import IncomingRequest
 from ._outgoing import OutgoingRequest, create_outgoing
 from ._registered import Registered
-from ._service import Service, service_name
+from ._registry import service_name
+from ._service import Service
 from ._view import StackView
 
 __all__ = ["Stack"]
@@ -340,12 +341,17 @@ class Stack(StackView):
         work: Work | None = None,
         endpoint: Endpoint = ANONYMOUS,
         prompt: bool = False,
+        flow: Flow | None = None,
     ) -> DialogEntry:
         """Route the requests of *dialog* to *usage*, in *work*, as coming from *endpoint*.
 
         Args:
           prompt: *usage* never waits, so that a request need not be handed to a task first.
+          flow: by which the far end was heard, if it was heard itself: see
+            `StackSettings.answers_by_flow`.
         """
+        if flow is not None:
+            dialog.flow = flow
         if work is None:
             work = self._parts.works.grouped(dialog.id)
         entry = DialogEntry(dialog=dialog, usage=usage, work=work, endpoint=endpoint, prompt=prompt)

@@ -28,6 +28,7 @@ class Counters:
     stray_acks: int = 0
     never_answered: int = 0
     oversized_responses: int = 0
+    forgotten_responses: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +77,9 @@ class StackStatistics:
 
     oversized_responses: int
     """Answers that no datagram could hold: 500 was sent instead."""
+
+    forgotten_responses: int
+    """Provisional responses to a request of ours that its history had no room for."""
 
     unanswered: int
     """Requests that are being handled now."""

@@ -15,7 +15,7 @@ from trio_sip.work import Work
 
 from ._authorize import Credentials, authenticator_for
 from ._dialogs import ExpectsDialog
-from ._hop import find_servers, find_servers_nowait
+from ._hop import answering_flow, find_servers, find_servers_nowait
 from ._parts import Parts, StackState
 from ._reminders import Reminder
 from ._sending import RequestUser, SentRequest
@@ -68,7 +68,7 @@ class UsageSupport:
     def send_ack(self, ack: Request, dialog: Dialog) -> None:
         """Send the ACK of a 2xx, once more each time it is asked for.  It never blocks."""
         self._check_running()
-        self._parts.clients.send_ack(ack, dialog.next_hop)
+        self._parts.clients.send_ack(ack, dialog)
 
     async def find_flow(self, hop: Uri | str, *, size: int = 0) -> Flow:
         """The flow that a request of *size* bytes to *hop* would take; connections are opened.
@@ -95,6 +95,10 @@ class UsageSupport:
             return None
         transport, remote = servers[0]
         return self._parts.transport.flow_for_request_nowait(remote, 0, transport, hop.host)
+
+    def answering_flow(self, flow: Flow | None) -> Flow | None:
+        """The flow that a request of ours took, as that of who answered it, for `add_dialog`."""
+        return answering_flow(flow)
 
     def grouped_work(self, key: Hashable) -> Work:
         """The work of everything with this *key*; there is nothing to close."""

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 import trio
 
-from trio_sip.transport import Flow, Listen, PeerIdentity
+from trio_sip.transport import Flow, Listen, PeerIdentity, SignsOfLife
 
 from ._parts import Parts, StackState
 from ._security import SecurityEvent
@@ -62,6 +62,22 @@ class StackView(UsageSupport):
     def hold_flow(self, flow: Flow) -> None:
         """Keep an idle connection open, because somebody is registered over it."""
         self._parts.transport.hold(flow)
+
+    def ping_flow(self, flow: Flow) -> None:
+        """Keep *flow* open in the boxes on its way; on a stream it is a ping (RFC 5626).
+
+        Raises:
+          TransportFailed: it cannot be sent.
+        """
+        self._parts.transport.ping(flow)
+
+    def signs_of_life(self, flow: Flow) -> SignsOfLife:
+        """What has come by *flow*, if it is a connection that is there still."""
+        return self._parts.transport.signs_of_life(flow)
+
+    def close_flow(self, flow: Flow, reason: str) -> None:
+        """Give the connection of *flow* up: `Service.on_flow_closed` is told."""
+        self._parts.transport.close_flow(flow, reason)
 
     def release_flow(self, flow: Flow) -> None:
         """Undo one `hold_flow`."""

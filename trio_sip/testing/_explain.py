@@ -34,10 +34,17 @@ from . import (
     _explain_messages as messages,
 )
 from . import (
+    _explain_retries as retries,
+)
+from . import (
     _explain_transactions as transactions,
 )
+from . import (
+    _explain_ways as ways,
+)
 from ._finding import Finding, FindingKind, Rule, Said, times
-from ._story import Event, Story, read_story
+from ._reading import read_story
+from ._story import Event, Story
 from ._wire import Cause, Wire
 
 __all__ = ["RULES", "explain"]
@@ -69,12 +76,16 @@ RULES: tuple[Rule, ...] = (
     Rule("branch-cookie", FAULT, "RFC 3261 section 8.1.1.7", messages.branch_without_cookie),
     Rule("branch-reused", FAULT, "RFC 3261 section 8.1.1.7", transactions.branch_reused),
     Rule("max-forwards", FAULT, "RFC 3261 section 16.3", messages.max_forwards),
+    Rule("loop", FAULT, "RFC 3261 section 16.3", ways.looped),
+    Rule("hops-not-counted", FAULT, "RFC 3261 section 16.6", ways.hops_not_counted),
+    Rule("sips", FAULT, "RFC 3261 section 26.2.2", ways.sips_in_the_clear),
     Rule("faulty", FAULT, "RFC 3261 section 7", messages.faulty),
     Rule("wrong-tags", FAULT, "RFC 3261 section 12.2.1.1", dialogs.wrong_tags),
     Rule("cseq-order", FAULT, "RFC 3261 section 12.2.1.1", dialogs.cseq_not_increased),
     Rule("ack-number", FAULT, "RFC 3261 section 13.2.2.4", dialogs.ack_number),
     Rule("response-changed", FAULT, "RFC 3261 section 8.2.6.2", transactions.response_changed),
     Rule("contact-missing", FAULT, "RFC 3261 section 12.1.1", dialogs.contact_missing),
+    Rule("contact-nowhere", FAULT, "RFC 3261 section 8.1.1.8", ways.contact_nowhere),
     Rule("record-route-lost", FAULT, "RFC 3261 section 12.1.1", dialogs.record_route_lost),
     Rule("route-missing", FAULT, "RFC 3261 section 12.2.1.1", dialogs.route_missing),
     Rule("route-order", FAULT, "RFC 3261 section 12.1.1", habits.route_order),
@@ -84,14 +95,22 @@ RULES: tuple[Rule, ...] = (
     Rule("2xx-not-repeated", FAULT, "RFC 3261 section 13.3.1.4", acks.success_not_repeated),
     Rule("ack-not-repeated", FAULT, "RFC 3261 section 13.2.2.4", acks.ack_not_repeated),
     Rule("no-ack-to-failure", FAULT, "RFC 3261 section 17.1.1.3", acks.no_ack_to_failure),
+    Rule("failure-ack-lost", NETWORK, "RFC 3261 section 17.1.1.3", acks.failure_ack_lost),
     Rule("cancel-wrong", FAULT, "RFC 3261 section 9.1", acks.cancel_before_provisional),
+    Rule("cancel-late", FAULT, "RFC 3261 section 9.1", retries.cancel_after_final),
     Rule("no-487", FAULT, "RFC 3261 section 9.2", acks.no_final_after_cancel),
     Rule("answered-elsewhere", FAULT, "RFC 3581 section 4", transactions.answered_elsewhere),
+    Rule("too-large", FAULT, "RFC 3261 section 18.1.1", ways.too_large),
     Rule("never-answered", FAULT, "RFC 3261 section 17.1", transactions.never_answered),
+    Rule("answer-lost", NETWORK, "RFC 3261 section 17.1", transactions.answer_lost),
     Rule("no-100", FAULT, "RFC 3261 section 17.2.1", habits.nothing_but_silence),
     Rule("repeat-interval", FAULT, "RFC 3261 section 17.1.1.2", habits.repeat_interval),
     Rule("sent-once", FAULT, "RFC 3261 section 17.1.2.2", transactions.request_not_repeated),
     Rule("answer-not-repeated", FAULT, "RFC 3261 section 17.2", transactions.response_not_repeated),
+    Rule("second-final", FAULT, "RFC 3261 section 17.2.1", retries.second_final),
+    Rule("too-brief", FAULT, "RFC 3261 section 10.2.8", retries.too_brief),
+    Rule("required-again", FAULT, "RFC 3261 section 8.1.3.5", retries.required_again),
+    Rule("too-soon", FAULT, "RFC 3261 section 21.5.4", retries.too_soon),
     Rule("ack-answered", FAULT, "RFC 3261 section 17.2.1", transactions.response_to_ack),
     Rule("credentials", FAULT, "RFC 3261 section 22.2", auth.credentials_refused),
     Rule("no-credentials", FAULT, "RFC 3261 section 22.2", auth.challenge_unanswered),
@@ -100,6 +119,8 @@ RULES: tuple[Rule, ...] = (
     Rule("stale-nonce", NOTE, "RFC 7616 section 3.3", auth.stale_nonce),
     Rule("private-media", FAULT, "RFC 4566 section 5.7", media.private_media),
     Rule("no-answer", FAULT, "RFC 3261 section 13.3.1.4", media.no_answer_to_offer),
+    Rule("no-answer-in-ack", FAULT, "RFC 3261 section 13.2.1", media.ack_without_answer),
+    Rule("no-connection", FAULT, "RFC 4566 section 5.7", media.no_connection),
     Rule("no-common-codec", FAULT, "RFC 3264 section 6.1", media.no_common_codec),
     Rule("stream-refused", NOTE, "RFC 3264 section 6", media.stream_refused),
     Rule("one-way-media", NOTE, "RFC 3264 section 5.1", media.one_way_media),

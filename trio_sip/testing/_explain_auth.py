@@ -25,7 +25,8 @@ def _params(event: Event, header: str) -> list[dict[str, str]]:
 def _challenged(call: Call) -> Iterator[tuple[Exchange, Event, tuple[str, str]]]:
     for exchange in call.exchanges:
         final = exchange.final
-        if final is not None and final.status in _HEADERS:
+        # What a proxy passes back is told where it arrives.
+        if final is not None and final.status in _HEADERS and exchange.is_own:
             yield exchange, final, _HEADERS[final.status]
 
 
@@ -35,13 +36,13 @@ def credentials_refused(story: Story) -> Iterator[Said]:
         refused = [
             (exchange, final, names)
             for exchange, final, names in _challenged(call)
-            if names[1] in exchange.request.message and not _is_stale(final, names[0])
+            if _is_refusal(call, exchange, final, names)
         ]
         if not refused:
             continue
         exchange, final, names = refused[0]
         request = exchange.request
-        reason = _why_refused(story, call, exchange, names)
+        reason = _why_refused(story, call, exchange, final, names)
         again = f", {times(len(refused))}" if len(refused) > 1 else ""
         yield (
             (
@@ -52,29 +53,50 @@ def credentials_refused(story: Story) -> Iterator[Said]:
         )
 
 
-def _why_refused(story: Story, call: Call, exchange: Exchange, names: tuple[str, str]) -> str:
+def _is_refusal(call: Call, exchange: Exchange, final: Event, names: tuple[str, str]) -> bool:
+    """Whether it is about these credentials, and not about those for another realm as well."""
+    answers = {one.get("realm") for one in _params(exchange.request, names[1])}
+    wanted = {one.get("realm") for one in _params(final, names[0])}
+    if not answers or _is_stale(final, names[0]):
+        return False
+    before = {
+        one.get("realm")
+        for _, other, headers in _challenged(call)
+        if other.time < exchange.request.time and headers == names
+        for one in _params(other, names[0])
+    }
+    if not before:
+        # Nobody has seen what they answer.
+        return False
+    if answers & wanted or not wanted:
+        return True
+    # Credentials for what somebody else has asked are no fault; to forget these is one.
+    return not answers <= before or bool(wanted & before)
+
+
+def _why_refused(
+    story: Story, call: Call, exchange: Exchange, final: Event, names: tuple[str, str]
+) -> str:
     request = exchange.request
-    challenges = [
-        one
-        for _, final, headers in _challenged(call)
-        if final.time <= request.time and headers == names
-        for one in _params(final, names[0])
-    ]
+    wanted = [one.get("realm") for one in _params(final, names[0])]
     answers = _params(request, names[1])
-    if not challenges:
-        return "they answer a challenge that was not seen"
-    realms = {one.get("realm") for one in challenges}
-    nonces = {one.get("nonce") for one in challenges}
-    for answer in answers:
-        realm, nonce = answer.get("realm"), answer.get("nonce")
-        if realm not in realms:
-            wanted = ", ".join(str(one) for one in realms)
-            return f"they are for the realm {realm}, the challenge was for {wanted}"
-        if nonce not in nonces:
+    mine = [one for one in answers if one.get("realm") in wanted]
+    if not mine:
+        given = [one.get("realm") for one in answers]
+        theirs, asked = (", ".join(dict.fromkeys(map(str, some))) for some in (given, wanted))
+        return f"they are for the realm {theirs}, the challenge was for {asked}"
+    nonces = {
+        one.get("nonce")
+        for _, earlier, headers in _challenged(call)
+        if earlier.time <= request.time and headers == names
+        for one in _params(earlier, names[0])
+    }
+    for answer in mine:
+        if answer.get("nonce") not in nonces:
             return "they are for a nonce that it did not send"
         if answer.get("uri") not in {None, str(request.target)}:
             return f"they are for {answer.get('uri')}, the request is for {request.target}"
-    user = answers[0].get("username") if answers else None
+    user = mine[0].get("username")
     return f"they answer its own nonce, so the password of {user} is wrong, or the name"
 
 

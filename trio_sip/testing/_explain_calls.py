@@ -60,7 +60,7 @@ def refused(story: Story) -> Iterator[Said]:
     """A final response that says no, in words, with the header that tells why."""
     for exchange in story.exchanges:
         final = exchange.final
-        if final is None or final.status < 400:
+        if final is None or final.status < 400 or _is_handed_back(exchange, final.status):
             continue
         if final.status in _REASONS:
             name, sentence = _REASONS[final.status]
@@ -80,6 +80,11 @@ def refused(story: Story) -> Iterator[Said]:
             + (f" (Reason: {reason})" if reason else ""),
             [exchange.request, final],
         )
+
+
+def _is_handed_back(exchange: Exchange, status: int) -> bool:
+    """Whether somebody behind has said it."""
+    return any(one.final is not None and one.final.status == status for one in exchange.onward)
 
 
 def glare(story: Story) -> Iterator[Said]:
@@ -188,6 +193,9 @@ def session_expired(story: Story) -> Iterator[Said]:
             if agreed is None:
                 continue
             success, interval, refresher = agreed
+            # The roles are those of the request that was answered.
+            who = {"uac": story.receiver(success), "uas": story.sender(success)}.get(refresher)
+            refresher = f"{who}, as {refresher}" if who else refresher
             waited = bye.request.time - success.time
             # RFC 4028 section 10: the BYE comes a little before the session expires.
             if interval - max(32, interval / 3) - 1 <= waited <= interval + 2:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from trio_sip.message import RECORD_ROUTE, ROUTE, Uri
 
 from ._finding import Said
-from ._story import Call, Event, Exchange, Story, is_private, same_sender
+from ._story import Call, Event, Exchange, Story, is_private, plain
 
 __all__ = [
     "ack_number",
@@ -21,68 +21,103 @@ __all__ = [
     "wrong_target",
 ]
 
+# How long an older Contact may still be used: the newer one is perhaps on its way.
+_ON_ITS_WAY = 2.0
 
-def _tags(call: Call) -> tuple[str | None, dict[str, Event]]:
-    """The caller's tag, and those of who answered."""
-    invite = call.invite
-    if invite is None:
-        return None, {}
-    answers = [
-        one
-        for exchange in call.of("INVITE")
-        if exchange.request.to_tag is None and exchange.request.from_tag == invite.request.from_tag
-        for one in exchange.responses
-        if one.to_tag is not None and one.status < 300
-    ]
-    return invite.request.from_tag, {one.to_tag: one for one in reversed(answers) if one.to_tag}
+
+def _dialogs(call: Call) -> dict[tuple[str, str], Event]:
+    """The tags of the dialogs, the caller's first, and the response that made each."""
+    made: dict[tuple[str, str], Event] = {}
+    for exchange in call.of("INVITE"):
+        mine = exchange.request.from_tag
+        for one in exchange.responses:
+            if exchange.request.to_tag is None and mine and one.to_tag and one.status < 300:
+                made.setdefault((mine, one.to_tag), one)
+    return made
+
+
+def _is_by_caller(call: Call, event: Event) -> bool | None:
+    """Whether the caller has sent it; ``None`` where that cannot be seen.
+
+    A side is a host.  Where both sides are on one, as in tests on loopback or behind one NAT, it
+    is a port, and that tells nothing of connections, which leave from any.
+    """
+    callers = [one for one in call.of("INVITE") if one.is_own and one.request.to_tag is None]
+    if call.invite is None or len({one.request.wire.source.host for one in callers}) != 1:
+        # A server between the sides may keep their tags.
+        return None
+    caller = call.invite.request.wire.source
+    callee = call.invite.end.request.wire.destination
+    source, destination = event.wire.source, event.wire.destination
+    if caller.host != callee.host:
+        return {caller.host: True, callee.host: False}.get(source.host)
+    by_source = {caller: True, callee: False}.get(source)
+    return by_source if by_source is not None else {caller: False, callee: True}.get(destination)
 
 
 def wrong_tags(story: Story) -> Iterator[Said]:
     """A request inside a dialog has tags that the dialog has not."""
     for call in story.calls:
-        invite = call.invite
-        caller, callees = _tags(call)
-        if invite is None or not callees:
+        dialogs = _dialogs(call)
+        if call.invite is None or not call.invite.is_own:
+            # There may be more of them than were seen.
             continue
         for exchange in call.in_dialog:
             event = exchange.request
-            if event.to_tag is None or event.from_tag is None:
+            if event.method == "ACK" and not _is_for_success(call, event):
                 continue
-            by_caller = same_sender(event, invite.request)
-            mine, theirs = (event.from_tag, event.to_tag)
-            if by_caller is False or (by_caller is None and theirs == caller):
-                mine, theirs = theirs, mine
-            if mine == caller and theirs in callees:
+            mine, theirs = event.from_tag, event.to_tag
+            if mine is None or theirs is None or not dialogs:
                 continue
+            by_caller = _is_by_caller(call, event)
             who = f"{story.sender(event)}'s {event.word}"
-            if theirs == caller and mine in callees:
+            right, swapped = (mine, theirs), (theirs, mine)
+            if by_caller is False:
+                right, swapped = swapped, right
+            if right in dialogs or (by_caller is None and swapped in dialogs):
+                continue
+            if swapped in dialogs:
                 yield f"{who} has its tags swapped: From has the other side's", [event]
-            else:
-                wrong, name = (theirs, "To") if mine == caller else (mine, "From")
-                if not by_caller:
-                    name = "From" if name == "To" else "To"
-                known = caller if mine != caller else ", ".join(callees)
-                yield (
-                    f"{who} has the {name} tag {wrong}, but the dialog's is {known}",
-                    [*list(callees.values())[:1], event],
-                )
+                continue
+            known = {tag for pair in dialogs for tag in pair}
+            if (mine in known) == (theirs in known):
+                # What made this dialog was perhaps not seen.
+                continue
+            name, wrong, other = ("To", theirs, mine) if mine in known else ("From", mine, theirs)
+            others = [a if other == b else b for a, b in dialogs if other in (a, b)]
+            yield (
+                f"{who} has the {name} tag {wrong}, but the dialog's is {', '.join(others)}",
+                [next(iter(dialogs.values())), event],
+            )
+
+
+def _is_for_success(call: Call, ack: Event) -> bool:
+    """Whether it has the number of an INVITE that was accepted, as far as that was seen."""
+    numbers = {one.request.cseq for one in call.of("INVITE") if one.success is not None}
+    return ack.cseq is not None and ack.cseq.number in {one.number for one in numbers if one}
 
 
 def cseq_not_increased(story: Story) -> Iterator[Said]:
     """A new request does not have a higher number than the one before."""
     for call in story.calls:
-        highest: dict[tuple[str | None, ...], Event] = {}
+        highest: dict[tuple[str | None, ...], Exchange] = {}
         for exchange in call.exchanges:
             event = exchange.request
-            if event.method in {"ACK", "CANCEL"} or event.cseq is None:
+            if event.method in {"ACK", "CANCEL"} or event.cseq is None or not exchange.is_own:
                 continue
-            start = event.wire.source.host, event.wire.destination.host, event.from_tag
+            start = event.wire.source.host, event.from_tag
             key = *start, event.to_tag
             # Dialogs that one INVITE has made count on from it, each for itself.
-            before = highest.get(key) or highest.get((*start, None))
-            if before is None or before.cseq is None or event.cseq.number > before.cseq.number:
-                highest[key] = event
-            elif event.from_tag is not None:
+            other = highest.get(key) or highest.get((*start, None))
+            before = other.request if other else None
+            if (
+                other is None
+                or before is None
+                or before.cseq is None
+                or event.cseq.number > before.cseq.number
+            ):
+                highest[key] = exchange
+            elif event.from_tag is not None and not _may_share_number(other, exchange):
                 yield (
                     (
                         f"{story.sender(event)}'s {event.word} has CSeq {event.cseq}, after one with "
@@ -92,14 +127,32 @@ def cseq_not_increased(story: Story) -> Iterator[Said]:
                 )
 
 
+def _may_share_number(before: Exchange, exchange: Exchange) -> bool:
+    """Whether it is the same request at the next server, or was overtaken on its way."""
+    one, other = before.request, exchange.request
+    if one.cseq == other.cseq and one.wire.destination != other.wire.destination:
+        return before.final is None or before.final.status in {408, 503}
+    # What is lower may be a late copy of what was sent before anybody looked; RFC 3261 section
+    # 12.2.2 has it answered with 500 if it is none.
+    is_lower = (
+        one.cseq is not None and other.cseq is not None and other.cseq.number < one.cseq.number
+    )
+    return is_lower and (exchange.final is None or exchange.final.status != 500)
+
+
 def ack_number(story: Story) -> Iterator[Said]:
     """An ACK has another number than any INVITE."""
     for call in story.calls:
-        invites = [one.request for one in call.of("INVITE")]
-        numbers = {one.cseq.number for one in invites if one.cseq}
         for exchange in call.of("ACK"):
             event = exchange.request
-            if numbers and event.cseq and event.cseq.number not in numbers:
+            invites = [
+                one.request for one in call.of("INVITE") if one.request.from_tag == event.from_tag
+            ]
+            numbers = {one.cseq.number for one in invites if one.cseq}
+            if not numbers or exchange.before is not None or event.cseq is None:
+                continue
+            # The INVITE of a lower number may have been sent before anybody looked.
+            if event.cseq.number > min(numbers) and event.cseq.number not in numbers:
                 yield (
                     (
                         f"{story.sender(event)}'s ACK has CSeq {event.cseq}, but the INVITE had "
@@ -114,7 +167,7 @@ def no_such_dialog(story: Story) -> Iterator[Said]:
     for call in story.calls:
         for exchange in call.exchanges:
             final = exchange.final
-            if final is not None and final.status == 481:
+            if final is not None and final.status == 481 and not exchange.onward:
                 request = exchange.request
                 yield (
                     (
@@ -130,6 +183,8 @@ def contact_missing(story: Story) -> Iterator[Said]:
     for call in story.calls:
         for exchange in call.of("INVITE", "SUBSCRIBE"):
             success = exchange.success
+            if exchange.before is not None:
+                continue
             if exchange.request.contact is None:
                 yield (
                     (
@@ -158,7 +213,7 @@ def contact_private(story: Story) -> Iterator[Said]:
         if contact is None or (event.method == "REGISTER" and event.status):
             continue
         key = source.host, contact.host, event.status > 0
-        if is_private(contact.host) and contact.host != source.host and key not in seen:
+        if is_private(contact.host) and plain(contact.host) != source.host and key not in seen:
             seen.add(key)
             yield (
                 (
@@ -174,39 +229,42 @@ def wrong_target(story: Story) -> Iterator[Said]:
     for call in story.calls:
         for exchange in call.in_dialog:
             event = exchange.request
-            contact = _remote_target(call, exchange)
+            contacts = _remote_targets(call, event)
             target = event.target
-            if target is None or contact is None or _same_place(target, contact):
+            if target is None or not contacts or any(_same_place(target, one) for one in contacts):
                 continue
             yield (
                 (
-                    f"{story.sender(event)}'s {event.word} is for {target}, not for {contact}, which "
-                    f"was the other side's Contact"
+                    f"{story.sender(event)}'s {event.word} is for {target}, not for {contacts[-1]}, "
+                    f"which was the other side's Contact"
                 ),
                 [event],
             )
 
 
-def _remote_target(call: Call, exchange: Exchange) -> Uri | None:
-    """The Contact that the sender of a request has heard last."""
-    event = exchange.request
-    found: Uri | None = None
-    for other in call.of("INVITE", "UPDATE"):
-        if other.request.time > event.time:
-            break
-        heard: list[Event] = []
-        if same_sender(other.request, event) is not False:
-            heard = [
-                one
-                for one in other.responses
-                if one.time <= event.time and one.to_tag == event.to_tag
-            ]
-        elif other.request.wire.destination.host == event.wire.source.host:
-            heard = [other.request]
-        for one in heard:
-            if one.contact is not None and one.status < 300 and not one.is_lost:
-                found = one.contact
-    return found
+def _remote_targets(call: Call, event: Event) -> list[Uri]:
+    """The Contacts that the sender of a request has heard lately, the last one last.
+
+    Nothing if somebody in the route is a strict router, whose own URI the target would be.
+    """
+    heard: list[tuple[float, Uri]] = []
+    for exchange in call.of("INVITE", "UPDATE", "SUBSCRIBE"):
+        request = exchange.request
+        for one in [request, *exchange.responses]:
+            if one.time > event.time or one.is_lost or one.status >= 300:
+                continue
+            if any("lr" not in road.uri.params for road in one.get_list(RECORD_ROUTE)):
+                return []
+            theirs = one.to_tag if one.status else one.from_tag
+            ours = one.from_tag if one.status else one.to_tag
+            contact = one.contact if theirs == event.to_tag else None
+            here = one.wire.destination.host == event.wire.source.host
+            if here and ours in {event.from_tag, None} and contact is not None:
+                heard.append((one.time, contact))
+    heard.sort(key=lambda pair: pair[0])
+    lately = [one for time, one in heard if time > event.time - _ON_ITS_WAY]
+    before = [one for time, one in heard if time <= event.time - _ON_ITS_WAY]
+    return before[-1:] + lately
 
 
 def _same_place(one: Uri, other: Uri) -> bool:
@@ -222,7 +280,7 @@ def record_route_lost(story: Story) -> Iterator[Said]:
     for call in story.calls:
         for exchange in call.of("INVITE"):
             success = exchange.success
-            if success is None or exchange.request.to_tag is not None:
+            if success is None or exchange.request.to_tag is not None or exchange.onward:
                 continue
             asked = [str(one.uri) for one in exchange.request.get_list(RECORD_ROUTE)]
             said = [str(one.uri) for one in success.get_list(RECORD_ROUTE)]
@@ -243,7 +301,7 @@ def route_missing(story: Story) -> Iterator[Said]:
         if invite is None or invite.success is None:
             continue
         recorded = invite.success.get_list(RECORD_ROUTE)
-        asked = invite.request.get_list(RECORD_ROUTE)
+        asked = invite.end.request.get_list(RECORD_ROUTE)
         for exchange in call.in_dialog:
             event = exchange.request
             by_caller = event.from_tag == invite.request.from_tag
@@ -251,7 +309,7 @@ def route_missing(story: Story) -> Iterator[Said]:
             wanted = recorded if by_caller else asked
             if event.to_tag is None or not wanted or event.get_list(ROUTE):
                 continue
-            proxies = {one.uri.host for one in wanted}
+            proxies = {plain(one.uri.host) for one in wanted}
             if event.wire.source.host in proxies or event.wire.destination.host in proxies:
                 continue
             yield (

@@ -51,14 +51,18 @@ def repeat_interval(story: Story) -> Iterator[Said]:
     """A request was repeated, and not in growing intervals."""
     for exchange in story.exchanges:
         request = exchange.request
-        if exchange.method == "ACK" or request.wire.transport != "UDP":
+        if exchange.method == "ACK" or request.wire.transport != "UDP" or not exchange.is_own:
+            # A proxy without state hands on the copies as well.
             continue
         until = exchange.responses[0].time if exchange.responses else story.end
         times = [one.time for one in exchange.requests if one.time <= until]
         gaps = [b - a for a, b in itertools.pairwise(times) if b - a > _T1 / 10]
         longest = 64 * _T1 if exchange.method == "INVITE" else _T2
+        # Each interval is as long as all before it together, and a little more.
+        passed = itertools.accumulate(gaps)
         short = any(
-            after < min(1.5 * before, 0.9 * longest) for before, after in itertools.pairwise(gaps)
+            after < 0.9 * min(before, longest)
+            for before, after in zip(passed, gaps[1:], strict=False)
         )
         if len(gaps) >= 3 and short:
             shown = ", ".join(f"{gap:.2g}" for gap in gaps[:5])
@@ -148,8 +152,15 @@ def rack_of_nothing(story: Story) -> Iterator[Said]:
 def same_version(story: Story) -> Iterator[Said]:
     """A session description has changed, and its version has not."""
     said: dict[tuple[str, ...], tuple[bytes, Event]] = {}
+    # What was refused was never agreed, and the next one counts from before it.
+    refused = {
+        id(one)
+        for exchange in story.exchanges
+        if exchange.final is None or exchange.final.status >= 300
+        for one in [*exchange.requests, *exchange.responses]
+    }
     for event in story.events:
-        if "sdp" not in (event.text("Content-Type") or "").lower():
+        if id(event) in refused or "sdp" not in (event.text("Content-Type") or "").lower():
             continue
         lines = event.message.body.splitlines()
         origin = next((line for line in lines if line.startswith(b"o=")), b"").decode(

@@ -11,8 +11,10 @@ from ._finding import Said
 from ._story import Event, Exchange, Story, is_private
 
 __all__ = [
+    "ack_without_answer",
     "no_answer_to_offer",
     "no_common_codec",
+    "no_connection",
     "one_way_media",
     "private_media",
     "stream_refused",
@@ -142,6 +144,44 @@ def no_common_codec(story: Story) -> Iterator[Said]:
                     ),
                     [offer, answer],
                 )
+
+
+def no_connection(story: Story) -> Iterator[Said]:
+    """A stream does not say where it is to go."""
+    for event, streams in _descriptions(story):
+        for stream in streams:
+            if stream.port and not stream.host:
+                yield (
+                    (
+                        f"{story.sender(event)}'s {event.word} wants its {stream.kind} at port "
+                        f"{stream.port} and says no address: there is no c= for it"
+                    ),
+                    [event],
+                )
+
+
+def ack_without_answer(story: Story) -> Iterator[Said]:
+    """The 2xx had the offer, and the ACK has no answer."""
+    for call in story.calls:
+        for exchange in call.of("INVITE"):
+            success = exchange.success
+            if success is None or exchange.request.message.body or not _streams(success):
+                continue
+            if not exchange.is_own or call.of("PRACK") or success.cseq is None:
+                continue
+            for ack in call.of("ACK"):
+                event = ack.request
+                same = event.cseq is not None and event.cseq.number == success.cseq.number
+                mine = event.from_tag == success.from_tag and event.to_tag == success.to_tag
+                if ack.is_own and same and mine and not event.message.body:
+                    yield (
+                        (
+                            f"{story.sender(success)}'s {success.word} made an offer, because the "
+                            f"INVITE had none, and {story.sender(event)}'s ACK has no answer"
+                        ),
+                        [success, event],
+                    )
+                    break
 
 
 def no_answer_to_offer(story: Story) -> Iterator[Said]:

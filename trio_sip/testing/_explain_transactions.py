@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from ._finding import Said, seconds, times
 from ._story import Event, Exchange, Story, is_private
+from ._wire import Cause
 
 __all__ = [
+    "answer_lost",
     "answered_elsewhere",
     "branch_reused",
     "never_answered",
@@ -21,6 +23,11 @@ __all__ = [
 _T1 = 0.5
 # How much later than T1 a repetition may be on a slow machine.
 _PATIENCE = 1.2
+# Who has repeated something for so long has heard nothing.
+_LONG = 15.0
+_MANY = 4
+# What a network does that has nothing against them, but no way to them.
+_UNREACHABLE = {Cause.NOWHERE, Cause.NAT, Cause.MTU}
 
 
 def why_lost(events: list[Event]) -> str:
@@ -31,7 +38,16 @@ def why_lost(events: list[Event]) -> str:
 
 
 def never_answered(story: Story) -> Iterator[Said]:
-    """A request, perhaps repeated, and no answer at all."""
+    """A request, perhaps repeated, and no answer: nobody is there, or nobody answers."""
+    yield from _unanswered(story, by_network=False)
+
+
+def answer_lost(story: Story) -> Iterator[Said]:
+    """A request, perhaps repeated, and no answer, because the network lost it or the answer."""
+    yield from _unanswered(story, by_network=True)
+
+
+def _unanswered(story: Story, *, by_network: bool) -> Iterator[Said]:
     for exchange in story.exchanges:
         request = exchange.request
         if exchange.method == "ACK":
@@ -43,12 +59,46 @@ def never_answered(story: Story) -> Iterator[Said]:
         waited = story.end - request.time
         if arrived or (waited < _PATIENCE and len(exchange.requests) < 2):
             continue
+        if _is_lost_on_its_way(exchange) != by_network or not _kept_asking(story, exchange):
+            continue
         count = len(exchange.requests)
         sent = f"{story.sender(request)} sent its {request.word} {times(count)}"
         yield (
             f"{sent} and got no answer: {_where_it_went(story, exchange)}",
             [*exchange.requests, *exchange.responses],
         )
+
+
+def _kept_asking(story: Story, exchange: Exchange) -> bool:
+    """Whether it was repeated to the end.  Who stops before has perhaps heard what nobody saw."""
+    if story.is_seen_from(exchange.request) or any(one.is_lost for one in exchange.requests):
+        return True
+    times = [one.time for one in exchange.requests]
+    later = any(
+        one.call_id == exchange.request.call_id and one.wire.source == exchange.request.wire.source
+        for one in story.events
+        if one.time > times[-1]
+    )
+    if times[-1] - times[0] > _LONG:
+        return True
+    return len(times) >= _MANY and not later and times[-1] + 2 * (times[-1] - times[-2]) > story.end
+
+
+def _is_lost_on_its_way(exchange: Exchange) -> bool:
+    """Whether it reached its receiver, and an answer was sent, as far as one can ask for it."""
+    lost = [one for one in [*exchange.requests, *exchange.responses] if one.is_lost]
+    if {one.wire.cause for one in lost} & _UNREACHABLE:
+        return False
+    answers = exchange.finals or exchange.responses
+    if all(one.is_lost for one in exchange.requests) or (answers and answers[0].is_lost):
+        return True
+    # Whoever sent it on has to wait for the hops behind.
+    return any(_is_open_by_network(one) for one in exchange.onward)
+
+
+def _is_open_by_network(exchange: Exchange) -> bool:
+    final = [one for one in exchange.finals if not one.is_lost]
+    return not final and _is_lost_on_its_way(exchange)
 
 
 def _where_it_went(story: Story, exchange: Exchange) -> str:
@@ -100,9 +150,11 @@ def request_not_repeated(story: Story) -> Iterator[Said]:
     """An unanswered request over UDP was sent only once."""
     for exchange in story.exchanges:
         request = exchange.request
-        if exchange.method == "ACK" or request.wire.transport != "UDP":
+        if exchange.method == "ACK" or request.wire.transport != "UDP" or not exchange.is_own:
             continue
         until = exchange.responses[0].time if exchange.responses else story.end
+        if not story.is_seen_from(request) or story.end < until:
+            continue
         if len(exchange.requests) == 1 and until - request.time > _PATIENCE:
             yield (
                 (
@@ -118,6 +170,9 @@ def response_not_repeated(story: Story) -> Iterator[Said]:
     for exchange in story.exchanges:
         final = exchange.final
         if final is None or final.wire.transport != "UDP" or exchange.method == "ACK":
+            continue
+        if exchange.onward or (final.status < 300 and exchange.method == "INVITE"):
+            # A proxy may hand copies on, and a 2xx to INVITE is repeated by a clock of its own.
             continue
         again = [
             one for one in exchange.requests if one.time > final.time + 0.1 and not one.is_lost
@@ -156,30 +211,22 @@ def branch_reused(story: Story) -> Iterator[Said]:
 
 
 def _may_share(invite: Exchange, exchange: Exchange) -> bool:
-    """Whether it is a CANCEL, or the ACK of a failure."""
+    """Whether it is a CANCEL, or the ACK of a failure; the INVITE may not have been seen."""
     numbers = [one.request.cseq.number if one.request.cseq else 0 for one in (invite, exchange)]
     same = invite.request.call_id == exchange.request.call_id and numbers[0] == numbers[1]
     return same and (
-        exchange.method == "CANCEL" or (exchange.method == "ACK" and invite.success is None)
+        invite.method == "CANCEL"
+        or exchange.method == "CANCEL"
+        or (exchange.method == "ACK" and invite.success is None)
     )
 
 
 def response_changed(story: Story) -> Iterator[Said]:
     """A response does not copy what it must copy of its request."""
     for stray in story.strays:
-        near = next(
-            (
-                one
-                for one in story.exchanges
-                if one.request.call_id == stray.call_id and one.method == stray.method
-            ),
-            None,
-        )
+        near = next((one for one in story.exchanges if _is_near(one, stray)), None)
         if near is None:
-            yield (
-                f"{story.sender(stray)} sent {stray.word}, and no such request was seen",
-                [stray],
-            )
+            # The request was sent before anybody looked, or where nobody does.
             continue
         here, there = near.request.via, stray.via
         yield (
@@ -207,6 +254,17 @@ def response_changed(story: Story) -> Iterator[Said]:
                     ),
                     [exchange.request, response],
                 )
+
+
+def _is_near(exchange: Exchange, stray: Event) -> bool:
+    """Whether it may be the request of a response that does not say so."""
+    request, ends = exchange.request, (stray.wire.source.host, stray.wire.destination.host)
+    return (
+        (request.call_id, request.cseq) == (stray.call_id, stray.cseq)
+        and (request.wire.destination.host, request.wire.source.host) == ends
+        and request.time <= stray.time
+        and exchange.final is None
+    )
 
 
 def response_to_ack(story: Story) -> Iterator[Said]:

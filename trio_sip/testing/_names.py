@@ -10,6 +10,7 @@ from ._check_network import check_network
 from ._explain import explain
 from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
 from ._finding import Finding, FindingKind
+from ._histogram import Histogram
 from ._host import MemoryHost
 from ._ladder import ladder
 from ._leaks import Leak
@@ -27,9 +28,16 @@ from ._peer_thread import PeerThread, ThreadCall, ThreadMessage, open_peer_threa
 from ._profiles import PROFILES, PeerProfile
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
-from ._sipp_port import ScenarioPort
-from ._sipp_run import ScenarioResult, read_sipp_rows, run_sipp_scenario
-from ._sipp_scenario import Scenario, Step, StepKind, Unsupported, load_sipp_scenario
+from ._sipp_failure import ScenarioFailure
+from ._sipp_pace import Ramp
+from ._sipp_reader import load_sipp_scenario
+from ._sipp_rows import InjectionFile, InjectionOrder, read_injection_file, read_sipp_rows
+from ._sipp_rules import DefaultBehaviour
+from ._sipp_run import ScenarioMonitor, ScenarioResult, run_sipp_scenario, run_sipp_twins
+from ._sipp_scenario import Scenario, Step, StepKind, Unsupported
+from ._sipp_sockets import ScenarioTransport
+from ._sipp_statistics import ScenarioStatistics, StepCount
+from ._sipp_twin import Twin
 from ._sipp_xml import ScenarioError
 from ._streams import MemoryConnection, StreamReset
 from ._svg import svg_ladder
@@ -46,10 +54,14 @@ __all__ = [
     "Cause",
     "Certificate",
     "CertificateAuthority",
+    "DefaultBehaviour",
     "Fate",
     "Finding",
     "FindingKind",
     "HangsForever",
+    "Histogram",
+    "InjectionFile",
+    "InjectionOrder",
     "Label",
     "Leak",
     "Link",
@@ -71,20 +83,26 @@ __all__ = [
     "PeerResponse",
     "PeerThread",
     "Place",
+    "Ramp",
     "Scenario",
     "ScenarioError",
-    "ScenarioPort",
+    "ScenarioFailure",
+    "ScenarioMonitor",
     "ScenarioResult",
+    "ScenarioStatistics",
+    "ScenarioTransport",
     "ScriptFailed",
     "SentRequest",
     "SipPeer",
     "SipWorld",
     "Step",
+    "StepCount",
     "StepKind",
     "StreamReset",
     "TestRegistrar",
     "ThreadCall",
     "ThreadMessage",
+    "Twin",
     "UnexpectedMessage",
     "Unsupported",
     "Wire",
@@ -101,8 +119,10 @@ __all__ = [
     "load_sipp_scenario",
     "open_peer_thread",
     "read_capture",
+    "read_injection_file",
     "read_sipp_rows",
     "run_sipp_scenario",
+    "run_sipp_twins",
     "svg_ladder",
     "trace",
     "write_pcapng",

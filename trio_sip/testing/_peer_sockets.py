@@ -255,7 +255,7 @@ class PeerSockets:
                     if event is StreamEvent.PING:
                         # RFC 5626 section 3.5.1
                         await self.send(b"\r\n", path)
-                    else:
+                    elif not isinstance(event, StreamEvent):
                         self._receive(bytes(event), path)
                 if replies := framing.take_replies():
                     await self._write(path, replies)

@@ -14,9 +14,10 @@ from trio_sip.message import (
     Via,
     create_request,
     create_response,
+    fill_via,
 )
 from trio_sip.stack import Tokens
-from trio_sip.transport import Address, fill_via
+from trio_sip.transport import Address
 
 from ._peer_sockets import PeerPath
 from ._profiles import PeerProfile

@@ -1,17 +1,18 @@
-"""The actions of SIPp scenarios: what is taken from a message, reckoned with, and logged."""
+"""The actions of SIPp scenarios, read: what is taken from a message, reckoned with, and logged."""
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import attrs
 
 from ._sipp_keywords import Template, read_template
+from ._sipp_pause import Pause, read_pause
 from ._sipp_xml import Element, ScenarioError
 
-__all__ = ["Action", "ActionKind", "read_actions"]
+__all__ = ["Action", "ActionKind", "Stop", "check_pattern", "read_actions"]
 
 _POSIX_CLASSES = {
     "alnum": "A-Za-z0-9",
@@ -29,7 +30,21 @@ _POSIX_CLASSES = {
 }
 _POSIX_CLASS = re.compile(r"\[:(\w+):\]")
 _LARGEST_PATTERN = 1000
-_STOPS = {"stop_call": "call", "stop_now": "now", "stop_gracefully": "now"}
+# Attributes in which keywords stand, and which are not what an action is mostly about.
+_MORE = ("key", "line", "host", "port", "protocol")
+
+
+class Stop(enum.Enum):
+    """What ends; the values are SIPp's words."""
+
+    CALL = "stop_call"
+    """This call."""
+
+    NOW = "stop_now"
+    """All of them."""
+
+    GRACEFULLY = "stop_gracefully"
+    """Those that have begun end by themselves, and none begins."""
 
 
 class ActionKind(enum.Enum):
@@ -52,6 +67,15 @@ class ActionKind(enum.Enum):
     JUMP = "jump"
     VERIFY_AUTH = "verifyauth"
     STOP = "exec"
+    LOOKUP = "lookup"
+    INSERT = "insert"
+    REPLACE = "replace"
+    URL_ENCODE = "urlencode"
+    URL_DECODE = "urldecode"
+    TIME_OF_DAY = "gettimeofday"
+    SAMPLE = "sample"
+    SET_DESTINATION = "setdest"
+    CLOSE_CONNECTION = "closecon"
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +88,16 @@ class Action:
     """The variables that are set."""
 
     variable: str = ""
+    other: str = ""
+    """The variable that stands for a value."""
+
     value: str = ""
+    stop: Stop = Stop.CALL
+    file: str = ""
+    more: Mapping[str, Template] = attrs.field(factory=dict)
+    """``key``, ``line``, ``host``, ``port`` and ``protocol``."""
+
+    sample: Pause = attrs.field(factory=Pause)
     template: Template | None = None
     pattern: re.Pattern[str] | None = None
     search_in: str = "msg"
@@ -99,23 +132,38 @@ def _read(element: Element, keys: Collection[str], refused: list[tuple[int, str]
         return None
     targets = tuple(one.strip() for one in given.get("assign_to", "").split(",") if one.strip())
     if kind is ActionKind.STOP:
-        command = given.get("int_cmd", "")
-        if command not in _STOPS:
+        try:
+            return Action(kind=kind, line=line, stop=Stop(given.get("int_cmd", "")))
+        except ValueError:
             # Commands of the operating system, and media.
             refused.append((line, f"<exec {' '.join(given) or '?'}>"))
             return None
-        return Action(kind=kind, line=line, value=_STOPS[command])
     if kind is ActionKind.EREG:
         return _ereg(element, targets, refused)
     if kind is ActionKind.JUMP:
-        return Action(kind=kind, line=line, label=given.get("value", ""))
+        variable = given.get("variable", "")
+        label = None if variable else given.get("value", "")
+        return Action(kind=kind, line=line, label=label, variable=variable)
+    sample = Pause()
+    if kind is ActionKind.SAMPLE:
+        sample, what = read_pause(given)
+        if what is not None:
+            refused.append((line, f"<sample {what}>"))
     message = given.get("message", given.get("value", ""))
     template, unknown = read_template(message, line, keys)
     refused += unknown
+    more: dict[str, Template] = {}
+    for name in given.keys() & set(_MORE):
+        more[name], unknown = read_template(given[name], line, keys)
+        refused += unknown
     return Action(
         kind=kind,
         line=line,
         targets=targets,
+        other=given.get("variable2", ""),
+        file=given.get("file", ""),
+        more=more,
+        sample=sample,
         variable=given.get("variable", ""),
         value=given.get("compare", given.get("value", "")),
         template=template,
@@ -142,7 +190,7 @@ def _ereg(
         kind=ActionKind.EREG,
         line=line,
         targets=targets,
-        pattern=_pattern(given.get("regexp", ""), given.get("case_indep", ""), line),
+        pattern=check_pattern(given.get("regexp", ""), line, given.get("case_indep", "")),
         search_in=search_in,
         header=given.get("header", ""),
         occurrence=int(occurrence) if occurrence.isdigit() and len(occurrence) < 4 else 1,
@@ -152,8 +200,12 @@ def _ereg(
     )
 
 
-def _pattern(text: str, case: str, line: int) -> re.Pattern[str]:
-    """A POSIX extended regular expression as one of Python's."""
+def check_pattern(text: str, line: int, case: str = "") -> re.Pattern[str]:
+    """A POSIX extended regular expression as one of Python's.
+
+    Raises:
+      ScenarioError: it is none.
+    """
     if len(text) > _LARGEST_PATTERN:
         raise ScenarioError(f"line {line}: the regular expression is too long")
     python = _POSIX_CLASS.sub(lambda match: _POSIX_CLASSES.get(match[1], match[0]), text)

@@ -1,29 +1,34 @@
-"""One call of a scenario: step after step, with retransmissions on both sides."""
+"""One call of a scenario: step after step."""
 
 from __future__ import annotations
 
 import math
-import random
 import re
-from collections.abc import Callable
 
 import trio
 
 from trio_sip.transport import Address
 
-from ._sipp_fields import CallFailed, CallFields, header_lines
+from ._sipp_acting import act
+from ._sipp_actions import Action, ActionKind, Stop
+from ._sipp_exchange import Exchange, Incoming
+from ._sipp_failure import CallFailed, ScenarioFailure
+from ._sipp_fields import CallFields
 from ._sipp_goodbye import goodbye
+from ._sipp_pause import Distribution
 from ._sipp_port import ScenarioPort
+from ._sipp_rules import CallRules, DefaultBehaviour, automatic_answer
 from ._sipp_scenario import Scenario, Step, StepKind
+from ._sipp_tally import Tally
+from ._sipp_twin import Twin
+from ._sipp_variables import number_of
 from ._wire import Label
 
-__all__ = ["ScenarioCall", "call_id_of"]
+__all__ = ["ScenarioCall"]
 
-# SIPp's limits: a call is given up after so many repetitions.
-_INVITE_REPETITIONS = 5
-_OTHER_REPETITIONS = 10
-_T2 = 4.0
-_QUEUE = 100
+# A scenario that has these is told of what it does not expect.
+_UNEXPECTED = "_unexp.main"
+_RETURN = "_unexp.retaddr"
 
 
 class ScenarioCall:
@@ -33,45 +38,32 @@ class ScenarioCall:
         self,
         scenario: Scenario,
         fields: CallFields,
-        port: ScenarioPort,
-        dice: random.Random,
-        default_pause: float,
-        record: Callable[[bytes, Address, bool], None],
-        *,
-        retransmits: bool = True,
+        exchange: Exchange,
+        rules: CallRules,
+        tally: Tally,
+        twin: Twin | None,
     ) -> None:
         self.fields = fields
-        self.response_times: list[tuple[str, float]] = []
-        self.retransmissions = 0
+        self.began = trio.current_time()
+        self.has_ended = False
         self._scenario = scenario
-        self._port = port
-        self._dice = dice
-        self._default_pause = default_pause
-        self._record = record
-        self._retransmits = retransmits
-        self._inbox = trio.open_memory_channel[tuple[bytes, Address]](_QUEUE)
-        self._sent = b""
-        self._history: list[bytes] = []
-        self._interval = 0.0
-        self._repetitions = 0
-        self._repeat_at = math.inf
-        # What was sent after each message that came, for when that comes again.
-        self._answers: dict[bytes, list[bytes]] = {}
-        self._latest: list[bytes] | None = None
+        self._exchange = exchange
+        self._rules = rules
+        self._tally = tally
+        self._twin = twin
         self._started: dict[str, float] = {}
-        self._has_ended = False
+        self._was_ended = False
 
-    def deliver(self, data: bytes, source: Address) -> None:
+    def deliver(self, data: bytes, source: Address | None) -> None:
         """Hand it a message of its own.  When it has ended, it answers what comes again."""
-        if self._has_ended:
-            if self._retransmits and data in self._answers:
-                self._answer_again(data)
-            return
-        try:
-            self._inbox[0].send_nowait((data, source))
-        except trio.WouldBlock:
-            # Too many, like a full socket buffer.
-            return
+        if self.has_ended:
+            self._exchange.answer_again(data)
+        else:
+            self._exchange.deliver(data, source)
+
+    def uses(self, port: ScenarioPort, remote: Address) -> bool:
+        """Whether that is where its messages go."""
+        return self._exchange.port is port and self.fields.remote == remote
 
     async def run(self) -> None:
         """Go through the scenario.  A call that fails is ended with CANCEL or BYE.
@@ -79,146 +71,140 @@ class ScenarioCall:
         Raises:
           CallFailed: it did not go as written; the text says what came instead.
         """
+        await trio.lowlevel.checkpoint()
         try:
             await self._run()
         except CallFailed:
-            for data in goodbye(self._history, self._answers):
-                self._transmit(data)
+            if DefaultBehaviour.GOODBYE in self._rules.defaults and not self._was_ended:
+                for data in goodbye(self._exchange.history, self._exchange.came):
+                    self._exchange.transmit(data, self.fields.remote)
             raise
+        finally:
+            self.has_ended = True
 
     async def _run(self) -> None:
-        index = 0
+        index, fields = 0, self.fields
         steps = self._scenario.steps
-        while index < len(steps) and self.fields.stop is None:
+        while index < len(steps) and fields.stop not in {Stop.CALL, Stop.NOW}:
             step = steps[index]
-            if step.condition is None or self.fields.is_set(step.condition) != step.inverse:
+            if step.condition is None or fields.variables.is_set(step.condition) != step.inverse:
                 index = await self._do(step, index)
             else:
                 index += 1
-        self._has_ended = True
-        await trio.lowlevel.checkpoint()
 
     async def _do(self, step: Step, index: int) -> int:
-        self.fields.now = trio.current_time()
-        jump: str | None = None
+        fields = self.fields
+        fields.now = trio.current_time()
         if step.kind is StepKind.RECV:
             return await self._receive(index)
+        if step.kind is StepKind.RECEIVE_COMMAND:
+            return await self._receive_command(step, index)
         if step.kind is StepKind.SEND:
             self._send(step, index)
+        else:
+            self._tally.steps[index].count += 1
+        if step.kind is StepKind.SEND_COMMAND:
+            await self._send_command(step, index)
         elif step.kind is StepKind.PAUSE:
-            await self._pause(self._duration(step))
-        jump = self._act(step)
-        return self._after(step, index, jump)
+            after = await self._pause(self._duration(step), index)
+            if after is not None:
+                return after
+        return self._after(step, index, await self._act(step))
 
-    def _act(self, step: Step) -> str | None:
+    async def _act(self, step: Step) -> str | None:
         now = trio.current_time()
-        if step.start_rtd is not None:
-            self._started[_timer(step.start_rtd)] = now
+        self.fields.now = now
+        if step.counter is not None:
+            self._tally.counters[step.counter] += 1
         if step.rtd is not None:
             name = _timer(step.rtd)
-            self.response_times.append((name, now - self._started.get(name, self._began)))
+            started = self._started.get(name, self.began)
+            if started < math.inf:
+                self._tally.respond(name, now - started)
+            if not step.repeat_rtd:
+                self._started[name] = math.inf
+        if step.start_rtd is not None:
+            self._started[_timer(step.start_rtd)] = now
         jump: str | None = None
         for action in step.actions:
-            jump = self.fields.act(action) or jump
+            if action.kind is ActionKind.SET_DESTINATION:
+                await self._set_destination(action)
+            elif action.kind is ActionKind.CLOSE_CONNECTION:
+                self._exchange.port.close_connection(self.fields.remote)
+            else:
+                jump = act(action, self.fields) or jump
         return jump
 
-    @property
-    def _began(self) -> float:
-        return self._started.setdefault("call", trio.current_time())
+    async def _set_destination(self, action: Action) -> None:
+        host, port, protocol = (
+            self.fields.line(action.more.get(name)).strip() for name in ("host", "port", "protocol")
+        )
+        transport = self._exchange.port.transport
+        if protocol and protocol.upper() != transport:
+            words = f"line {action.line}: cannot change from {transport} to {protocol}"
+            raise CallFailed(words, ScenarioFailure.REJECTED)
+        try:
+            number = int(number_of(port)) or 5060
+            where = await self._rules.network.resolve(host.strip("[]"), number, transport)
+            self.fields.remote = Address(where[0].host, number)
+        except (OSError, ValueError, IndexError):
+            words = f"line {action.line}: there is no {host}:{port}"
+            raise CallFailed(words, ScenarioFailure.REJECTED) from None
 
     def _after(self, step: Step, index: int, jump: str | None) -> int:
         label = jump
         if label is None and step.next is not None:
-            counts = step.test is None or self.fields.is_set(step.test)
-            if counts and (step.chance >= 1 or self._dice.random() < step.chance):
+            counts = step.test is None or self.fields.variables.is_set(step.test)
+            if counts and (step.chance >= 1 or self.fields.dice.random() < step.chance):
                 label = step.next
-        return index + 1 if label is None else self._scenario.labels[label]
+        return index + 1 if label is None else self._place(label)
+
+    def _place(self, label: str) -> int:
+        """Where a label stands; a jump may give the number of a step as well."""
+        place = self._scenario.labels.get(label)
+        return max(int(number_of(label)), 0) if place is None else place
 
     # -- sending
 
     def _send(self, step: Step, index: int) -> None:
         assert step.template is not None
-        _ = self._began
-        data = self.fields.message(step.template, index).encode("utf-8", "surrogateescape")
-        self._history.append(data)
-        if self._latest is not None:
-            self._latest.append(data)
-        self._sent, self._repetitions = data, 0
-        self._repeat_at = math.inf
-        if step.retrans is not None and self._retransmits and not self._port.is_reliable:
-            self._interval = step.retrans
-            self._repeat_at = trio.current_time() + step.retrans
-        if self._dice.random() >= step.lost:
-            self._transmit(data)
+        fields = self.fields
+        data = fields.message(step.template, index).encode("utf-8", "surrogateescape")
+        tally = self._tally.steps[index]
+        lost = self._is_lost(step)
+        self._exchange.send(data, fields.remote, tally, step.retrans, lost=lost)
 
-    def _transmit(self, data: bytes) -> None:
-        self._record(data, self.fields.remote, True)
-        self._port.send(data, self.fields.remote)
+    def _is_lost(self, step: Step) -> bool:
+        chance = self._rules.loss if step.lost is None else step.lost
+        return chance > 0 and self.fields.dice.random() < chance
 
-    def _repeat(self) -> None:
-        label = Label.of(self._sent)
-        is_invite = label.status is None and label.method == "INVITE"
-        self._repetitions += 1
-        if self._repetitions > (_INVITE_REPETITIONS if is_invite else _OTHER_REPETITIONS):
-            raise CallFailed(
-                f"{label.text} was sent {self._repetitions} times, and nothing came of it"
-            )
-        self.retransmissions += 1
-        self._interval *= 2
-        if not is_invite:
-            self._interval = min(self._interval, _T2)
-        self._repeat_at = trio.current_time() + self._interval
-        self._transmit(self._sent)
+    async def _send_command(self, step: Step, index: int) -> None:
+        assert self._twin is not None
+        self.fields.index = index
+        text = self.fields.line(step.template) + "\r\n"
+        try:
+            await self._twin.send(text, step.twin)
+        except (OSError, trio.ClosedResourceError, trio.BrokenResourceError, KeyError):
+            words = f"the command of line {step.line} could not be sent"
+            raise CallFailed(words, ScenarioFailure.COMMAND_NOT_SENT) from None
 
     # -- waiting
 
-    async def _next(self, deadline: float) -> tuple[str, Address] | None:
-        """The next message that has not come before; ``None`` at the deadline."""
-        while True:
-            with trio.CancelScope(deadline=min(deadline, self._repeat_at)) as scope:
-                data, source = await self._inbox[1].receive()
-            if scope.cancelled_caught:
-                if trio.current_time() >= deadline:
-                    return None
-                self._repeat()
-            elif self._retransmits and data in self._answers:
-                self._answer_again(data)
-            else:
-                self._latest = self._answers[data] = []
-                self._repeat_at = math.inf
-                return data.decode("utf-8", "surrogateescape"), source
-
-    def _answer_again(self, data: bytes) -> None:
-        answers = self._answers[data]
-        if not answers:
-            return
-        self.retransmissions += 1
-        # A request is owed its latest response, a response whatever followed it, an ACK mostly.
-        self._transmit(answers[0] if data.startswith(b"SIP/2.0") else answers[-1])
-
-    async def _pause(self, duration: float) -> None:
+    async def _pause(self, duration: float, index: int) -> int | None:
         deadline = trio.current_time() + duration
-        while True:
-            came = await self._next(deadline)
-            if came is None:
-                return
-            raise CallFailed(f"{_word(came[0])} came during a pause")
+        while (came := await self._exchange.next(deadline)) is not None:
+            after = await self._unexpected(came, index, "a pause")
+            if after is not None:
+                return after
+        return None
 
     def _duration(self, step: Step) -> float:
-        pause, dice = step.pause, self._dice
-        match pause.kind:
-            case "fixed":
-                return pause.first
-            case "uniform":
-                return dice.uniform(pause.first, pause.second)
-            case "normal":
-                return max(dice.gauss(pause.first, pause.second), 0.0)
-            case "exponential":
-                return dice.expovariate(1 / pause.first) if pause.first > 0 else 0.0
-            case "variable":
-                value = self.fields.variables.get(pause.variable, 0.0)
-                return max(float(value), 0.0) / 1000 if isinstance(value, float) else 0.0
-        return self._default_pause
+        pause = step.pause
+        if pause.distribution is Distribution.DEFAULT:
+            return self._rules.pause
+        if pause.distribution is Distribution.VARIABLE:
+            return max(self.fields.variables.number(pause.variable), 0.0) / 1000
+        return pause.seconds(self.fields.dice)
 
     # -- receiving
 
@@ -228,21 +214,43 @@ class ScenarioCall:
         if self._scenario.steps[window[-1]].optional:
             # Nothing has to come; what may come is not waited for.
             return window[-1] + 1
-        timeouts = [self._scenario.steps[place] for place in window]
-        timed = next((step for step in timeouts if step.timeout is not None), None)
-        deadline = math.inf
-        if timed is not None and timed.timeout is not None:
-            deadline = trio.current_time() + timed.timeout
+        places = (place for place in window if self._scenario.steps[place].timeout is not None)
+        timed = next(places, window[-1])
+        deadline = self._deadline(self._scenario.steps[timed])
         while True:
-            came = await self._next(deadline)
+            came = await self._exchange.next(deadline)
             if came is None:
-                assert timed is not None
-                if timed.on_timeout is not None:
-                    return self._scenario.labels[timed.on_timeout]
-                raise CallFailed(f"{timed.words} did not come within {timed.timeout:g} s")
-            place = self._take(window, *came)
+                return self._late(timed)
+            place = await self._take(window, came)
             if place is not None:
                 return place
+
+    async def _receive_command(self, step: Step, index: int) -> int:
+        deadline = self._deadline(step)
+        while True:
+            came = await self._exchange.next(deadline, command_of=step.twin)
+            if came is None:
+                return self._late(index)
+            if came.source is None:
+                self._tally.steps[index].count += 1
+                self.fields.last = came.text
+                return self._after(step, index, await self._act(step))
+            after = await self._unexpected(came, index, step.words)
+            if after is not None:
+                return after
+
+    def _deadline(self, step: Step) -> float:
+        timeout = self._rules.receive_timeout if step.timeout is None else step.timeout
+        return trio.current_time() + timeout
+
+    def _late(self, index: int) -> int:
+        step = self._scenario.steps[index]
+        self._tally.steps[index].timeouts += 1
+        if step.on_timeout is not None:
+            return self._place(step.on_timeout)
+        timeout = self._rules.receive_timeout if step.timeout is None else step.timeout
+        words = f"{step.words} did not come within {timeout:g} s"
+        raise CallFailed(words, ScenarioFailure.TIMEOUT)
 
     def _window(self, index: int) -> list[int]:
         steps = self._scenario.steps
@@ -255,21 +263,57 @@ class ScenarioCall:
                 break
         return window
 
-    def _take(self, window: list[int], text: str, source: Address) -> int | None:
+    async def _take(self, window: list[int], came: Incoming) -> int | None:
         """Where to go on; ``None`` to keep waiting."""
         for place in window:
             step = self._scenario.steps[place]
-            if not _fits(step, text):
+            if not _fits(step, came.text):
                 continue
-            if not text.startswith("SIP/2.0 "):
-                # Answers go where the request came from.
-                self.fields.remote = source
-            self.fields.took(text, auth=step.auth, record_routes=step.record_routes)
-            jump = self._act(step)
-            after = self._after(step, place, jump)
+            if self._is_lost(step):
+                self._exchange.forget(came.text)
+                return None
+            after = await self._took(step, place, came)
             return None if step.optional and after == place + 1 else after
         expected = " or ".join(self._scenario.steps[place].words for place in window)
-        raise CallFailed(f"{_word(text)} came instead of {expected}")
+        return await self._unexpected(came, window[-1], expected)
+
+    async def _took(self, step: Step, place: int, came: Incoming) -> int:
+        self._tally.steps[place].count += 1
+        if not came.text.startswith("SIP/2.0 ") and came.source is not None:
+            # Answers go where the request came from.
+            self.fields.remote = came.source
+        self.fields.took(came.text, auth=step.auth, record_routes=step.record_routes)
+        return self._after(step, place, await self._act(step))
+
+    async def _unexpected(self, came: Incoming, index: int, expected: str) -> int | None:
+        """Where to go on after what the scenario has not at this place; ``None``: as before."""
+        for place, step in enumerate(self._scenario.steps[:index]):
+            if step.is_global and _fits(step, came.text):
+                after = await self._took(step, place, came)
+                return None if after == place + 1 else after
+        method = "" if came.text.startswith("SIP/2.0 ") else came.text.partition(" ")[0]
+        rules, tally = self._rules, self._tally
+        if rules.answers(method):
+            tally.auto_answered += 1
+            self._answer(came)
+            return None
+        tally.steps[index].unexpected += 1
+        if _UNEXPECTED in self._scenario.labels:
+            self.fields.variables.set(_RETURN, float(index))
+            self.fields.took(came.text, auth=False, record_routes=False)
+            return self._scenario.labels[_UNEXPECTED]
+        if DefaultBehaviour.ABORT not in rules.defaults:
+            return None
+        if rules.ends_call(method):
+            self._was_ended = True
+            self._answer(came)
+        word = Label.of(came.text.encode("utf-8", "surrogateescape")).text
+        between = "during" if expected == "a pause" else "instead of"
+        raise CallFailed(f"{word} came {between} {expected}")
+
+    def _answer(self, came: Incoming) -> None:
+        assert came.source is not None
+        self._exchange.transmit(automatic_answer(came.text), came.source)
 
 
 def _fits(step: Step, text: str) -> bool:
@@ -286,15 +330,5 @@ def _equal(step: Step, expected: str, came: str) -> bool:
     return expected == came
 
 
-def _word(text: str) -> str:
-    return Label.of(text.encode("utf-8", "surrogateescape")).text
-
-
 def _timer(name: str) -> str:
     return "1" if name.lower() == "true" else name
-
-
-def call_id_of(text: str) -> str:
-    """Which call a message belongs to."""
-    lines = header_lines(text, "Call-ID")
-    return lines[0].partition(":")[2].strip() if lines else ""

@@ -10,14 +10,15 @@ import attrs
 
 __all__ = ["Keyword", "MessageFields", "Template", "read_template", "render"]
 
-_KEYWORD = re.compile(r"\[([$A-Za-z][^\[\]\r\n]*)\]")
+# A parameter may be a keyword itself: ``[field1 line="[$line]"]``.
+_KEYWORD = re.compile(r"\[([$A-Za-z](?:=\"?\[[^\[\]\r\n]*\]|[^\[\]\r\n])*)\]")
 _OFFSET = re.compile(r"([a-z_]+?)\s*([+-]\d{1,6})?")
-_PARAM = re.compile(r'(\w+)=("[^"]*"|\S+)')
+_PARAM = re.compile(r'(\w+)=("[^"]*"|\[[^\]]*\]|\S+)')
 _PLAIN = {
     "auto_media_port", "branch", "call_id", "call_number", "clock_tick", "cseq", "len",
     "local_ip", "local_ip_type", "local_port", "media_ip", "media_ip_type", "media_port",
-    "msg_index", "next_url", "peer_tag_param", "pid", "remote_ip", "remote_port", "routes",
-    "server_ip", "service", "sipp_version", "timestamp", "transport",
+    "msg_index", "next_url", "peer_tag_param", "pid", "remote_host", "remote_ip", "remote_port",
+    "routes", "server_ip", "service", "sipp_version", "timestamp", "transport", "userid", "users",
 }  # fmt: skip
 _WITH_PARAMS = {"authentication", "fill"}
 _NO_KEYS: Collection[str] = ()
@@ -118,7 +119,7 @@ def _keyword(text: str, keys: Collection[str]) -> Keyword:
         if number is not None:
             return Keyword("last", "cseq_number", offset=int(number[1]))
         return Keyword("last", word[5:].rstrip(":"))
-    if re.fullmatch(r"field\d{1,4}", word) and "line" not in params:
+    if re.fullmatch(r"field\d{1,4}", word):
         return Keyword("field", word[5:], params=params)
     if word in _WITH_PARAMS:
         return Keyword(word, params=params)

@@ -1,4 +1,4 @@
-"""What a scenario needs of whoever carries its messages, and UDP and TCP as those who do."""
+"""What carries the messages of scenarios: UDP and TCP, of whatever network."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import MessageStream, Request, Response, StreamEvent
 from trio_sip.transport import Address, Connection, ConnectionListener, Network
 
-__all__ = ["DatagramPort", "ScenarioPort", "StreamPort"]
+__all__ = ["DatagramPort", "NoPort", "ScenarioPort", "StreamPort"]
 
 _CHUNK = 65536
 
 
 class ScenarioPort(Protocol):
-    """Carries the messages of scenarios: a socket, a simulated one, or a peer that has one."""
+    """Carries the messages of all calls, or of one."""
 
     @property
     def local(self) -> Address:
@@ -35,7 +35,41 @@ class ScenarioPort(Protocol):
         """Send a message; what cannot be sent is lost."""
 
     async def receive(self) -> tuple[bytes, Address]:
-        """The next message, and who sent it."""
+        """The next message, and who sent it; b"" if a connection of ours is gone."""
+
+    def close_connection(self, remote: Address) -> None:
+        """Close a connection, if there is one.  The next message opens another."""
+
+    def close(self) -> None:
+        """Close all of it, when what was sent has gone out."""
+
+    async def drain(self) -> None:
+        """Wait until what was sent has gone out."""
+
+
+class NoPort:
+    """For what sends nothing."""
+
+    local = Address("0.0.0.0", 0)  # noqa: S104
+    transport = "UDP"
+    is_reliable = True
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """Nothing is sent."""
+
+    async def receive(self) -> tuple[bytes, Address]:
+        """Nothing comes."""
+        await trio.sleep_forever()
+
+    def close_connection(self, remote: Address) -> None:
+        """There is none."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    async def drain(self) -> None:
+        """There is nothing to wait for."""
+        await trio.lowlevel.checkpoint()
 
 
 class DatagramPort:
@@ -70,15 +104,23 @@ class DatagramPort:
                 # News of something that did not arrive.
                 self._socket.take_undelivered()
                 continue
-            return data, self._socket.path_ends(path)[1]
+            if data:
+                return data, self._socket.path_ends(path)[1]
+
+    def close_connection(self, remote: Address) -> None:
+        """There is none."""
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
+    async def drain(self) -> None:
+        """It has gone out."""
+        await trio.lowlevel.checkpoint()
+
 
 class StreamPort:
-    """TCP: a client's connection, or all that a server has accepted."""
+    """TCP: the connections that a client has made, or that a server has accepted."""
 
     transport = "TCP"
     is_reliable = True
@@ -90,21 +132,32 @@ class StreamPort:
         self._listener: ConnectionListener | None = None
         self._connections: dict[Address, trio.MemorySendChannel[bytes]] = {}
         self._came = trio.open_memory_channel[tuple[bytes, Address]](math.inf)
+        self._writers = 0
+        self._is_drained = trio.Event()
 
-    async def open(self, local: Address, remote: Address | None) -> None:
-        """Connect to *remote*, or listen at *local* without one."""
-        if remote is None:
-            self._listener = self._network.bind_connections(local)
-            self.local = self._listener.local
-            self._nursery.start_soon(self._accept, self._listener, name="scenario listener")
-        else:
-            connection = await self._network.connect(remote)
-            self.local = connection.local
-            self._adopt(connection, remote)
+    def listen(self, local: Address) -> None:
+        """Accept whoever connects."""
+        self._listener = self._network.bind_connections(local)
+        self.local = self._listener.local
+        self._nursery.start_soon(self._accept, self._listener, name="scenario listener")
+
+    async def connect(self, remote: Address) -> None:
+        """Connect.
+
+        Raises:
+          OSError: nobody is there.
+        """
+        connection = await self._network.connect(remote)
+        self.local = connection.local
+        self._adopt(connection, remote)
 
     def send(self, data: bytes, remote: Address) -> None:
-        """Send a message on the connection from there; without one it is lost."""
+        """Send a message on the connection from there, or on a new one."""
         connection = self._connections.get(remote)
+        if connection is None and self._listener is None:
+            out = trio.open_memory_channel[bytes](math.inf)
+            connection = self._connections[remote] = out[0]
+            self._nursery.start_soon(self._dial, remote, out[1], name="scenario connection")
         if connection is not None:
             connection.send_nowait(data)
 
@@ -112,10 +165,24 @@ class StreamPort:
         """The next message of whatever connection."""
         return await self._came[1].receive()
 
+    def close_connection(self, remote: Address) -> None:
+        """Close that connection when what was sent on it has gone out."""
+        connection = self._connections.pop(remote, None)
+        if connection is not None:
+            connection.close()
+
     def close(self) -> None:
-        """Stop listening; the connections end with their tasks."""
+        """Stop listening, and close the connections."""
         if self._listener is not None:
             self._listener.close()
+        for remote in list(self._connections):
+            self.close_connection(remote)
+        if not self._writers:
+            self._is_drained.set()
+
+    async def drain(self) -> None:
+        """Wait until what was sent before it was closed has gone out."""
+        await self._is_drained.wait()
 
     async def _accept(self, listener: ConnectionListener) -> None:
         while True:
@@ -127,19 +194,38 @@ class StreamPort:
                 continue
             self._adopt(connection, connection.remote)
 
+    async def _dial(self, remote: Address, messages: trio.MemoryReceiveChannel[bytes]) -> None:
+        out = self._connections.get(remote)
+        try:
+            connection = await self._network.connect(remote)
+        except OSError:
+            if out is not None:
+                self._lose(remote, out)
+            return
+        self.local = connection.local
+        self._nursery.start_soon(self._write, connection, messages, name="scenario writer")
+        await self._read(connection, remote, out)
+
     def _adopt(self, connection: Connection, remote: Address) -> None:
         out = trio.open_memory_channel[bytes](math.inf)
         self._connections[remote] = out[0]
-        self._nursery.start_soon(self._read, connection, remote, name="scenario connection")
+        self._nursery.start_soon(self._read, connection, remote, out[0], name="scenario reader")
         self._nursery.start_soon(self._write, connection, out[1], name="scenario writer")
 
-    async def _read(self, connection: Connection, remote: Address) -> None:
+    def _lose(self, remote: Address, out: trio.MemorySendChannel[bytes]) -> None:
+        """A connection is gone.  A client is told, if it was not the one that closed it."""
+        if self._connections.get(remote) is out:
+            del self._connections[remote]
+            if self._listener is None:
+                self._came[0].send_nowait((b"", remote))
+        out.close()
+
+    async def _read(
+        self, connection: Connection, remote: Address, out: trio.MemorySendChannel[bytes] | None
+    ) -> None:
         stream = MessageStream()
         try:
-            while True:
-                data = await connection.receive_some()
-                if not data:
-                    return
+            while data := await connection.receive_some():
                 stream.receive_data(data)
                 while (event := stream.next_event()) is not StreamEvent.NEED_DATA:
                     if isinstance(event, (Request, Response)):
@@ -148,12 +234,14 @@ class StreamPort:
             # It broke, or what comes is no SIP: nothing more comes from there.
             return
         finally:
-            self._connections.pop(remote, None)
+            if out is not None:
+                self._lose(remote, out)
             connection.close()
 
     async def _write(
         self, connection: Connection, messages: trio.MemoryReceiveChannel[bytes]
     ) -> None:
+        self._writers += 1
         try:
             async for data in messages:
                 rest = data
@@ -162,3 +250,8 @@ class StreamPort:
                     rest = rest[connection.send_some_nowait(rest[:_CHUNK]) :]
         except (OSError, trio.ClosedResourceError):
             return
+        finally:
+            connection.close()
+            self._writers -= 1
+            if not self._writers and not self._connections:
+                self._is_drained.set()

@@ -1,4 +1,4 @@
-"""What was sent, read: messages with their times, the exchanges they form, and the calls.
+"""What was sent: messages with their times, the exchanges they form, and the calls.
 
 It takes no side and believes nobody: what is seen may break every rule, so everything is matched
 by as little as possible and nothing here raises.
@@ -7,39 +7,43 @@ by as little as possible and nothing here raises.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import attrs
 
 from trio_sip._errors import RemoteProtocolError
 from trio_sip.message import (
+    VIA,
     CSeq,
     Field,
     ListField,
-    MessageStream,
     NameAddr,
     Request,
     Response,
-    StreamEvent,
     Uri,
     Via,
-    parse_message_untrusted,
 )
 from trio_sip.transport import Address
 
 from ._picture import name_of
 from ._wire import Fate, Wire
 
-__all__ = ["Call", "Event", "Exchange", "Story", "is_private", "read_story", "same_sender"]
+__all__ = ["Call", "Event", "Exchange", "Story", "is_private", "plain"]
 
 T = TypeVar("T")
+_ONLY_IN_DIALOGS = {"ACK", "BYE", "INFO", "PRACK", "UPDATE"}
 
 _PRIVATE = [
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
                  "100.64.0.0/10", "fc00::/7", "fe80::/10")
 ]  # fmt: skip
+
+
+def plain(host: str) -> str:
+    """A host as addresses write it, without the brackets of IPv6."""
+    return host.strip("[]").lower()
 
 
 def is_private(host: str) -> bool:
@@ -107,6 +111,11 @@ class Event:
             return None
 
     @property
+    def is_forwarded(self) -> bool:
+        """Whether a proxy has sent this request on for somebody else, as its Vias tell."""
+        return len(self.get_list(VIA)) > 1
+
+    @property
     def cseq(self) -> CSeq | None:
         try:
             return self.message.cseq
@@ -154,6 +163,27 @@ class Exchange:
 
     requests: list[Event]
     responses: list[Event] = attrs.field(factory=list)
+    before: Exchange | None = None
+    """The hop before this one, if it was seen: who received that request sent this one on."""
+
+    onward: list[Exchange] = attrs.field(factory=list)
+    """The hops after this one, as far as they were seen."""
+
+    about: Exchange | None = None
+    """Of a CANCEL, or the ACK of a failure: the INVITE with its branch."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether who speaks in the dialog has sent it, and no proxy between."""
+        return self.about is None and not self.request.is_forwarded
+
+    @property
+    def end(self) -> Exchange:
+        """The last hop that was seen of it, where its success came from."""
+        for one in self.onward:
+            if one.success is not None:
+                return one.end
+        return self
 
     @property
     def request(self) -> Event:
@@ -196,12 +226,14 @@ class Call:
 
         After a challenge that is the one with the credentials.
         """
-        first = [one for one in self.of("INVITE") if one.request.to_tag is None]
+        first = [
+            one for one in self.of("INVITE") if one.request.to_tag is None and one.before is None
+        ]
         return next((one for one in first if one.success), first[-1] if first else None)
 
     @property
     def in_dialog(self) -> list[Exchange]:
-        """The exchanges after that, ACKs to a 2xx included."""
+        """The exchanges after that, ACKs to a 2xx included, as their senders have sent them."""
         invite = self.invite
         if invite is None or invite.success is None:
             return []
@@ -210,10 +242,8 @@ class Call:
             one
             for one in self.exchanges
             if one.request.time >= since
-            and one.method != "CANCEL"
-            and one.request.wire.source.host
-            in {invite.request.wire.source.host, invite.request.wire.destination.host}
-            and (one.method != "INVITE" or one.request.to_tag is not None)
+            and one.is_own
+            and (one.method in _ONLY_IN_DIALOGS or one.request.to_tag is not None)
         ]
 
 
@@ -235,6 +265,17 @@ class Story:
 
     wires: Sequence[Wire]
     names: Mapping[str | Address, str]
+    _ways: set[tuple[str, str]] = attrs.field(init=False)
+    """From which host to which anything was seen."""
+
+    @_ways.default
+    def _all_ways(self) -> set[tuple[str, str]]:
+        return {(one.wire.source.host, one.wire.destination.host) for one in self.events}
+
+    def is_seen_from(self, event: Event) -> bool:
+        """Whether anything was seen of what its receiver has sent to its sender."""
+        way = event.wire.destination.host, event.wire.source.host
+        return way in self._ways
 
     def name(self, end: Address) -> str:
         """What to call an address."""
@@ -247,101 +288,3 @@ class Story:
     def receiver(self, event: Event) -> str:
         """Whom it was sent to."""
         return self.name(event.wire.destination)
-
-
-def same_sender(one: Event, other: Event) -> bool | None:
-    """Whether the same side of a call sent both; ``None`` where that cannot be seen.
-
-    A side is a host.  Where both sides are on one, as in tests on loopback, it is a port, and
-    that tells nothing of connections, which leave from any.
-    """
-    mine, its = one.wire, other.wire
-    if its.source.host != its.destination.host:
-        return mine.source.host == its.source.host
-    if its.source in (mine.source, mine.destination):
-        return mine.source == its.source
-    if its.destination in (mine.source, mine.destination):
-        return mine.destination == its.destination
-    return None
-
-
-def read_story(wires: Iterable[Wire], names: Mapping[str | Address, str] | None = None) -> Story:
-    """Read what was sent."""
-    records = list(wires)
-    start = records[0].time if records else 0.0
-    events: list[Event] = []
-    unreadable: list[tuple[Wire, float, str]] = []
-    streams: dict[tuple[Address, Address], MessageStream] = {}
-    for wire in records:
-        try:
-            events.extend(
-                Event(wire, message, wire.time - start) for message in _messages(wire, streams)
-            )
-        except RemoteProtocolError as error:
-            unreadable.append((wire, wire.time - start, str(error)))
-            streams.pop((wire.source, wire.destination), None)
-    exchanges, strays = _exchanges(events)
-    calls: dict[str, Call] = {}
-    for exchange in exchanges:
-        call_id = exchange.request.call_id
-        calls.setdefault(call_id, Call(call_id)).exchanges.append(exchange)
-    end = records[-1].time - start if records else 0.0
-    return Story(
-        events, exchanges, list(calls.values()), strays, unreadable, end, records, names or {}
-    )
-
-
-# Where a message needs no Content-Length to end: RFC 7118 section 5.
-_WHOLE = frozenset({"UDP", "WS", "WSS"})
-
-
-def _messages(
-    wire: Wire, streams: dict[tuple[Address, Address], MessageStream]
-) -> Iterable[Request | Response]:
-    if wire.transport in _WHOLE:
-        if wire.data.strip(b"\r\n\0"):
-            yield parse_message_untrusted(wire.data)
-        return
-    stream = streams.setdefault((wire.source, wire.destination), MessageStream())
-    stream.receive_data(wire.data)
-    while True:
-        event = stream.next_event()
-        if event is StreamEvent.NEED_DATA:
-            return
-        if isinstance(event, (Request, Response)):
-            yield event
-
-
-_Key = tuple[str | None, ...]
-
-
-def _key(event: Event) -> _Key:
-    via = event.via
-    branch = via.branch if via else None
-    sent_by = via.sent_by.lower() if via else None
-    method = event.method
-    if branch is not None and branch.startswith("z9hG4bK"):
-        number = ""
-    else:
-        number = str(event.cseq.number) if event.cseq else ""
-    return (branch, sent_by, method, event.call_id, number)
-
-
-def _exchanges(events: list[Event]) -> tuple[list[Exchange], list[Event]]:
-    exchanges: list[Exchange] = []
-    strays: list[Event] = []
-    known: dict[_Key, Exchange] = {}
-    for event in events:
-        key = _key(event)
-        exchange = known.get(key)
-        if isinstance(event.message, Response):
-            if exchange is None:
-                strays.append(event)
-            else:
-                exchange.responses.append(event)
-        elif exchange is not None and exchange.request.cseq == event.cseq:
-            exchange.requests.append(event)
-        else:
-            known[key] = made = Exchange([event])
-            exchanges.append(made)
-    return exchanges, strays

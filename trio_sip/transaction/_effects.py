@@ -151,6 +151,12 @@ class Statistics:
     servers: int
     """Server transactions that are there now, those kept only for late copies included."""
 
+    kept_bytes: int
+    """What is kept of final answers for late copies of their requests."""
+
+    given_up: int
+    """Answers that were not kept for as long as they should have been, for want of room."""
+
     absorbed: int
     """Copies of requests and responses that nobody else heard of."""
 

@@ -70,6 +70,8 @@ class On(enum.Enum):
 
     TRANSPORT_ERROR = "transport error"
     FORGET = "user gone"
+    NO_ROOM = "no room"
+    """Too many bytes are kept for copies of requests, and these are among the oldest."""
 
 
 class Do(enum.Enum):

@@ -58,6 +58,9 @@ class Transaction:
     timers: tuple[Timer[Transaction], ...] = attrs.field(init=False, default=(), repr=False)
     """Those that run: what its state owns, less those that its transport needs not."""
 
+    kept: int = attrs.field(init=False, default=0, repr=False)
+    """How many bytes of `data` count as kept: those of a final answer."""
+
     owner: object = attrs.field(init=False, default=None, repr=False)
     """The transaction user's, who alone reads and writes it."""
 

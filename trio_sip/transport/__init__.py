@@ -4,7 +4,7 @@ Sockets, flows, and which way a message goes.
 """
 
 from ._address import Address, Listen
-from ._flow import Flow
+from ._flow import Flow, SignsOfLife
 from ._framing import Framing
 from ._handshakes import Carrier, Handshakes, Witness
 from ._layer import TransportLayer
@@ -17,7 +17,6 @@ from ._statistics import TransportStatistics
 from ._tls import TlsConnection
 from ._tls_identity import PeerIdentity
 from ._tls_settings import ClientCertificates, TlsSettings, Verify
-from ._via import fill_via
 
 __all__ = [
     "Address",
@@ -37,6 +36,7 @@ __all__ = [
     "QueryKind",
     "Receiver",
     "Server",
+    "SignsOfLife",
     "SocketNetwork",
     "SrvRecord",
     "TlsConnection",
@@ -47,6 +47,5 @@ __all__ = [
     "Undelivered",
     "Verify",
     "Witness",
-    "fill_via",
     "find_servers",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import math
+from collections import deque
 from collections.abc import Callable
 
 import trio
@@ -23,8 +24,6 @@ from ._limits import TransportLimits
 from ._statistics import Counters
 
 __all__ = ["MessageConnection", "Phase"]
-
-_CHUNK = 65536
 
 
 class Phase(enum.Enum):
@@ -60,8 +59,18 @@ class MessageConnection:
         self.holds = 0
         """Users that want it kept although it is idle."""
 
-        self.return_port = 0
-        """The port in the Via of the last request: where answers go once this is broken."""
+        self.sent_by: tuple[str, int] | None = None
+        """Who the Via of the last request says has sent it: by that name the other side is known
+        once this is broken.  ``None`` while no request has come."""
+
+        self.arrivals = 0
+        """How often something has come: whoever says anything is alive."""
+
+        self.pongs = 0
+        """How often a ping of ours was answered."""
+
+        self.unsent: list[bytes] = []
+        """What was still queued when the network broke it, the message it broke in included."""
 
         self.identity = carrier.identity
         """Who is at the other end, if that was proved."""
@@ -79,7 +88,11 @@ class MessageConnection:
         self._nursery = nursery
         self._budget = budget
         self._stream = carrier.framing
-        self._queue = bytearray()
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._begun = 0
+        """How much of the first message in the queue has gone."""
+
         self._used = trio.current_time()
         self._began: float | None = None
         self._watch = trio.CancelScope()
@@ -129,6 +142,7 @@ class MessageConnection:
             data = await self._pipe.receive_some()
             if not data:
                 break
+            self.arrivals += 1
         if self._stream.partial:
             self._counters.partial_messages += 1
         await self._answer_what_is_owed()
@@ -141,7 +155,9 @@ class MessageConnection:
         progress = False
         while (event := stream.next_event()) is not StreamEvent.NEED_DATA:
             progress = True
-            if isinstance(event, StreamEvent):
+            if event is StreamEvent.PONG:
+                self.pongs += 1
+            elif isinstance(event, StreamEvent):
                 self._answer_ping()
             else:
                 if self._witness is not None:
@@ -235,6 +251,13 @@ class MessageConnection:
 
     # -- writing
 
+    def ping(self) -> None:
+        """Ask whether the other side is there.  Raises as `send_nowait`."""
+        if self.phase is Phase.CLOSED:
+            raise TransportFailed(f"{self.flow}: the connection is closed")
+        self._used = trio.current_time()
+        self._write(self._stream.ping())
+
     def send_nowait(self, data: bytes) -> None:
         """Send *data*, after what is queued already.
 
@@ -242,7 +265,6 @@ class MessageConnection:
           TransportFailed: the connection is closed, broken, or its reader is too slow.
         """
         if self.phase is Phase.CLOSED:
-            self._counters.sends_failed += 1
             raise TransportFailed(f"{self.flow}: the connection is closed")
         self._used = trio.current_time()
         if data.startswith(b"SIP/2.0 ") and not data.startswith(b"SIP/2.0 1"):
@@ -259,29 +281,33 @@ class MessageConnection:
         try:
             sent = self._pipe.send_some_nowait(data)
         except OSError as error:
-            self._counters.sends_failed += 1
             self._counters.connections_broken += 1
             self.close(error)
             raise TransportFailed(f"{self.flow}: {error.strerror or error}") from error
         if sent < len(data):
-            self._enqueue(data[sent:])
+            self._begun = sent
+            self._enqueue(data)
             self._nursery.start_soon(self._write_queue, name=f"write {self.flow}")
 
     def _enqueue(self, data: bytes) -> None:
-        if len(self._queue) + len(data) > self._limits.send_queue_bytes:
-            self._counters.sends_failed += 1
+        if self._queued - self._begun + len(data) > self._limits.send_queue_bytes:
             self._counters.queue_overflows += 1
             error = TransportFailed(f"{self.flow}: the other side reads too slowly")
             self.close(error)
             raise error
-        self._queue += data
+        self._queue.append(data)
+        self._queued += len(data)
 
     async def _write_queue(self) -> None:
         try:
             while self._queue:
                 await self._pipe.wait_writable()
-                sent = self._pipe.send_some_nowait(bytes(self._queue[:_CHUNK]))
-                del self._queue[:sent]
+                first = self._queue[0]
+                self._begun += self._pipe.send_some_nowait(memoryview(first)[self._begun :])
+                if self._begun == len(first):
+                    self._queue.popleft()
+                    self._queued -= len(first)
+                    self._begun = 0
         except trio.ClosedResourceError:
             return
         except OSError as error:
@@ -296,7 +322,7 @@ class MessageConnection:
             self._done.set()
 
     def _finish_if_flushed(self) -> None:
-        if self.phase is Phase.ENDING and not self._queue and not self.return_port:
+        if self.phase is Phase.ENDING and not self._queue and self.sent_by is None:
             try:
                 self._say_goodbye()
                 self._pipe.send_eof()
@@ -308,11 +334,18 @@ class MessageConnection:
         if goodbye and not self._queue:
             self._pipe.send_some_nowait(goodbye)
 
+    @property
+    def is_broken(self) -> bool:
+        """The network ended it, and neither side wanted that."""
+        return isinstance(self.error, OSError)
+
     def close(self, error: Exception | None) -> None:
         """Close it at once.  Only the first reason counts."""
         if self.phase is not Phase.CLOSED:
             self.phase = Phase.CLOSED
             self.error = error
+            if self.is_broken:
+                self.unsent = list(self._queue)
             with contextlib.suppress(OSError, trio.ClosedResourceError):
                 self._say_goodbye()
             self._queue.clear()

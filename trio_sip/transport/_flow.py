@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ._address import SECURE, Address
 
-__all__ = ["Flow"]
+__all__ = ["Flow", "SignsOfLife"]
 
 
 class Flow(NamedTuple):
@@ -40,3 +40,13 @@ class Flow(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.transport} {self.local} ↔ {self.remote}"
+
+
+class SignsOfLife(NamedTuple):
+    """What has come by a connection so far."""
+
+    arrivals: int = 0
+    """How often anything has."""
+
+    pongs: int = 0
+    """How often it was the answer to a ping of ours."""

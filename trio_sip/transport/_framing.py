@@ -44,6 +44,9 @@ class Framing(Protocol):
     def frame(self, data: bytes) -> bytes:
         """What to send for *data*, a whole message."""
 
+    def ping(self) -> bytes:
+        """What to send to be answered with a ``PONG``."""
+
     def goodbye(self) -> bytes:
         """The last octets before the end."""
 

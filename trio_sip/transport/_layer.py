@@ -13,7 +13,7 @@ from trio_sip._errors import NoRoute, TransportFailed
 
 from ._address import Address, Listen, default_port, numeric_host
 from ._door import Door
-from ._flow import Flow
+from ._flow import Flow, SignsOfLife
 from ._limits import TransportLimits
 from ._locate import locate
 from ._network import Network
@@ -369,6 +369,32 @@ class TransportLayer:
         raise TransportFailed(f"{flow}: no such socket")
 
     # -- connections
+
+    def is_open(self, flow: Flow) -> bool:
+        """Whether something can be sent on *flow*: not on a connection that has ended."""
+        return not flow.number or self._streams.is_open(flow)
+
+    def ping(self, flow: Flow) -> None:
+        """Keep *flow* open in the boxes on its way, and on a stream ask for a pong.
+
+        RFC 5626 section 3.5.1.  A datagram of nothing but CRLF CRLF is passed over by whoever
+        gets it.
+
+        Raises:
+          TransportFailed: the connection is gone, or its reader is too slow.
+        """
+        if flow.number:
+            self._streams.ping(flow)
+        else:
+            self.send_nowait(b"\r\n\r\n", flow)
+
+    def signs_of_life(self, flow: Flow) -> SignsOfLife:
+        """What has come by *flow*, if it is a connection that is there still."""
+        return self._streams.signs_of_life(flow)
+
+    def close_flow(self, flow: Flow, reason: str) -> None:
+        """Give a connection up; `Receiver.flow_closed` is told with *reason*."""
+        self._streams.close_flow(flow, reason)
 
     def hold(self, flow: Flow) -> None:
         """Keep the connection of *flow* although it is idle: a registration or call uses it."""

@@ -53,8 +53,9 @@ class TransportLimits:
     accept_retry_seconds: float = 0.1
     """The pause when the process has no file descriptor left."""
 
-    remembered_returns: int = 1024
-    """Broken connections whose responses can still find their way to the sender."""
+    returning_answers: int = 1024
+    """Answers on their way over a new connection, because the one that they belong to is gone.
+    One more is given up."""
 
     web_origins: frozenset[str] | None = None
     """Pages whose scripts may open WebSockets, as ``https://example.com``; ``None`` for all.

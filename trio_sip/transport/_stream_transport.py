@@ -9,20 +9,20 @@ import contextlib
 import errno
 import itertools
 import logging
-import re
 from collections import OrderedDict
 
 import attrs
 import trio
 
 from trio_sip._errors import RemoteProtocolError, TransportFailed
-from trio_sip.message import Request, Response
+from trio_sip.message import Request, Response, parse_message_untrusted, sent_by
 
 from ._address import Address, numeric_host
 from ._budget import PartialBudget
 from ._connection import MessageConnection, Phase
-from ._flow import Flow
+from ._flow import Flow, SignsOfLife
 from ._handshakes import Carrier, Handshakes, reason_of
+from ._invented_names import InventedNames
 from ._limits import TransportLimits
 from ._network import Connection, ConnectionListener, Network
 from ._receiver import Receiver
@@ -36,10 +36,6 @@ __all__ = ["StreamTransport"]
 _log = logging.getLogger("trio_sip.transport")
 _NEWCOMERS = 4
 """For each so many connections one may be in its handshake, once there are too many of all."""
-
-_INVENTED = re.compile(r"[@:]([a-z0-9.\-]{1,255}\.invalid)(?=[;:?>,\s]|$)")
-_MAX_NAMES = 16
-"""Of one WebSocket client; it needs one."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -79,8 +75,9 @@ class StreamTransport:
         self._openings: dict[tuple[str, Address, str | None], _Opening] = {}
         # Those that have been accepted and are still agreeing on keys and protocols.
         self._arriving: dict[int, Connection] = {}
-        self._clients: dict[str, MessageConnection] = {}
-        self._returns: OrderedDict[Flow, Address] = OrderedDict()
+        self._names = InventedNames()
+        self._returns: dict[Address, list[tuple[bytes, Flow]]] = {}
+        self._returning = 0
         self._budget = PartialBudget(limits.partial_bytes, counters)
         self._warned = False
         self.nursery: trio.Nursery | None = None
@@ -203,24 +200,22 @@ class StreamTransport:
         finally:
             connection.close(None)
             self._forget(connection)
+            if connection.sent_by is not None:
+                for data in connection.unsent:
+                    if not self._return(data, connection.flow):
+                        self._counters.sends_failed += 1
             self._receiver.flow_closed(connection.flow, connection.error)
 
     def _forget(self, connection: MessageConnection) -> None:
         flow = connection.flow
         if self._connections.pop(flow.number, None) is None:
             return
-        for name in connection.names:
-            if self._clients.get(name) is connection:
-                del self._clients[name]
+        self._names.forget(connection)
         place = flow.transport, flow.remote
         there = self._by_remote[place]
         there.remove(connection)
         if not there:
             del self._by_remote[place]
-        if connection.return_port and flow.transport == "TCP":
-            self._returns[flow] = Address(flow.remote.host, connection.return_port)
-            if len(self._returns) > self._limits.remembered_returns:
-                self._returns.popitem(last=False)
 
     # -- messages come
 
@@ -228,30 +223,14 @@ class StreamTransport:
         if connection.flow.number in self._connections:
             self._connections.move_to_end(connection.flow.number)
         if connection.flow.transport in ("WS", "WSS"):
-            self._note_names(message, connection)
+            self._names.note(message, connection)
         if isinstance(message, Request):
-            port = stamp_via(message, connection.flow.remote, self._force_rport)
-            if port is None:
+            if stamp_via(message, connection.flow.remote, self._force_rport) is None:
                 self._counters.without_via += 1
                 return
-            connection.return_port = port
+            assert message.via_text is not None, "it has been stamped"
+            connection.sent_by = sent_by(message.via_text)
         self._receiver.receive_message(message, connection.flow)
-
-    def _note_names(self, message: Request | Response, connection: MessageConnection) -> None:
-        """Remember what a WebSocket client calls itself: nobody else knows where that is.
-
-        RFC 7118 section 5: it cannot be connected to, so its Contact has an invented host.
-        """
-        for text in message.headers.get_all("Contact"):
-            for name in _INVENTED.findall(text.lower()):
-                known = self._clients.get(name)
-                # Others see the name, too, and may claim it; so whoever has it keeps it, unless
-                # it is he himself who comes again while his old connection is not known to be dead.
-                if known is not None and known.flow.remote.host != connection.flow.remote.host:
-                    continue
-                if name in connection.names or len(connection.names) < _MAX_NAMES:
-                    connection.names.add(name)
-                    self._clients[name] = connection
 
     def _refuse(self, error: RemoteProtocolError, data: bytes, flow: Flow) -> None:
         self._receiver.receive_garbage(error, data, flow)
@@ -260,8 +239,7 @@ class StreamTransport:
 
     def flow_of_client(self, name: str) -> Flow | None:
         """The connection of the WebSocket client that calls itself *name*."""
-        connection = self._clients.get(name)
-        return None if connection is None else connection.flow
+        return self._names.flow_of(name)
 
     def flow_nowait(self, transport: str, remote: Address, name: str | None = None) -> Flow | None:
         """The flow of an open connection to *remote*, if there is one that *name* may use."""
@@ -343,23 +321,110 @@ class StreamTransport:
         Raises:
           TransportFailed: the connection is gone, or its reader is too slow.
         """
-        connection = self._connections.get(flow.number)
-        if connection is not None and connection.phase is not Phase.CLOSED:
-            connection.send_nowait(data)
-            self._connections.move_to_end(flow.number)
-            return
-        back = self._returns.get(flow)
-        if back is None or self.nursery is None or not data.startswith(b"SIP/2.0 "):
-            self._counters.sends_failed += 1
-            raise TransportFailed(f"{flow}: the connection is closed")
-        self.nursery.start_soon(self._send_back, data, flow, back, name=f"answer {back}")
-
-    async def _send_back(self, data: bytes, flow: Flow, back: Address) -> None:
-        """Open a connection to where the request's Via says.  RFC 3261 section 18.2.2."""
         try:
-            self.send_nowait(data, await self.flow_to("TCP", back))
+            self._send_on(data, flow)
+        except TransportFailed:
+            connection = self._connections.get(flow.number)
+            # Who reads too slowly would read no faster on another connection.
+            slow = connection is not None and isinstance(connection.error, TransportFailed)
+            if slow or not self._return(data, flow):
+                self._counters.sends_failed += 1
+                raise
+
+    def _send_on(self, data: bytes, flow: Flow) -> None:
+        connection = self._connections.get(flow.number)
+        if connection is None:
+            raise TransportFailed(f"{flow}: the connection is closed")
+        connection.send_nowait(data)
+        self._connections.move_to_end(flow.number)
+
+    # -- answers whose connection is gone
+
+    def _return(self, data: bytes, flow: Flow) -> bool:
+        """Whether *data* is a response that can go to who asked by another connection than *flow*.
+
+        RFC 3261 section 18.2.2: "the server SHOULD open a connection to the IP address in the
+        "received" parameter, if present, using the port in the "sent-by" value".  One that it has
+        opened itself meanwhile, perhaps to ask again, comes first: through a NAT there is no
+        other.  It is nobody else's, as the same address calls itself by the same name there.
+        """
+        asker = _asker(data)
+        if asker is None or self.nursery is None:
+            return False
+        host = flow.remote.host
+        for connection in reversed(self._connections.values()):
+            if (
+                connection.sent_by == asker
+                and connection.flow.remote.host == host
+                # Nothing that was asked in private is answered in public.
+                and connection.flow.transport == flow.transport
+            ):
+                try:
+                    connection.send_nowait(data)
+                except TransportFailed:
+                    continue
+                return True
+        if flow.transport != "TCP" or self._returning >= self._limits.returning_answers:
+            # Over TLS nobody has said whose certificate it must be, and a browser has no address.
+            return False
+        back = Address(host, asker[1])
+        self._returning += 1
+        if back not in self._returns:
+            self._returns[back] = []
+            self.nursery.start_soon(self._send_back, back, name=f"answer {back}")
+        self._returns[back].append((data, flow))
+        return True
+
+    async def _send_back(self, back: Address) -> None:
+        """Open a connection, and send what goes there in the order in which it was to go."""
+        failure: Exception | None = None
+        try:
+            connected = await self.flow_to("TCP", back)
         except (TransportFailed, trio.ClosedResourceError) as error:
-            self._receiver.flow_closed(flow, error)
+            failure = error
+        answers = self._returns.pop(back)
+        self._returning -= len(answers)
+        for data, flow in answers:
+            try:
+                if failure is None:
+                    # If that one breaks, too, it is over.
+                    self._send_on(data, connected)
+            except TransportFailed as error:
+                failure = error
+            if failure is not None:
+                self._counters.sends_failed += 1
+                self._receiver.flow_closed(flow, failure)
+
+    def ping(self, flow: Flow) -> None:
+        """Ask whether anybody is at the other end.  RFC 5626 section 3.5.1.
+
+        Raises:
+          TransportFailed: the connection is gone, or its reader is too slow.
+        """
+        connection = self._connections.get(flow.number)
+        if connection is None:
+            raise TransportFailed(f"{flow}: the connection is closed")
+        connection.ping()
+
+    def signs_of_life(self, flow: Flow) -> SignsOfLife:
+        """What has come by the connection of *flow*."""
+        connection = self._connections.get(flow.number)
+        return (
+            SignsOfLife()
+            if connection is None
+            else SignsOfLife(connection.arrivals, connection.pongs)
+        )
+
+    def close_flow(self, flow: Flow, reason: str) -> None:
+        """Close the connection of *flow*."""
+        connection = self._connections.get(flow.number)
+        if connection is not None:
+            connection.close(TransportFailed(f"{flow}: {reason}"))
+
+    def is_open(self, flow: Flow) -> bool:
+        """Whether the connection of *flow* takes messages."""
+        connection = self._connections.get(flow.number)
+        return connection is not None and connection.phase is Phase.OPEN
 
     def identity(self, flow: Flow) -> PeerIdentity | None:
         """Who was proved to be at the other end."""
@@ -377,6 +442,17 @@ class StreamTransport:
             connection.close(None)
         for pipe in self._arriving.values():
             pipe.close()
+
+
+def _asker(data: bytes) -> tuple[str, int] | None:
+    """Who the Via of a response says has asked."""
+    if not data.startswith(b"SIP/2.0 "):
+        return None
+    try:
+        via = parse_message_untrusted(data).via_text
+        return None if via is None else sent_by(via)
+    except RemoteProtocolError:
+        return None
 
 
 def _too_slow() -> OSError:

@@ -86,6 +86,8 @@ class WebSocketFraming:
         for event in self._connection.events():
             if isinstance(event, events.Ping):
                 self._replies += self._connection.send(event.response())
+            elif isinstance(event, events.Pong):
+                self._arrived.append(StreamEvent.PONG)
             elif isinstance(event, events.CloseConnection):
                 self._hear_goodbye(event)
             elif isinstance(event, events.TextMessage):
@@ -121,6 +123,8 @@ class WebSocketFraming:
             # RFC 7118 has WebSocket's own pings for that; clients send RFC 5626's all the same.
             if data.startswith(_PING):
                 self._arrived.append(StreamEvent.PING)
+            elif data == _PONG:
+                self._arrived.append(StreamEvent.PONG)
             return
         try:
             self._arrived.append(parse_message_untrusted(data, self._limits))
@@ -161,6 +165,12 @@ class WebSocketFraming:
         except UnicodeDecodeError:
             return self._connection.send(self._events.BytesMessage(data=data))
         return self._connection.send(self._events.TextMessage(data=text))
+
+    def ping(self) -> bytes:
+        """A Ping frame (RFC 7118 section 6)."""
+        if self._connection.state is not self._states.OPEN:
+            return b""
+        return self._connection.send(self._events.Ping())
 
     def goodbye(self) -> bytes:
         """A Close frame, once."""

@@ -16,6 +16,7 @@ from trio_sip.session import (
     ModifyReceived,
     PrackReceived,
     RequestReceived,
+    SessionSettings,
     Withdrawn,
 )
 from trio_sip.stack import IncomingRequest
@@ -34,6 +35,9 @@ _ITS_OWN = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
 _INBOX = 32
 """INFOs, keys and texts that wait to be read; beyond that the oldest gives way."""
 
+_PAST = 4
+"""Changes remembered that were made before anybody asked: each takes the place of the one before."""
+
 RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
 """What answers the requests of one method within a call."""
 
@@ -41,11 +45,16 @@ RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
 class Change:
     """A change to the call that the other side proposes, and that waits for your word."""
 
-    __slots__ = ("_call", "_description", "request")
+    __slots__ = ("_call", "_description", "is_past", "request")
 
-    def __init__(self, call: Call, request: Request, description: Description | None) -> None:
+    def __init__(
+        self, call: Call, request: Request, description: Description | None, *, is_past: bool
+    ) -> None:
         self._call = call
         self._description = description
+        self.is_past: bool = is_past
+        """It came before anybody asked for changes, and was answered as if nobody ever would."""
+
         self.request: Request = request
         """The re-INVITE, UPDATE or PRACK that it came in."""
 
@@ -64,7 +73,8 @@ class Change:
         Raises:
           LocalProtocolError: it has been answered, or taken back.
         """
-        self._call._accept(self.request, self._description, sdp)
+        if not self.is_past or sdp is not None:
+            self._call._accept(self.request, self._description, sdp)
 
     def reject(self, status: int = 488) -> None:
         """Leave everything as it is.  Raises as `accept`."""
@@ -74,7 +84,7 @@ class Change:
 class Call(CallReferrals):
     """A call, made by `UserAgent.call` or handed to the handler of `UserAgent.serve_calls`."""
 
-    __slots__ = ("_changes", "_digits", "_handlers", "_infos", "_texts", "info_packages")
+    __slots__ = ("_changes", "_digits", "_handlers", "_infos", "_past", "_texts", "info_packages")
 
     info_packages: tuple[str, ...]
     """The Info Packages that are taken (RFC 6086); an INFO of another one gets 469."""
@@ -88,6 +98,7 @@ class Call(CallReferrals):
         self._digits: deque[str] | None = None
         self._texts: deque[Request] | None = None
         self._changes: deque[Change] | None = None
+        self._past: deque[Change] | None = None
 
     def infos(self) -> AsyncIterator[Info]:
         """``async for info in call.infos()``: what comes in INFOs, but for keys, until the end."""
@@ -102,19 +113,26 @@ class Call(CallReferrals):
         return self._read(self._digits)
 
     def texts(self) -> AsyncIterator[Request]:
-        """The MESSAGEs that come within the call.  Before this is asked for they get 405."""
+        """The MESSAGEs that come within the call.
+
+        Before this is asked for they get 405, and Allow does not name them: ask before the call
+        begins, or before you answer it, if the other side is to know that it may write.
+        """
         if self._texts is None:
             self._texts = deque(maxlen=_INBOX)
+            self._say_what_is_taken()
         return self._read(self._texts)
 
     def changes(self) -> AsyncIterator[Change]:
         """The re-INVITEs and UPDATEs that they propose; from now on each waits for your word.
 
         As long as nobody asks for them they are answered with what we said last, adapted to what
-        they offer, or 488 if nothing would be left.
+        they offer, or 488 if nothing would be left.  The last few of those come first, so that
+        who asks late misses nothing: see `Change.is_past`.
         """
         if self._changes is None:
-            self._changes = deque()
+            self._changes = self._past or deque()
+            self._past = None
         return self._read(self._changes)
 
     def set_handler(self, method: str, handler: RequestHandler | None) -> None:
@@ -134,6 +152,20 @@ class Call(CallReferrals):
             self._handlers.pop(method, None)
         else:
             self._handlers[method] = handler
+        self._say_what_is_taken()
+
+    @property
+    def session_settings(self) -> SessionSettings:
+        """Those of its user agent; Allow names what somebody is there for beyond that, too."""
+        settings = self._calls.settings
+        if self._texts is None and not self._handlers and not self._calls.handlers:
+            return settings
+        texts = () if self._texts is None else ("MESSAGE",)
+        return settings.allowing((*self._calls.handlers, *(self._handlers or ()), *texts))
+
+    def _say_what_is_taken(self) -> None:
+        if self.has_begun:
+            self.session.settings = self.session_settings
 
     def receive_info(self, info: Info) -> None:
         """From `answer_by_default`."""
@@ -175,9 +207,14 @@ class Call(CallReferrals):
             self._remote = description or self._remote
             return
         if self._changes is None:
+            if self._past is None:
+                self._past = deque()
+            elif len(self._past) >= _PAST:
+                self._past.popleft()
+            self._past.append(Change(self, event.request, description, is_past=True))
             self._accept(event.request, description, None)
         else:
-            self._changes.append(Change(self, event.request, description))
+            self._changes.append(Change(self, event.request, description, is_past=False))
             self._notify()
 
     def _accept(self, request: Request, offer: Description | None, sdp: Sdp | None) -> None:

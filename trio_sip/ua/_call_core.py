@@ -23,6 +23,7 @@ from trio_sip.session import (
     How,
     InviteSession,
     SessionInterval,
+    SessionSettings,
     SessionState,
     Side,
     Terminated,
@@ -134,7 +135,12 @@ class CallCore:
     @property
     def allow(self) -> tuple[str, ...]:
         """The methods that may come within it."""
-        return self._calls.settings.allow
+        return self.session_settings.allow
+
+    @property
+    def session_settings(self) -> SessionSettings:
+        """What its session asks for and puts up with: that of its user agent."""
+        return self._calls.settings
 
     @property
     def host(self) -> str:
@@ -199,8 +205,13 @@ class CallCore:
 
     # -- typed states
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a session: there is none before the block of a call is entered."""
+        return hasattr(self, "_leg")
+
     def _check_begun(self) -> None:
-        if not hasattr(self, "_leg"):
+        if not self.has_begun:
             raise LocalProtocolError("the call has not begun: it does when its block is entered")
 
     def _check_alive(self, what: str) -> None:

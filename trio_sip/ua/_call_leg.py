@@ -223,8 +223,19 @@ class Leg:
 
     def _begin_dialog(self, effect: DialogBegun) -> None:
         self.stack.add_dialog(
-            effect.dialog, self, work=self._work, endpoint=self.endpoint, prompt=True
+            effect.dialog,
+            self,
+            work=self._work,
+            endpoint=self.endpoint,
+            prompt=True,
+            flow=self._flow_heard(),
         )
+
+    def _flow_heard(self) -> Flow | None:
+        """By which the far end is heard, if no proxy is in between."""
+        if self.invite is not None:
+            return self.invite.direct_flow
+        return self.stack.answering_flow(self.flow)
 
     def _end_usage(self, effect: UsageEnded) -> None:
         if effect.dialog.state is DialogState.TERMINATED:
@@ -276,7 +287,8 @@ class Leg:
             self._show("on_response", response)
         if sent.refusal is not None:
             self.failure = sent.refusal
-        self.session.receive_response(response, self._now())
+        request = None if sent.dialog is None else sent.request
+        self.session.receive_response(response, self._now(), request=request)
         self.perform()
 
     def receive_failure(self, sent: SentRequest, error: Exception) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import trio
@@ -13,9 +12,6 @@ from trio_sip._errors import (
     CallEnded,
     CallRejected,
     LocalProtocolError,
-    NoRoute,
-    RequestTimedOut,
-    TransportFailed,
 )
 from trio_sip.dialog import DialogId
 from trio_sip.message import NameAddr, Request, Uri, create_request
@@ -31,8 +27,9 @@ from trio_sip.stack import Credentials, LocalContact
 from trio_sip.transport import Flow
 
 from ._call import Call
+from ._call_block import CallBlock
 from ._call_changes import Answer
-from ._call_core import Headers, raise_bare, says_only_that_it_is_over
+from ._call_core import Headers
 from ._call_leg import Leg
 from ._call_progress import Progress, ProgressReader
 from ._call_redirect import Redirections
@@ -48,7 +45,7 @@ _BACKLOG = 32
 """Provisional responses that wait to be read; beyond that the oldest gives way."""
 
 
-class OutgoingCall(Call):
+class OutgoingCall(CallBlock):
     """A call that we make: ``async with ua.call(target, offer) as call: …``.
 
     Entering the block sends the INVITE.  Leaving it ends the call, in whatever state it is; the
@@ -65,9 +62,7 @@ class OutgoingCall(Call):
         "_progress",
         "_redirections",
         "_to",
-        "_told",
         "answer",
-        "rejection",
         "target",
     )
 
@@ -76,9 +71,6 @@ class OutgoingCall(Call):
 
     answer: Answer | None
     """The answer, when it has come: what `answered` waits for."""
-
-    rejection: Exception | None
-    """Why there will be none: what `answered` raises."""
 
     def __init__(
         self,
@@ -105,8 +97,6 @@ class OutgoingCall(Call):
         self.answer = None
         self._progress: deque[Progress] = deque(maxlen=_BACKLOG)
         self._early: dict[DialogId, Progress] | None = None
-        self.rejection = None
-        self._told = False
 
     # -- its beginning
 
@@ -162,7 +152,7 @@ class OutgoingCall(Call):
         )
         leg.flow = flow
         leg.session = OutgoingSession(
-            invite, calls.stack.now(), dice=calls.dice, settings=calls.settings
+            invite, calls.stack.now(), dice=calls.dice, settings=self.session_settings
         )
         self._leg = leg
         calls.remember(leg)
@@ -330,75 +320,3 @@ class OutgoingCall(Call):
         Rejected: _rejected,
         Ended: _outgoing_ended,
     }
-
-    # -- the block
-
-    async def __aenter__(self) -> OutgoingCall:
-        """Send the INVITE.  Raises as `start`."""
-        await self.start()
-        return self.enter()
-
-    def enter(self) -> OutgoingCall:
-        """Make what follows the block of a call that has been started."""
-        self._scope.__enter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        """Hang up, wait for a while until everybody knows, and let errors out as they are."""
-        try:
-            await self._say_goodbye(480)
-        except BaseException as impatience:
-            # Ctrl-C.  The block is left all the same.
-            self._scope.__exit__(type(impatience), impatience, impatience.__traceback__)
-            raise
-        remaining = error
-        try:
-            if self._scope.__exit__(kind, error, trace):
-                remaining = None
-        except BaseException as rest:  # it is raised below
-            # What a group is without our own cancellation.
-            remaining = rest
-        if remaining is not None and self._is_echo(remaining):
-            remaining = None
-        failures = [
-            one
-            for one in (self._failure, None if self._told else self.rejection)
-            if one is not None and one is not remaining
-        ]
-        if remaining is None:
-            if not failures:
-                return True
-            if len(failures) == 1:
-                raise_bare(failures[0])
-        elif not failures or (self._failure is None and isinstance(remaining, trio.Cancelled)):
-            if remaining is error:
-                return False
-            raise_bare(remaining)
-        else:
-            failures.insert(0, remaining)
-        raise BaseExceptionGroup("a call and its tasks", failures)
-
-    def _is_echo(self, error: BaseException) -> bool:
-        """Whether *error* only says that the call is over, which is why its block is left."""
-        left = self._scope.cancel_called or self.replaced_by is not None
-        return left and self.rejection is None and says_only_that_it_is_over(error)
-
-    async def _live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """The task of a call without a block: see `UserAgent.start_call`."""
-        try:
-            async with self:
-                task_status.started()
-                await trio.sleep_forever()
-        except (CallRejected, CallEnded, RequestTimedOut, TransportFailed, NoRoute) as error:
-            if error is not self.rejection:
-                raise
-
-    async def aclose(self) -> None:
-        """End a call from `UserAgent.start_call`, as leaving its block would."""
-        self.hang_up()
-        await self._say_goodbye(480)

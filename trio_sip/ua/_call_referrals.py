@@ -11,6 +11,7 @@ from trio_sip._errors import LocalProtocolError
 from trio_sip.dialog import Dialog
 from trio_sip.message import NameAddr, Replaces, Response
 from trio_sip.session import Ended
+from trio_sip.stack import Reminder
 from trio_sip.subscription import ReferProgress
 
 from ._call_changes import CallChanges
@@ -26,11 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["CallReferrals"]
 
+_HELD = 4
+"""REFERs that may wait until somebody asks for them."""
+
+_PATIENCE = 2.0
+"""Seconds for which they do."""
+
 
 class CallReferrals(CallChanges):
     """The part of a call that sends the other side elsewhere, and is sent elsewhere by it."""
 
-    __slots__ = ("_referrals", "_referred", "replaced_by")
+    __slots__ = ("_held", "_patience", "_referrals", "_referred", "replaced_by")
 
     replaced_by: Call | None
     """The call that has taken the place of this one (RFC 3891), which ended it."""
@@ -40,6 +47,8 @@ class CallReferrals(CallChanges):
         self.replaced_by = None
         self._referrals: deque[IncomingReferral] | None = None
         self._referred: list[IncomingReferral] | None = None
+        self._held: list[IncomingReferral] | None = None
+        self._patience: Reminder | None = None
 
     # -- sending them elsewhere
 
@@ -163,11 +172,13 @@ class CallReferrals(CallChanges):
         """``async for referral in call.referrals()``: where the other side wants us to go.
 
         From now on, each REFER within the call waits for your word, instead of going to the
-        handler of `UserAgent.serve_referrals`: ask for them before you answer the call.  What runs in the call's block or handler ends
-        with the call, so a call that is to outlive this one has to live elsewhere.
+        handler of `UserAgent.serve_referrals`.  Where there is no such handler, one that comes
+        before this is asked for waits for two seconds, and is refused then.  What runs in the
+        call's block or handler ends with the call, so a call that is to outlive this one has to
+        live elsewhere.
         """
         if self._referrals is None:
-            self._referrals = deque()
+            self._referrals = deque(self._take_held())
         return self._read(self._referrals)
 
     @property
@@ -178,14 +189,49 @@ class CallReferrals(CallChanges):
     def receive_referral(self, referral: IncomingReferral) -> None:
         """From `TakesReferrals`, if somebody reads them."""
         assert self._referrals is not None, "asked before"
-        if self._referred is None:
-            self._referred = []
-        self._referred.append(referral)
+        self._owe(referral)
         self._referrals.append(referral)
         self._notify()
 
+    def hold_referral(self, referral: IncomingReferral) -> bool:
+        """From `TakesReferrals`, if nobody reads them yet: whether it may wait for who does."""
+        if self.ended is not None or (self._held is not None and len(self._held) >= _HELD):
+            return False
+        if self._held is None:
+            self._held = []
+        self._held.append(referral)
+        self._owe(referral)
+        # Each waits for its own two seconds at least, the first of several for a little longer.
+        self._refuses_held.set(self.stack.now() + _PATIENCE)
+        return True
+
+    def _owe(self, referral: IncomingReferral) -> None:
+        if self._referred is None:
+            self._referred = []
+        self._referred.append(referral)
+
+    @property
+    def _refuses_held(self) -> Reminder:
+        if self._patience is None:
+            self._patience = self.stack.create_reminder(self._refuse_held)
+        return self._patience
+
+    def _refuse_held(self) -> None:
+        for referral in self._take_held():
+            # RFC 3515 section 2.4.2: nobody here may send us elsewhere.
+            if not referral.request.is_answered:
+                referral.finish(603)
+
+    def _take_held(self) -> list[IncomingReferral]:
+        held, self._held = self._held, None
+        patience, self._patience = self._patience, None
+        if patience is not None:
+            patience.forget()
+        return held or []
+
     def _session_ended(self, event: Ended) -> None:
         super()._session_ended(event)
+        self._take_held()
         referred, self._referred = self._referred, None
         for referral in referred or ():
             if not referral.request.is_answered:

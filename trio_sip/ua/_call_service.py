@@ -206,7 +206,7 @@ class Calls(Service):
             local_tag=request.to_tag,
             contact=contact,
             dice=self.dice,
-            settings=self.settings,
+            settings=self.settings.allowing(self.handlers),
         )
         work = request.work or stack.grouped_work((message.call_id, message.from_.tag))
         leg = Leg(

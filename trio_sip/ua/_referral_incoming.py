@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
-from trio_sip.dialog import Dialog, DialogId
+from trio_sip.dialog import Dialog, DialogId, DialogState
 from trio_sip.message import REFER_TO, REFERRED_BY, NameAddr, Replaces, Uri
 from trio_sip.stack import AnswerState, IncomingRequest
 from trio_sip.subscription import refuses_subscription
@@ -159,9 +159,18 @@ class IncomingReferral:
             return
         if request.dialog is None:
             dialog = Dialog.as_uas(message, request.to_tag)
-            user_agent.stack.add_dialog(dialog, UsedDialog(dialog), endpoint=request.endpoint)
+            user_agent.stack.add_dialog(
+                dialog,
+                UsedDialog(dialog),
+                endpoint=request.endpoint,
+                flow=request.direct_flow,
+            )
         else:
             dialog = request.dialog.dialog
+            if dialog.state is DialogState.TERMINATED:
+                # They have hung up meanwhile, and with the call went the way to tell them.
+                request.respond(202, headers=[*headers, ("Refer-Sub", "false")])
+                return
         request.respond(202, headers=headers)
         self._notifier = ReferralNotifier(
             user_agent.stack,

@@ -46,14 +46,17 @@ class TakesReferrals(Service):
         """Give a REFER to whoever wants it; the answer is 603 if nobody does."""
         wanted = call is not None and call.reads_referrals
         served = self._served
-        if not wanted and served is None:
-            # RFC 3515 section 2.4.2: nobody here may send us elsewhere.
+        # RFC 3515 section 2.4.2: nobody here may send us elsewhere.
+        if call is None and served is None:
             request.respond(603)
             return
         try:
             referral = IncomingReferral(self._user_agent, request, call)
         except RemoteProtocolError:
-            request.respond(400, "Bad Refer-To")
+            if wanted or served is not None:
+                request.respond(400, "Bad Refer-To")
+            else:
+                request.respond(603)
             return
         if self.running >= self.limit:
             retry_after = self._user_agent.stack.settings.retry_after
@@ -62,7 +65,11 @@ class TakesReferrals(Service):
         request.defer()
         if call is not None and wanted:
             call.receive_referral(referral)
-        elif served is not None:
+        elif served is None:
+            assert call is not None, "somebody may still ask"
+            if not call.hold_referral(referral):
+                request.respond(603)
+        else:
             nursery, handler = served
             self.running += 1
             nursery.start_soon(self._run, referral, handler, name=repr(referral))

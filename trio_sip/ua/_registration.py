@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.message import NameAddr, Params, Uri
 from trio_sip.registration import (
     Contact,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ._user_agent import UserAgent
 
 __all__ = ["Registration", "open_registration"]
+
+_MOST_REG_IDS = 2**31
 
 
 class Registration:
@@ -97,21 +100,13 @@ class Registration:
         self._client.send_register(trio.current_time())
         self._driver.wake()
 
-    async def states(self) -> AsyncIterator[RegistrationState]:
+    def states(self) -> AsyncIterator[RegistrationState]:
         """The state, and then each one that follows, until the registration is over.
 
-        Who is slow is told the latest and misses those before it.
+        Who is slow is told the latest and misses those before it.  Whoever has seen enough may
+        leave: there is nothing to close.
         """
-        seen: RegistrationState | None = None
-        while True:
-            changed = self._driver.changed
-            if self.state is not seen:
-                seen = self.state
-                yield seen
-            elif seen is RegistrationState.TERMINATED:
-                return
-            else:
-                await changed.wait()
+        return _States(self, self._driver)
 
     async def wait_registered(self) -> None:
         """Wait until we are registered again; return at once if we are.
@@ -129,6 +124,26 @@ class Registration:
         return f"<Registration {self._driver.name} {self.state.value}>"
 
 
+class _States(AsyncIterator[RegistrationState]):
+    """What `Registration.states` gives: no generator, which would want to be closed."""
+
+    __slots__ = ("_driver", "_registration", "_seen")
+
+    def __init__(self, registration: Registration, driver: RegistrationDriver) -> None:
+        self._registration = registration
+        self._driver = driver
+        self._seen: RegistrationState | None = None
+
+    async def __anext__(self) -> RegistrationState:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while self._registration.state is self._seen:
+            if self._seen is RegistrationState.TERMINATED:
+                raise StopAsyncIteration
+            await self._driver.changed.wait()
+        self._seen = self._registration.state
+        return self._seen
+
+
 @asynccontextmanager
 async def open_registration(
     user_agent: UserAgent,
@@ -136,6 +151,8 @@ async def open_registration(
     *,
     registrar: Uri | str | None,
     instance: str | None,
+    reg_id: int | None,
+    keep_alive: float | None,
     q: float | None,
     contacts: Iterable[NameAddr | str],
     headers: Iterable[tuple[str, object]],
@@ -144,6 +161,8 @@ async def open_registration(
     grace: float,
 ) -> AsyncIterator[Registration]:
     """Register, keep it, remove it."""
+    if keep_alive is not None and keep_alive <= 0:
+        raise LocalProtocolError(f"keep_alive: want seconds, not {keep_alive}")
     client = RegistrationClient(
         expires,
         tokens=user_agent.stack.tokens,
@@ -152,9 +171,10 @@ async def open_registration(
     )
     request = RegistrationRequest(
         registrar=registrar_uri(user_agent, registrar),
-        params=_contact_params(instance, q),
+        params=_contact_params(instance, reg_id, q),
         contacts=tuple(contacts),
         headers=tuple(headers),
+        keep_alive=keep_alive,
     )
     driver = RegistrationDriver(user_agent, client, request, pace)
     # Who is cancelled already sends nothing.
@@ -171,8 +191,12 @@ async def open_registration(
                 driver.end()
 
 
-def _contact_params(instance: str | None, q: float | None) -> Params:
+def _contact_params(instance: str | None, reg_id: int | None, q: float | None) -> Params:
     params: dict[str, str | None] = {}
+    if reg_id is not None:
+        if instance is None or not 0 < reg_id < _MOST_REG_IDS:
+            raise LocalProtocolError("reg_id: want a number above 0, and an instance with it")
+        params["reg-id"] = str(reg_id)
     if instance is not None:
         # RFC 5626 section 4.1
         params["+sip.instance"] = f"<{instance}>"

@@ -22,6 +22,8 @@ from trio_sip.registration import (
 from trio_sip.stack import LocalContact, OutgoingRequest, Service
 from trio_sip.transport import Flow
 
+from ._flow_keeper import FlowKeeper
+
 if TYPE_CHECKING:
     from ._user_agent import UserAgent
 
@@ -40,6 +42,9 @@ class RegistrationRequest:
     """Others than ours."""
 
     headers: tuple[tuple[str, object], ...]
+
+    keep_alive: float | None
+    """Seconds from one keep-alive to the next; ``None`` for what the registrar asks for."""
 
 
 class RegistrationDriver(Service):
@@ -65,6 +70,7 @@ class RegistrationDriver(Service):
         self._flow: Flow | None = None
         self._outgoing: OutgoingRequest | None = None
         self._dead: Flow | None = None
+        self._keeper: FlowKeeper = FlowKeeper(user_agent.stack, request.keep_alive)
         self._ended = trio.Event()
         self.name: str = f"registration {user_agent.account.name} at {request.registrar}"
         self.opened: trio.Event = trio.Event()
@@ -91,11 +97,14 @@ class RegistrationDriver(Service):
                         client.send_register(trio.current_time())
                     self._perform(nursery)
                     while client.state is not RegistrationState.TERMINATED:
-                        with trio.CancelScope(deadline=client.next_deadline()) as self._alarm:
+                        deadline = min(client.next_deadline(), self._keeper.next_deadline())
+                        with trio.CancelScope(deadline=deadline) as self._alarm:
                             await trio.sleep_forever()
                         client.handle_timeout(trio.current_time())
+                        self._keeper.handle_timeout(trio.current_time())
                         self._perform(nursery)
         finally:
+            self._keeper.follow(None)
             self._hold(None)
             self._user_agent.service_route = ()
             self._ended.set()
@@ -123,6 +132,7 @@ class RegistrationDriver(Service):
             # Its response may have come just before.
             self._dead = flow
         if flow == self._flow:
+            self._keeper.follow(None)
             self._client.receive_flow_lost(trio.current_time())
             self.wake()
 
@@ -168,6 +178,8 @@ class RegistrationDriver(Service):
         self._client.receive_response(outgoing.request, response, trio.current_time())
         if outgoing.flow is not None and outgoing.flow == self._dead:
             self._client.receive_flow_lost(trio.current_time())
+        if response.is_success:
+            self._keeper.follow(self._flow, self._client.grant)
         route = self._client.grant.service_route
         user_agent = self._user_agent
         user_agent.service_route = route
@@ -199,8 +211,8 @@ class RegistrationDriver(Service):
                 *(("Route", hop) for hop in route),
                 *(("Contact", other) for other in others),
                 ("Expires", effect.expires),
-                # RFC 3327 section 5.1
-                ("Supported", "path"),
+                # RFC 3327 section 5.1, RFC 5626 section 4.2.1
+                ("Supported", "path, outbound" if "reg-id" in request.params else "path"),
                 *request.headers,
             ],
             credentials=account.authenticator,

@@ -160,6 +160,8 @@ class SubscriptionDriver:
 
     async def receive_request(self, request: IncomingRequest) -> None:
         """A request in our dialog."""
+        if request.transaction is None:
+            return  # An ACK, which is never answered, and says nothing here.
         if request.method != "NOTIFY":
             request.respond(405, headers=[("Allow", "NOTIFY")])
             return
@@ -208,21 +210,22 @@ class SubscriptionDriver:
         else:
             self._cseq = outgoing.request.cseq.number
             if response.is_success:
-                self._take_dialog(outgoing.request, response)
+                self._take_dialog(outgoing, response)
                 self.opened.set()
             self._subscriber.receive_response(response, trio.current_time())
         self.perform()
 
-    def _take_dialog(self, request: Request, response: Response) -> None:
+    def _take_dialog(self, outgoing: OutgoingRequest, response: Response) -> None:
         if self._dialog is not None:
             return
         try:
-            dialog = Dialog.as_uac(request, response)
+            dialog = Dialog.as_uac(outgoing.request, response)
         except RemoteProtocolError:
             # Without a Contact it leads nowhere; the NOTIFY has one.
             return
         self._dialog = dialog
-        self._user_agent.stack.add_dialog(dialog, self)
+        stack = self._user_agent.stack
+        stack.add_dialog(dialog, self, flow=stack.answering_flow(outgoing.flow))
 
     def _open_request(self, expires: int) -> AbstractAsyncContextManager[OutgoingRequest]:
         user_agent, request = self._user_agent, self._request

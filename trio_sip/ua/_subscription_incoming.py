@@ -117,7 +117,9 @@ class IncomingSubscription:
     def _begin(self, body: Body | None, *, authorized: bool) -> None:
         request = self._unanswered()
         self._notifier.body = body
-        self._user_agent.stack.add_dialog(self._dialog, self, endpoint=request.endpoint)
+        self._user_agent.stack.add_dialog(
+            self._dialog, self, endpoint=request.endpoint, flow=request.direct_flow
+        )
         now = trio.current_time()
         self._notifier.receive_subscribe(request.message, now, authorized=authorized)
         self._perform()
@@ -134,6 +136,8 @@ class IncomingSubscription:
 
     async def receive_request(self, request: IncomingRequest) -> None:
         """A request in its dialog."""
+        if request.transaction is None:
+            return  # An ACK, which is never answered, and says nothing here.
         if request.method != "SUBSCRIBE":
             request.respond(405, headers=[("Allow", "SUBSCRIBE")])
             return

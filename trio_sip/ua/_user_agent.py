@@ -179,6 +179,8 @@ class UserAgent(CallingAgent, ReferringAgent, SubscribingAgent):
         *,
         registrar: Uri | str | None = None,
         instance: str | None = None,
+        reg_id: int | None = None,
+        keep_alive: float | None = None,
         q: float | None = None,
         contacts: Iterable[NameAddr | str] = (),
         headers: Iterable[tuple[str, object]] = (),
@@ -196,6 +198,13 @@ class UserAgent(CallingAgent, ReferringAgent, SubscribingAgent):
           expires: seconds to ask for; a registrar may grant less, or insist on more.
           registrar: the domain of the address if left out.  It is shown the password.
           instance: ``urn:uuid:…``, by which the registrar knows this machine again (RFC 5626).
+          reg_id: the number of this flow among those of the instance: several registrations of one
+            machine, by different ways, stand beside each other (RFC 5626 section 4.2).
+          keep_alive: seconds, at most, from one keep-alive to the next: CRLF CRLF, by which NAT
+            boxes remember UDP and TCP flows.  30 suits most of them.  A connection on which the
+            registrar has answered such a ping once, and does not within ten seconds, is given up,
+            and we are registered by a new one.  If left out, as often as the registrar asks for
+            it (Flow-Timer), and not at all if it does not.
           q: preference among the contacts, 0 to 1.
           contacts: others than ours, to be registered with it.
           headers: more of them for the REGISTER.
@@ -218,6 +227,8 @@ class UserAgent(CallingAgent, ReferringAgent, SubscribingAgent):
             expires,
             registrar=registrar,
             instance=instance,
+            reg_id=reg_id,
+            keep_alive=keep_alive,
             q=q,
             contacts=contacts,
             headers=headers,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 import trio
@@ -13,7 +13,8 @@ from trio_sip._errors import Overloaded
 
 from ._schedule import Schedule, ScheduleMode, pick_interval
 from ._statistics import Load, WorkState, WorkStatistics, name_of
-from ._task import AwaitedTask, HoldTask, Task, WaitedTask, call, current_task
+from ._task import Task, WaitedTask, current_task
+from ._waiting import run_and_wait, suspend, wait_for_end
 
 if TYPE_CHECKING:  # Works make works, and runners run them.
     from ._runner import Runner
@@ -162,25 +163,9 @@ class Work:
         Errors: as `push`; `WorkDeadlock` if this work waits, perhaps through others, for the one
         that the caller belongs to; `trio.ClosedResourceError` if the work is cancelled meanwhile.
         """
-        work = self._living()
-        if work._is_current():
-            await trio.lowlevel.checkpoint()
-            return await call(fn, args)
-        works = self._works
-        if work.waiting >= works.high_water:
-            works._refused += 1
-            raise Overloaded(f"work {self._name!r} has {work.waiting} tasks waiting")
-        waiter = works._waiter()
-        works._waits.add(waiter, work)
-        try:
-            task = AwaitedTask(work, fn, args)
-            work._enqueue(task.perform, (), task)
-            return await task.outcome()
-        finally:
-            works._waits.remove(waiter, work)
+        return await run_and_wait(self._living(), fn, args)
 
-    @asynccontextmanager
-    async def suspended(self) -> AsyncIterator[None]:
+    def suspended(self) -> AbstractAsyncContextManager[None]:
         """Inside the block nothing runs in this work; what is pushed meanwhile waits.
 
         Waits first for all that was pushed before.  From inside a task of this same work it waits
@@ -188,28 +173,7 @@ class Work:
 
         Errors: `WorkDeadlock` as `run`; `trio.ClosedResourceError` if the work is closed.
         """
-        work = self._living()
-        if work._is_current():
-            await trio.lowlevel.checkpoint()
-            yield
-            return
-        works = self._works
-        waiter = works._waiter()
-        hold = HoldTask(work)
-        try:
-            works._waits.add(waiter, work)
-            try:
-                work._enqueue(hold.perform, (), hold)
-                await hold.wait()
-            finally:
-                works._waits.remove(waiter, work)
-            works._waits.add(work, waiter)
-            try:
-                yield
-            finally:
-                works._waits.remove(work, waiter)
-        finally:
-            hold.release()
+        return suspend(self._living())
 
     def schedule(
         self,
@@ -266,18 +230,7 @@ class Work:
 
         Errors: `WorkDeadlock` as `run`.
         """
-        work = self._living()
-        if work._state is WorkState.CLOSED:
-            await trio.lowlevel.checkpoint()
-            return
-        if work._ended is None:
-            work._ended = trio.Event()
-        waiter = self._works._waiter()
-        self._works._waits.add(waiter, work)
-        try:
-            await work._ended.wait()
-        finally:
-            self._works._waits.remove(waiter, work)
+        await wait_for_end(self._living())
 
     def cancel(self) -> None:
         """Drop the tasks that wait, cancel the one that runs, and take no new ones."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.message import Via
-from trio_sip.transport import fill_via
+from trio_sip.message import Via, fill_via, sent_by
 
 HOST, PORT = "192.0.2.9", 40000
 B = ";branch=z9hG4bK1"
@@ -125,3 +124,15 @@ def test_what_is_filled_in_can_be_read_back() -> None:
 def test_a_broken_via_is_a_remote_protocol_error(raw: str) -> None:
     with pytest.raises(RemoteProtocolError):
         fill_via(raw, HOST, PORT)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (f"SIP/2.0/TCP h:5062{B};rport=7;received=192.0.2.1", ("h", 5062)),
+        ("SIP/2.0/TLS [2001:DB8::1], SIP/2.0/TCP p:7", ("2001:db8::1", 5061)),
+        ("SIP/2.0/TCP " + "h" * 200, ("h" * 200, 5060)),
+    ],
+)
+def test_sent_by_is_what_the_sender_calls_itself(raw: str, expected: tuple[str, int]) -> None:
+    assert expected == sent_by(raw)
