@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,9 +14,11 @@ from trio_sip.testing import (
     MISBEHAVIOURS,
     PROFILES,
     Fate,
+    MessagePattern,
     Misbehaviour,
     Outgoing,
     PeerProfile,
+    PeerRequest,
     SipPeer,
 )
 
@@ -157,6 +160,45 @@ async def test_telephones_of_every_kind_get_their_calls_through(
 
     assert PROFILES[name].compact == (b"\r\nv:" in options.wire.data)
     assert PROFILES[name].rport == (b";rport" in options.wire.data)
+
+
+async def test_a_strict_stack_survives_a_connection_closed_in_the_middle_of_a_message(
+    sip_stack: Stack, make_sip_peer: Make
+) -> None:
+    await sip_stack.add_service(OptionsService())
+    target = f"sip:{sip_stack.listening[0].host};transport=tcp"
+    rude = make_sip_peer("rude")
+    whole = bytes(rude.create_request("OPTIONS", target, body="x" * 500))
+    await rude.send_raw(whole[: len(whole) // 2], target, transport="TCP")
+    await trio.sleep(1)
+    rude.close_streams()
+    options = await rude.request("OPTIONS", target)
+
+    assert 200 == (await options.final()).status
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("no UPDATE", {"allow": lambda one: "UPDATE" not in str(one)}),
+        ("early media", {"supported": re.compile("100rel")}),
+        ("behind a NAT", {"contact__host": "10.0.0.5", "via__host": "10.0.0.5"}),
+        ("behind an old NAT", {"contact__host": "10.0.0.5", "via__host": "10.0.0.5"}),
+        ("RFC 2543", {"via__branch": None, "max_forwards": None}),
+        ("desk phone", {"user_agent": re.compile("Cisco")}),
+        ("plain", {"max_forwards": 70, "user_agent": None}),
+    ],
+)
+async def test_a_profile_does_on_the_wire_what_its_name_says(
+    name: str, fields: dict[str, object], make_sip_peer: Make
+) -> None:
+    alice, bob = make_sip_peer("alice", profile=name), make_sip_peer("bob")
+    await alice.request("INVITE", bob.uri)
+    invite = await bob.expect(MessagePattern("INVITE", **fields))
+
+    assert isinstance(invite, PeerRequest)
+    await invite.respond(603)
+    await (await alice.expect(603)).ack()
 
 
 async def test_a_profile_of_ones_own_is_as_good(make_sip_peer: Make) -> None:

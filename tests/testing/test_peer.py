@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -236,6 +237,31 @@ async def test_a_peer_can_leave_out_retransmissions(make_sip_peer: Make) -> None
     await quiet.expect(200)
 
 
+async def test_a_message_has_a_t1_of_its_own_or_no_copies(alice: SipPeer, bob: SipPeer) -> None:
+    hasty = await alice.request("MESSAGE", bob.uri, t1=0.1)
+    message = await bob.expect("MESSAGE")
+    await message.expect_retransmissions(0.1, 0.3, 0.7)
+    await message.respond(200)
+    await hasty.expect(200)
+    sent = await alice.request("INVITE", bob.uri, t1=math.inf)
+    invite = await bob.expect("INVITE")
+    await invite.expect_retransmissions(tolerance=5)
+    await invite.respond(200, t1=1)
+    answer = await sent.expect(200)
+    await answer.expect_retransmissions(1, 3, 7)
+    await answer.ack()
+    await bob.expect("ACK")
+
+
+async def test_one_message_of_a_quiet_peer_may_be_repeated(make_sip_peer: Make) -> None:
+    quiet, bob = make_sip_peer("quiet", retransmits=False), make_sip_peer("bob")
+    await quiet.request("MESSAGE", bob.uri, t1=0.5)
+    message = await bob.expect("MESSAGE")
+    await message.expect_retransmissions(0.5, 1.5)
+    await message.respond(200)
+    await quiet.expect(200)
+
+
 async def test_a_2xx_is_repeated_until_the_ack_comes(alice: SipPeer, bob: SipPeer) -> None:
     sent = await alice.request("INVITE", bob.uri)
     invite = await bob.expect("INVITE")
@@ -338,6 +364,31 @@ async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
 
     assert again.request.cseq.number == theirs.dialog.remote_sequence
     assert moved.uri == theirs.dialog.remote_target
+
+
+async def test_the_next_message_of_a_call_goes_elsewhere(
+    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+) -> None:
+    ours, _ = await calling(alice, bob)
+    carol = make_sip_peer("carol")
+    info = await ours.send("INFO", to=carol.address)
+    await (await carol.expect("INFO", uri__user="bob")).respond(481)
+
+    assert 481 == (await info.final()).status
+
+
+async def test_a_call_id_with_another_from_tag_is_another_call(
+    alice: SipPeer, bob: SipPeer
+) -> None:
+    ours, theirs = await calling(alice, bob)
+    other = alice.create_request("OPTIONS", bob.uri, call_id=ours.dialog.id.call_id)
+    sent = await alice.send(other)
+    await theirs.expect_nothing(within=1)
+    await (await bob.expect("OPTIONS", call_id=ours.dialog.id.call_id)).respond(200)
+    await sent.expect(200)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(theirs.expect_bye)
+        await ours.bye()
 
 
 async def test_several_calls_and_peers_go_on_at_once(make_sip_peer: Make) -> None:
@@ -488,6 +539,64 @@ async def test_a_challenged_invite_is_acknowledged_and_sent_again(
         await bob.expect("ACK")
         theirs = await bob.answer(proxy_authorization=...)
         await theirs.expect_bye()
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
+async def test_the_body_is_protected_too(alice: SipPeer, bob: SipPeer, algorithm: str) -> None:
+    async def say() -> None:
+        credentials = OutboundCredential(SECRET, realm="example.com")
+        sent = await alice.request("MESSAGE", bob.uri, body="hi", credentials=credentials)
+        assert 200 == (await sent.final()).status
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(say)
+        message = await bob.expect("MESSAGE")
+        await message.challenge("example.com", SECRET, algorithms=[algorithm], qop=["auth-int"])
+        again = await bob.expect("MESSAGE", authorization=re.compile("qop=auth-int"))
+        outcome = again.check_credentials("example.com", SECRET)
+        await again.respond(200)
+
+    assert AuthOutcome.OK is outcome
+
+
+async def test_a_stale_nonce_is_answered_with_the_next(alice: SipPeer, bob: SipPeer) -> None:
+    async def register() -> None:
+        credentials = OutboundCredential(SECRET, realm="example.com")
+        sent = await alice.request("REGISTER", bob.uri, credentials=credentials)
+        assert 200 == (await sent.final()).status
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(register)
+        await (await bob.expect("REGISTER")).challenge("example.com", SECRET)
+        again = await bob.expect("REGISTER", authorization=...)
+        await trio.sleep(1)
+        await again.challenge("example.com", SECRET, stale=True)
+        last = await bob.expect("REGISTER", cseq__number=3)
+        await last.respond(200)
+
+    assert AuthOutcome.OK is last.check_credentials("example.com", SECRET)
+
+
+async def test_two_proxies_challenge_at_once(alice: SipPeer, bob: SipPeer) -> None:
+    realms = ("one.example", "two.example")
+
+    async def say() -> None:
+        known = [OutboundCredential(SECRET, realm=realm) for realm in realms]
+        sent = await alice.request("MESSAGE", bob.uri, credentials=known)
+        assert 200 == (await sent.final()).status
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(say)
+        message = await bob.expect("MESSAGE")
+        response = message.create_response(407)
+        for realm in realms:
+            for value in message.challenges(realm, SECRET):
+                response.add_header("Proxy-Authenticate", value)
+        await message.send(response)
+        again = await bob.expect("MESSAGE")
+        await again.respond(200)
+
+    assert [AuthOutcome.OK] * 2 == [again.check_credentials(realm, SECRET) for realm in realms]
 
 
 # -- beside a stack

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import attrs
 
-from . import calls, digest, memory, parse, peers, serve, throughput, virtual
+from . import calls, digest, memory, parse, peer_load, peers, serve, throughput, virtual
 from ._figure import Figure, Floor, of_floor
 from ._table import print_figures
 
 # In the order in which they are measured; those that take minutes are last.
-_QUICK = ("parse", "digest", "loader", "options", "register", "virtual")
+_QUICK = ("parse", "digest", "loader", "options", "register", "virtual", "peerload")
 _LONG = ("flat", "pause", "memory", "calls", "newcall", "held")
 _OTHERS = ("peers", "callpeers")
 
@@ -61,6 +61,7 @@ def _plan(
         "options": lambda: throughput.measure_options(echo(), seconds),
         "register": lambda: throughput.measure_register(echo(), seconds),
         "virtual": virtual.measure_virtual,
+        "peerload": peer_load.measure_peer_load,
         "flat": lambda: throughput.measure_flat(echo(), seconds, arguments.long),
         "pause": lambda: throughput.measure_pause(arguments.kept),
         "memory": lambda: memory.measure_memory(arguments.settle),

@@ -25,6 +25,9 @@ class ScriptFailed(AssertionError):
     wire: Wire | None = None
     """The record of the message at fault, for whoever draws what happened."""
 
+    call_id: str | None = None
+    """Of the conversation that failed, where it is one that a message began."""
+
     at: float | None = None
     """When it failed, on trio's clock: what was sent later is only cleaning up."""
 
@@ -51,6 +54,7 @@ def unexpected(who: str, wanted: Sequence[MessagePattern], came: PeerMessage) ->
     lines += ["", "It was:", *(f"  {line}" for line in redacted(came.message).splitlines())]
     error = UnexpectedMessage("\n".join(lines))
     error.wire = came.wire
+    error.call_id = came.message.headers.get("Call-ID")
     return error
 
 

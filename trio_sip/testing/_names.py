@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._arrivals import Arrival
 from ._capture import Capture, read_capture
 from ._certificates import Certificate, CertificateAuthority
 from ._check_gate import check_authenticator, check_identifier
@@ -15,6 +16,8 @@ from ._host import MemoryHost
 from ._ladder import ladder
 from ._leaks import Leak
 from ._link import Link
+from ._load import LoadCall, sip_load
+from ._load_result import LoadFailure, LoadResult
 from ._message_pattern import MessagePattern
 from ._misbehaviours import MISBEHAVIOURS, Misbehaviour, Outgoing
 from ._nat import NatBox, NatKind
@@ -24,6 +27,7 @@ from ._peer import SipPeer
 from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._peer_sockets import PeerPath
+from ._peer_statistics import PeerStatistics
 from ._peer_thread import PeerThread, ThreadCall, ThreadMessage, open_peer_thread
 from ._profiles import PROFILES, PeerProfile
 from ._rules import Pattern, every, first
@@ -50,6 +54,7 @@ from ._worlds import Place, SipWorld, WorldKind
 __all__ = [
     "MISBEHAVIOURS",
     "PROFILES",
+    "Arrival",
     "Capture",
     "Cause",
     "Certificate",
@@ -65,6 +70,9 @@ __all__ = [
     "Label",
     "Leak",
     "Link",
+    "LoadCall",
+    "LoadFailure",
+    "LoadResult",
     "MemoryConnection",
     "MemoryHost",
     "MemoryNetwork",
@@ -81,6 +89,7 @@ __all__ = [
     "PeerProfile",
     "PeerRequest",
     "PeerResponse",
+    "PeerStatistics",
     "PeerThread",
     "Place",
     "Ramp",
@@ -123,6 +132,7 @@ __all__ = [
     "read_sipp_rows",
     "run_sipp_scenario",
     "run_sipp_twins",
+    "sip_load",
     "svg_ladder",
     "trace",
     "write_pcapng",

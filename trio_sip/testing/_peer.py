@@ -25,10 +25,13 @@ from ._peer_digest import PeerDigest
 from ._peer_messages import PeerRequest, PeerResponse
 from ._peer_script import PeerScript
 from ._peer_sockets import PeerPath
+from ._peer_statistics import PeerStatistics, count_wires
 from ._peer_voice import PeerVoice, session_description
 from ._profiles import PROFILES, PeerProfile
 
 __all__ = ["SipPeer"]
+
+Credentials = OutboundCredential | Iterable[OutboundCredential] | None
 
 # Less than 64*T1: the script of a test speaks before everybody's transactions give up.
 _PATIENCE = 30.0
@@ -160,6 +163,15 @@ class SipPeer(PeerScript):
         """A session description that offers, or accepts, PCMA at its address."""
         return session_description(self.address)
 
+    def statistics(self) -> PeerStatistics:
+        """What it has done so far, in numbers."""
+        return count_wires(
+            self.wires,
+            self.names(),
+            automatically_answered=self.automatically_answered,
+            unexpected=self.inbox.unexpected + len(self.inbox.leftovers()),
+        )
+
     def token(self) -> str:
         """A word of its own that it has not used before."""
         return self.voice.tokens.token()
@@ -211,14 +223,16 @@ class SipPeer(PeerScript):
         headers: Iterable[tuple[str, object]] = (),
         body: bytes | str = b"",
         content_type: str = "application/sdp",
-        credentials: OutboundCredential | None = None,
+        credentials: Credentials = None,
         rude: Rude = (),
         lost: bool = False,
+        t1: float | None = None,
     ) -> SentRequest:
         """Make a request and send it; see `create_request`.
 
         Args:
-          credentials: what `SentRequest.final` answers challenges with.
+          credentials: what `SentRequest.final` answers challenges with, of one realm or several.
+          t1: seconds until its first copy over UDP; `math.inf` for none at all.
         """
         request = self.create_request(
             method,
@@ -229,7 +243,7 @@ class SipPeer(PeerScript):
             body=body,
             content_type=content_type,
         )
-        return await self.send(request, credentials=credentials, rude=rude, lost=lost)
+        return await self.send(request, credentials=credentials, rude=rude, lost=lost, t1=t1)
 
     async def send(
         self,
@@ -237,9 +251,10 @@ class SipPeer(PeerScript):
         *,
         to: Address | None = None,
         path: PeerPath | None = None,
-        credentials: OutboundCredential | None = None,
+        credentials: Credentials = None,
         rude: Rude = (),
         lost: bool = False,
+        t1: float | None = None,
     ) -> SentRequest:
         """Send a request of your own making; a Via is added unless it has one.
 
@@ -248,6 +263,7 @@ class SipPeer(PeerScript):
           path: the very way, such as that of an earlier message.
           rude: names of `MISBEHAVIOURS` for this message.
           lost: note it, and let it never arrive.
+          t1: seconds until its first copy over UDP; `math.inf` for none at all.
         """
         path = path or await self.path_to(request, to)
         if "Via" not in request:
@@ -255,9 +271,10 @@ class SipPeer(PeerScript):
             self.voice.adjust_contact(request, path)
         attempt = None
         if credentials is not None:
-            attempt = OutboundAuthenticator([credentials]).start_attempt(path.remote.host)
+            known = [credentials] if isinstance(credentials, OutboundCredential) else credentials
+            attempt = OutboundAuthenticator(list(known)).start_attempt(path.remote.host)
         sent = SentRequest(self, request, path, attempt)
-        await self.transmit_request(sent, rude=rude, lost=lost)
+        await self.transmit_request(sent, rude=rude, lost=lost, t1=t1)
         return sent
 
     async def send_raw(
@@ -286,7 +303,7 @@ class SipPeer(PeerScript):
         body: bytes | str | None = None,
         from_: NameAddr | str | None = None,
         headers: Iterable[tuple[str, object]] = (),
-        credentials: OutboundCredential | None = None,
+        credentials: Credentials = None,
         within: float | None = None,
         rude: Rude = (),
     ) -> PeerCall:

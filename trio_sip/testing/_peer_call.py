@@ -11,6 +11,7 @@ from trio_sip._errors import AuthenticationRejected, LocalProtocolError
 from trio_sip.auth import AuthenticationAttempt
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request, create_cancel
+from trio_sip.transport import Address
 
 from ._failures import UnexpectedMessage
 from ._message_pattern import MessagePattern, Wanted
@@ -43,6 +44,7 @@ class SentRequest:
         """As it was sent last: another one after a challenge was answered."""
 
         self.path = path
+        self._call_id: str | None = request.headers.get("Call-ID")
         self.time: float = trio.current_time()
         self._attempt = attempt
 
@@ -62,7 +64,11 @@ class SentRequest:
         """The next response to it; see `SipPeer.expect`."""
         __tracebackhide__ = True
         message = await self.peer.take(
-            [MessagePattern(status, **fields)], within=within, optional=optional, belongs=self.owns
+            [MessagePattern(status, **fields)],
+            within=within,
+            optional=optional,
+            belongs=self.owns,
+            call_id=self._call_id,
         )
         assert isinstance(message, PeerResponse)
         return message
@@ -97,10 +103,13 @@ class SentRequest:
             # There is nothing new to say: it is the answer, for the script to judge.
             return False
         again = self.peer.again(self.request)
-        for header in attempt.headers(
+        headers = attempt.headers(
             method=again.method, uri=again.target, body=again.body, cnonce=self.peer.token()
-        ):
+        )
+        # All of the old ones first: two proxies get a Proxy-Authorization each.
+        for header in headers:
             again.headers.remove(header.name)
+        for header in headers:
             again.headers.add(header.name, header.value)
         self.request = again
         await self.peer.transmit_request(self)
@@ -171,7 +180,11 @@ class PeerCall:
         """The next request in this call; see `SipPeer.expect`."""
         __tracebackhide__ = True
         message = await self.peer.take(
-            [MessagePattern(what, **fields)], within=within, optional=optional, belongs=self.owns
+            [MessagePattern(what, **fields)],
+            within=within,
+            optional=optional,
+            belongs=self.owns,
+            call_id=self.dialog.id.call_id,
         )
         assert isinstance(message, PeerRequest)
         if message.method != "ACK":
@@ -207,12 +220,19 @@ class PeerCall:
         headers: Iterable[tuple[str, object]] = (),
         body: bytes | str = b"",
         content_type: str = "application/sdp",
+        to: Address | None = None,
+        path: PeerPath | None = None,
         rude: Rude = (),
         lost: bool = False,
+        t1: float | None = None,
     ) -> SentRequest:
-        """Send a request in this call."""
+        """Send a request in this call; see `SipPeer.send`.
+
+        Args:
+          to, path: where to, instead of where the dialog says.
+        """
         request = self.create_request(method, headers=headers, body=body, content_type=content_type)
-        return await self.peer.send(request, rude=rude, lost=lost)
+        return await self.peer.send(request, to=to, path=path, rude=rude, lost=lost, t1=t1)
 
     async def bye(self, *, rude: Rude = (), within: float | None = None) -> PeerResponse:
         """Hang up, and expect the 200."""
@@ -231,5 +251,8 @@ def call_of_response(peer: SipPeer, response: PeerResponse) -> PeerCall:
     if response.request is None:
         raise LocalProtocolError("a call begins with a request of the peer")
     if not response.message.is_success:
-        raise UnexpectedMessage(f"{peer.name} expected a 2xx, but got {response.label}")
+        error = UnexpectedMessage(f"{peer.name} expected a 2xx, but got {response.label}")
+        error.wire = response.wire
+        error.call_id = response.request.call_id
+        raise error
     return PeerCall(peer, Dialog.as_uac(response.request, response.message))

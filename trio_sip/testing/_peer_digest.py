@@ -12,6 +12,7 @@ from trio_sip.auth import (
     AuthOutcome,
     DigestChallengeData,
     Nonces,
+    Qop,
     make_challenges,
     verify_credentials,
 )
@@ -31,18 +32,22 @@ class PeerDigest:
 
     def __init__(self) -> None:
         self._nonces = Nonces(_KEY, lifetime=_LIFETIME, bind_to_source=False)
+        self._qop: tuple[Qop, ...] = (Qop.AUTH,)
 
     def challenges(
         self,
         request: PeerRequest,
         data: DigestChallengeData,
         algorithms: Sequence[str],
+        qop: Sequence[str],
         stale: bool,
     ) -> list[str]:
         """The values of WWW-Authenticate."""
+        self._qop = tuple(Qop(one) for one in qop)
         made = make_challenges(
             [data],
             algorithms=algorithms,
+            qop=self._qop,
             stale=stale,
             nonces=self._nonces,
             source=request.path.remote.host,
@@ -64,6 +69,7 @@ class PeerDigest:
             body=message.body,
             data=[data],
             algorithms=tuple(AVAILABLE_ALGORITHMS),
+            qop=self._qop,
             nonces=self._nonces,
             source=request.path.remote.host,
             now=trio.current_time(),

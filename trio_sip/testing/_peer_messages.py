@@ -139,6 +139,7 @@ class PeerRequest(PeerMessage):
         content_type: str = "application/sdp",
         rude: Rude = (),
         lost: bool = False,
+        t1: float | None = None,
     ) -> Response:
         """Answer it.  A Contact and our tag are added where they belong.
 
@@ -147,18 +148,24 @@ class PeerRequest(PeerMessage):
           content_type: of *body*.
           rude: names of `MISBEHAVIOURS` for this one answer.
           lost: make it, note it, and let it never arrive.
+          t1: seconds until the first copy of a final answer to an INVITE; `math.inf` for none.
         """
         response = self.create_response(
             status, reason, headers=headers, body=body, content_type=content_type
         )
-        await self.send(response, rude=rude, lost=lost)
+        await self.send(response, rude=rude, lost=lost, t1=t1)
         return response
 
     async def send(
-        self, response: Response | bytes, *, rude: Rude = (), lost: bool = False
+        self,
+        response: Response | bytes,
+        *,
+        rude: Rude = (),
+        lost: bool = False,
+        t1: float | None = None,
     ) -> None:
         """Send an answer of your own making, whatever it is, the way that answers go."""
-        await self.peer.send_response(self, response, rude=rude, lost=lost)
+        await self.peer.send_response(self, response, rude=rude, lost=lost, t1=t1)
 
     # -- who sent it
 
@@ -169,16 +176,33 @@ class PeerRequest(PeerMessage):
         *,
         status: int = 401,
         algorithms: Sequence[str] = ("MD5",),
+        qop: Sequence[str] = ("auth",),
         stale: bool = False,
     ) -> None:
-        """Answer with a challenge: 401, or 407 as a proxy does."""
-        data = DigestChallengeData(realm=realm, auth=secret)
-        values = self.peer.digest.challenges(self, data, algorithms, stale)
+        """Answer with a challenge: 401, or 407 as a proxy does.
+
+        Args:
+          qop: what is on offer: ``["auth-int"]`` covers the body; none is RFC 2069.
+        """
+        values = self.challenges(realm, secret, algorithms=algorithms, qop=qop, stale=stale)
         name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
         response = self.create_response(status)
         for value in values:
             response.add_header(name, value)
         await self.send(response)
+
+    def challenges(
+        self,
+        realm: str,
+        secret: PlainSecret | HashedSecret,
+        *,
+        algorithms: Sequence[str] = ("MD5",),
+        qop: Sequence[str] = ("auth",),
+        stale: bool = False,
+    ) -> list[str]:
+        """The values of a challenge, for an answer that has those of several realms."""
+        data = DigestChallengeData(realm=realm, auth=secret)
+        return self.peer.digest.challenges(self, data, algorithms, qop, stale)
 
     def check_credentials(self, realm: str, secret: PlainSecret | HashedSecret) -> AuthOutcome:
         """Whether its credentials answer a challenge of ours: `AuthOutcome.OK`, or what is wrong."""

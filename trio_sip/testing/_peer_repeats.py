@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Hashable
 
 import trio
 
-__all__ = ["Repeats"]
+__all__ = ["T1", "Repeats"]
 
-_T1 = 0.5
+T1 = 0.5
 _T2 = 4.0
-_LIFE = 64 * _T1
+_TIMES = 64
 
 
 class Repeats:
@@ -26,15 +26,17 @@ class Repeats:
         send: Callable[[], Awaitable[None]],
         *,
         capped: bool,
+        t1: float = T1,
     ) -> None:
-        """Call *send* after 0.5 s, 1 s, 2 s, …, until `stop` or for 32 seconds.
+        """Call *send* after *t1* seconds, twice as many, …, until `stop` or for 64 times *t1*.
 
         Args:
           capped: no longer than 4 s between two, as for all but the INVITE itself.
+          t1: infinite for never.
         """
         self.stop(key)
         scope = self._running[key] = trio.CancelScope()
-        nursery.start_soon(self._repeat, key, scope, send, capped, name="repeats of a peer")
+        nursery.start_soon(self._repeat, key, scope, send, capped, t1, name="repeats of a peer")
 
     def stop(self, key: Hashable) -> None:
         """An answer has come."""
@@ -48,12 +50,14 @@ class Repeats:
         scope: trio.CancelScope,
         send: Callable[[], Awaitable[None]],
         capped: bool,
+        t1: float,
     ) -> None:
-        interval, until = _T1, trio.current_time() + _LIFE
+        interval, until = t1, trio.current_time() + _TIMES * t1
         with scope:
+            # T1 may be longer than T2, and infinite.
             while trio.current_time() + interval < until:
                 await trio.sleep(interval)
                 await send()
-                interval = min(2 * interval, _T2) if capped else 2 * interval
+                interval = min(2 * interval, max(_T2, t1)) if capped else 2 * interval
         if self._running.get(key) is scope:
             del self._running[key]

@@ -139,6 +139,7 @@ class PeerScript(PeerWire):
         within: float | None = None,
         optional: Iterable[Wanted] = (),
         belongs: Callable[[PeerMessage], bool] | None = None,
+        call_id: str | None = None,
     ) -> PeerMessage:
         """What all the others are made of."""
         __tracebackhide__ = True
@@ -147,6 +148,7 @@ class PeerScript(PeerWire):
             within=self.patience if within is None else within,
             optional=_patterns(optional),
             belongs=belongs,
+            call_id=call_id,
         )
         return message
 

@@ -21,8 +21,9 @@ from ._ladder import ladder
 from ._message_pattern import MessagePattern
 from ._misbehaviours import Misbehaviour, Outgoing, Rude, misbehave
 from ._peer_call import PeerCall, SentRequest
+from ._peer_keys import invite_of, keys, response_key
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
-from ._peer_repeats import Repeats
+from ._peer_repeats import T1, Repeats
 from ._peer_sockets import PeerPath, PeerSockets
 from ._peer_voice import PeerVoice
 from ._profiles import PeerProfile
@@ -59,6 +60,7 @@ class PeerWire:
         """What it does to everything it sends, until you change it."""
 
         self.automatic: dict[str, int] = {}
+        self.automatically_answered: int = 0
         self.began: float = 0.0
         self.losing: list[MessagePattern] = []
         self.inbox: Inbox = Inbox(name)
@@ -74,6 +76,7 @@ class PeerWire:
         self._acks: dict[tuple[str, int, str | None], tuple[bytes, PeerPath]] = {}
         self._refused: set[tuple[str, int]] = set()
         self._calls: dict[DialogId, PeerCall] = {}
+        self._calls_by_call_id: dict[str, list[PeerCall]] = {}
         self._local: set[str | Address] = set()
 
     # -- its life
@@ -113,6 +116,7 @@ class PeerWire:
     def own(self, call: PeerCall) -> None:
         """Let a call have the messages of its dialog."""
         self._calls[call.dialog.id] = call
+        self._calls_by_call_id.setdefault(call.dialog.id.call_id, []).append(call)
 
     def ladder(self) -> str:
         """What it has sent and received, drawn."""
@@ -157,10 +161,11 @@ class PeerWire:
             came = PeerRequest(self, message, path, wire)  # type: ignore[arg-type]  # the peer above us
             self._answers[id(came)] = (came, None, [])
             if message.method == "ACK":
-                self._repeats.stop(("response", *_invite_of(message)))
+                self._repeats.stop(("response", *invite_of(message)))
             status = self.automatic.get(message.method)
             self._seen[data, path.remote] = came
             if status is not None:
+                self.automatically_answered += 1
                 self._soon(came.respond, status)
                 return
         else:
@@ -176,17 +181,18 @@ class PeerWire:
         try:
             named = DialogId.of_request(came.message)  # type: ignore[arg-type]  # a request
             if named is None:
-                return any(call.owns(came) for call in self._calls.values())
+                same = self._calls_by_call_id.get(came.message.call_id, ())
+                return any(call.owns(came) for call in same)
             return named in self._calls
         except (KeyError, RemoteProtocolError):
             return False
 
     def _answered(self, response: PeerResponse) -> None:
         try:
-            keys = _keys(response.message)
+            known = keys(response.message)
         except (KeyError, RemoteProtocolError):
             return
-        sent = next((self._sent[key] for key in keys if key in self._sent), None)
+        sent = next((self._sent[key] for key in known if key in self._sent), None)
         if sent is not None:
             response.request = sent.request
             if response.status >= 200 or sent.request.method == "INVITE":
@@ -200,7 +206,7 @@ class PeerWire:
                 self._soon(functools.partial(self.transmit, data, path, rude=rude))
         elif isinstance(original, PeerResponse):
             try:
-                ack = self._acks.get(_response_key(original.message))
+                ack = self._acks.get(response_key(original.message))
             except (KeyError, RemoteProtocolError):
                 # What has no CSeq to speak of was not acknowledged, either.
                 return
@@ -209,7 +215,7 @@ class PeerWire:
 
     def has_refused(self, ack: Request) -> bool:
         """Whether that is the ACK of an INVITE that was refused."""
-        return _invite_of(ack) in self._refused
+        return invite_of(ack) in self._refused
 
     def answer_to(self, request: PeerRequest) -> Response | None:
         """The latest answer of ours to a request."""
@@ -225,7 +231,13 @@ class PeerWire:
         return self.voice.create_response(request.message, request.path, status, reason, **parts)
 
     async def send_response(
-        self, request: PeerRequest, response: Response | bytes, *, rude: Rude, lost: bool
+        self,
+        request: PeerRequest,
+        response: Response | bytes,
+        *,
+        rude: Rude,
+        lost: bool,
+        t1: float | None = None,
     ) -> None:
         """Send an answer by the way that the request came."""
         data = bytes(response)
@@ -235,25 +247,30 @@ class PeerWire:
         if isinstance(response, Response):
             known = self._answers[id(request)] = (request, response, known[2])
             if request.method == "INVITE" and response.status >= 200:
-                key = _invite_of(request.message)
+                key = invite_of(request.message)
                 if response.status >= 300:
                     self._refused.add(key)
         known[2].append((data, path, rude))
         if key is not None and path.transport == "UDP" and not lost:
-            self._repeat(("response", *key), data, path, capped=True, rude=rude)
+            self._repeat(("response", *key), data, path, capped=True, rude=rude, t1=t1)
         await self.transmit(data, path, rude=rude, lost=lost)
 
     async def transmit_request(
-        self, sent: SentRequest, *, rude: Rude = (), lost: bool = False
+        self, sent: SentRequest, *, rude: Rude = (), lost: bool = False, t1: float | None = None
     ) -> None:
         """Send a request, and remember it."""
         await self._running.wait()
         request = sent.request
-        self._sent.update(dict.fromkeys(_keys(request), sent))
+        self._sent.update(dict.fromkeys(keys(request), sent))
         data = bytes(request)
         if request.method != "ACK" and sent.path.transport == "UDP":
             self._repeat(
-                ("request", sent), data, sent.path, capped=request.method != "INVITE", rude=rude
+                ("request", sent),
+                data,
+                sent.path,
+                capped=request.method != "INVITE",
+                rude=rude,
+                t1=t1,
             )
         await self.transmit(data, sent.path, rude=rude, lost=lost)
 
@@ -266,14 +283,14 @@ class PeerWire:
             raise LocalProtocolError("only a response to a request of the peer can be acknowledged")
         if response.status >= 300:
             ack = create_ack(request, response.message)
-            path = self._sent[_keys(request)[0]].path
+            path = self._sent[keys(request)[0]].path
         else:
             ack = self.voice.create_ack(request, response.message, **parts)
             path = await self.path_to(ack, None)
             ack.headers.insert_first("Via", self.voice.via_of(path))
         data = bytes(ack)
         if not (lost or any(one.lost for one in misbehave(data, (*self.rude, *_several(rude))))):
-            self._acks[_response_key(response.message)] = (data, path)
+            self._acks[response_key(response.message)] = (data, path)
         await self.transmit(data, path, rude=rude, lost=lost)
         return ack
 
@@ -302,17 +319,27 @@ class PeerWire:
         await trio.lowlevel.checkpoint()
 
     def _repeat(
-        self, key: tuple[object, ...], data: bytes, path: PeerPath, *, capped: bool, rude: Rude = ()
+        self,
+        key: tuple[object, ...],
+        data: bytes,
+        path: PeerPath,
+        *,
+        capped: bool,
+        rude: Rude = (),
+        t1: float | None = None,
     ) -> None:
-        if self.retransmits and self._nursery is not None:
+        # A message with a T1 of its own is repeated by a peer that repeats no other.
+        if (self.retransmits or t1 is not None) and self._nursery is not None:
             send = functools.partial(self.transmit, data, path, rude=rude)
-            self._repeats.start(self._nursery, key, send, capped=capped)
+            self._repeats.start(
+                self._nursery, key, send, capped=capped, t1=T1 if t1 is None else t1
+            )
 
     async def path_to(self, request: Request, to: Address | None) -> PeerPath:
         """The way that a request goes."""
         await self._running.wait()
         route = request.headers.get("Route")
-        uri = request.uri if route is None else _first_route(request)
+        uri = request.uri if route is None else request.headers[ROUTE][0].uri
         transport = _transport_of(uri)
         if "Via" in request:
             transport = request.via.transport
@@ -362,22 +389,6 @@ def _parsed(data: bytes) -> Request | Response | None:
         return None
 
 
-def _keys(message: Request | Response) -> list[tuple[str, str]]:
-    """What a response and its request have in common: the branch, or without one the CSeq."""
-    number, method = message.cseq.number, message.cseq.method
-    branch = message.via.branch
-    by_number = (f"{message.call_id} {number}", method)
-    return [by_number] if branch is None else [(branch, method), by_number]
-
-
-def _invite_of(message: Request) -> tuple[str, int]:
-    return message.call_id, message.cseq.number
-
-
-def _response_key(response: Response) -> tuple[str, int, str | None]:
-    return response.call_id, response.cseq.number, response.to.tag
-
-
 def _several(rude: Rude) -> Rude:
     return (rude,) if isinstance(rude, str) else rude
 
@@ -387,7 +398,3 @@ def _transport_of(uri: Uri) -> str:
     if uri.scheme == "sips":
         return "WSS" if asked in ("ws", "wss") else "TLS"
     return (asked or "udp").upper()
-
-
-def _first_route(request: Request) -> Uri:
-    return request.headers[ROUTE][0].uri
