@@ -28,8 +28,8 @@ def test_each_example_begins_with_what_the_fixtures_have_made(
 from trio_sip.testing import first
 
 @pytest.fixture
-def phone(make_sip_peer, sip_network):
-    phone = make_sip_peer("phone")
+def phone(sip_tls, make_sip_peer, sip_network):
+    phone = make_sip_peer("phone", transports=["UDP", "TCP", "TLS"])
     phone.answer_automatically("OPTIONS")
     sip_network.alias("example.com", "phone")
     sip_network.nat("inside")
@@ -41,12 +41,14 @@ seen = []
 @several
 @given(x=st.integers(0, 3))
 @pytest.mark.sip(loss=0.2, jitter=0.1)
-async def test_calls(sip_peer, phone, make_sip_peer, sip_network, sip_stack, x):
-    assert ([], 0, ["peer", "phone", "inside", "stack"]) == (
+async def test_calls(phone, sip_peer, make_sip_peer, sip_network, sip_stack, x):
+    assert ([], 0, ["phone", "inside", "peer", "stack"]) == (
         sip_network.wires, trio.current_time(), list(sip_network._hosts)
     )
     assert (0.0, ["OPTIONS"], []) == (phone.loss, list(phone.automatic), phone.wires)
-    for uri in ("sip:example.com", "sip:example.com;transport=tcp"):
+    for uri in (
+        "sip:example.com", "sip:example.com;transport=tcp", "sip:phone:5061;transport=tls"
+    ):
         await (await sip_peer.request("OPTIONS", uri)).expect(200)
     await (await sip_peer.request("OPTIONS", "sip:stack")).expect(405)
     inside = make_sip_peer("inside")

@@ -264,6 +264,12 @@ async def test_two(make_sip_stack, sip_network, bob, sip_peer):
         await ask(sip_peer, stack, results)
     assert [200, 405] == results
 
+async def test_tls(make_sip_stack, make_sip_peer):
+    await make_sip_stack("gina", OptionsService(), listen=["tls"])
+    peer = make_sip_peer("peer")
+    sent = await peer.request("OPTIONS", "sip:gina:5061;transport=tls")
+    await sent.expect(200)
+
 async def test_leak(make_sip_stack):
     stack = await make_sip_stack("dave")
     await make_sip_stack("erin")
@@ -286,7 +292,7 @@ async def test_strict(make_sip_stack, sip_peer):
         *plugin,
     )
 
-    result.assert_outcomes(passed=1, failed=2)
+    result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(["  dave: 1 work, opened at test_it.py:* in test_leak"])
     result.stdout.no_fnmatch_line("*erin: *")
     result.stdout.fnmatch_lines(["*a defect of the service*"])

@@ -252,6 +252,28 @@ async def test_timeouts_and_jumps(autojump_clock: MockClock) -> None:
     assert ["call 1: 200 (line 13) did not come within 3 s"] == result.failures
 
 
+@pytest.mark.parametrize(("order", "successful"), [("ba", 1), ("ab", 0)])
+async def test_responses_belong_to_the_transactions_that_have_names(
+    order: str, successful: int, autojump_clock: MockClock
+) -> None:
+    client = scenario(
+        send("OPTIONS sip:bob@[remote_ip]", attributes="start_txn='a'"),
+        send("OPTIONS sip:bob@[remote_ip]", attributes="start_txn='b'"),
+        *(f"<recv response='200' response_txn='{name}' timeout='5000'/>" for name in order),
+    )
+    remember = "<ereg regexp='.*' search_in='hdr' header='Via:' assign_to='1'/>"
+    server = scenario(
+        f"<recv request='OPTIONS'><action>{remember}</action></recv>",
+        "<recv request='OPTIONS'/>",
+        answer("200 OK"),
+        "<pause milliseconds='100'/>",
+        answer("200 OK").replace("[last_Via:]", "Via:[$1]"),
+    )
+    result, _ = await play(client, server)
+
+    assert (successful, 1 - successful) == (result.successful, len(result.failures))
+
+
 async def test_a_password_is_proved_to_a_stack(autojump_clock: MockClock) -> None:
     ask = "OPTIONS sip:alice@[remote_ip]:[remote_port]"
     client = scenario(

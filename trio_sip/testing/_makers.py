@@ -13,6 +13,7 @@ from trio_sip.stack import (
     StackSettings,
     Tokens,
 )
+from trio_sip.transport import TlsSettings
 
 from ._peer import SipPeer
 from ._profiles import PeerProfile
@@ -27,6 +28,7 @@ class MakeSipPeer(Protocol):
         self,
         name: str = "peer",
         *,
+        ipv6: bool = False,
         port: int = ...,
         transports: Sequence[str] = ...,
         profile: str | PeerProfile = ...,
@@ -34,6 +36,7 @@ class MakeSipPeer(Protocol):
         retransmits: bool = ...,
         tokens: Tokens | None = ...,
         seed: int = ...,
+        tls: TlsSettings | None = ...,
     ) -> SipPeer:
         """Make a peer on the host of that name; it lives until the test's end."""
 
@@ -55,6 +58,7 @@ class MakeSipStack(Protocol):
         strict: bool = True,
         tokens: Tokens | None = None,
         grace: float = 4.0,
+        tls: TlsSettings | None = None,
     ) -> Stack:
         """Run a stack on the host of that name until the test's end.
 
@@ -67,4 +71,5 @@ class MakeSipStack(Protocol):
             `trio_sip.stack.open_stack`.
           strict: let an exception of a handler fail the test.
           tokens: in the simulator, ones that are the same in each run, if left out.
+          tls: if left out, what the peers of the test trust: a certificate of ``sip_tls``.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import trio
@@ -11,8 +11,9 @@ import trio.testing
 
 from trio_sip.message import Uri
 from trio_sip.stack import unwrapping_single_errors
-from trio_sip.transport import Address, SocketNetwork
+from trio_sip.transport import Address, SocketNetwork, TlsSettings
 
+from ._certificates import CertificateAuthority
 from ._failures import ScriptFailed
 from ._leaks import Leak
 from ._link import Link
@@ -22,7 +23,7 @@ from ._renewal import Renewal
 from ._scheduling import deterministic_scheduling
 from ._waiting import HangsForever, waiting_tasks
 from ._wire import Wire
-from ._worlds import SipWorld, WorldKind
+from ._worlds import Place, SipWorld, WorldKind
 
 __all__ = ["Scene"]
 
@@ -43,6 +44,7 @@ class Scene:
         deadline: float | None = None,
         check_leaks: bool = True,
         link: dict[str, float] | None = None,
+        trusted: str | None = None,
     ) -> None:
         self.seed = seed
         self.check_leaks = check_leaks
@@ -55,6 +57,8 @@ class Scene:
         self.peers: list[SipPeer] = []
         self.error: BaseException | None = None
         self._renewal: Renewal | None = None
+        self._trusted = trusted
+        self._authority: CertificateAuthority | None = None
         self._nursery: trio.Nursery | None = None
         self._waiting: list[str] = []
 
@@ -67,18 +71,39 @@ class Scene:
             )
         return self.world.network
 
+    @property
+    def authority(self) -> CertificateAuthority:
+        """The authority of its certificates, made when it is first asked for."""
+        if self._authority is None:
+            self._authority = CertificateAuthority()
+        return self._authority
+
+    def tls(self, place: Place, name: str, transports: Iterable[str]) -> TlsSettings | None:
+        """What a program at *place* uses that listens on these *transports*."""
+        if self._trusted is not None:
+            return TlsSettings(authorities=self._trusted)
+        if not {"TLS", "WSS"}.isdisjoint(map(str.upper, transports)):
+            return self.authority.settings(place.address.host, name)
+        return None if self._authority is None else self._authority.settings()
+
+    def close(self) -> None:
+        """Remove what it has on the disk."""
+        if self._authority is not None:
+            self._authority.close()
+
     def clock(self) -> trio.abc.Clock | None:
         """The clock of that world."""
         return trio.testing.MockClock(autojump_threshold=0) if self.world.is_virtual else None
 
-    def make_peer(self, name: str = "peer", **options: Any) -> SipPeer:
+    def make_peer(self, name: str = "peer", *, ipv6: bool = False, **options: Any) -> SipPeer:
         """A peer at a place of its own.  *options* are those of `SipPeer`."""
         # Any: handed on.
-        place = self.world.place(name)
+        place = self.world.place(name, ipv6=ipv6)
         if not self.world.is_virtual:
             options.setdefault("patience", _REAL_PATIENCE)
         options.setdefault("port", place.address.port)
         options.setdefault("seed", self.seed)
+        options.setdefault("tls", self.tls(place, name, options.get("transports", ())))
         peer = SipPeer(place.network, place.address.host, name=name, **options)
         self.peers.append(peer)
         if self._nursery is not None:

@@ -15,6 +15,7 @@ from ._sipp_exchange import Exchange, Incoming
 from ._sipp_failure import CallFailed, ScenarioFailure
 from ._sipp_fields import CallFields
 from ._sipp_goodbye import goodbye
+from ._sipp_headers import branch_of
 from ._sipp_pause import Distribution
 from ._sipp_port import ScenarioPort
 from ._sipp_rules import CallRules, DefaultBehaviour, automatic_answer
@@ -52,6 +53,8 @@ class ScenarioCall:
         self._tally = tally
         self._twin = twin
         self._started: dict[str, float] = {}
+        self._branches: dict[str, str] = {}
+        """Of the transactions that have names."""
         self._was_ended = False
 
     def deliver(self, data: bytes, source: Address | None) -> None:
@@ -169,7 +172,10 @@ class ScenarioCall:
     def _send(self, step: Step, index: int) -> None:
         assert step.template is not None
         fields = self.fields
-        data = fields.message(step.template, index).encode("utf-8", "surrogateescape")
+        text = fields.message(step.template, index)
+        if step.begins is not None:
+            self._branches[step.begins] = branch_of(text)
+        data = text.encode("utf-8", "surrogateescape")
         tally = self._tally.steps[index]
         lost = self._is_lost(step)
         self._exchange.send(data, fields.remote, tally, step.retrans, lost=lost)
@@ -267,7 +273,7 @@ class ScenarioCall:
         """Where to go on; ``None`` to keep waiting."""
         for place in window:
             step = self._scenario.steps[place]
-            if not _fits(step, came.text):
+            if not self._fits(step, came.text):
                 continue
             if self._is_lost(step):
                 self._exchange.forget(came.text)
@@ -276,6 +282,11 @@ class ScenarioCall:
             return None if step.optional and after == place + 1 else after
         expected = " or ".join(self._scenario.steps[place].words for place in window)
         return await self._unexpected(came, window[-1], expected)
+
+    def _fits(self, step: Step, text: str) -> bool:
+        if step.answers is not None and self._branches.get(step.answers) != branch_of(text):
+            return False
+        return _fits(step, text)
 
     async def _took(self, step: Step, place: int, came: Incoming) -> int:
         self._tally.steps[place].count += 1
@@ -288,7 +299,7 @@ class ScenarioCall:
     async def _unexpected(self, came: Incoming, index: int, expected: str) -> int | None:
         """Where to go on after what the scenario has not at this place; ``None``: as before."""
         for place, step in enumerate(self._scenario.steps[:index]):
-            if step.is_global and _fits(step, came.text):
+            if step.is_global and self._fits(step, came.text):
                 after = await self._took(step, place, came)
                 return None if after == place + 1 else after
         method = "" if came.text.startswith("SIP/2.0 ") else came.text.partition(" ")[0]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["call_id_of", "header_lines", "values_of"]
+__all__ = ["branch_of", "call_id_of", "header_lines", "values_of"]
 
+_BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _SHORT_FORMS = {"via": "v", "from": "f", "to": "t", "call-id": "i", "contact": "m",
                 "content-length": "l", "content-type": "c", "subject": "s", "supported": "k"}  # fmt: skip
 
@@ -21,6 +22,14 @@ def header_lines(text: str, name: str) -> list[str]:
 def values_of(text: str, name: str) -> list[str]:
     """What stands behind the colons of a header."""
     return [line.partition(":")[2].strip() for line in header_lines(text, name)]
+
+
+def branch_of(text: str) -> str:
+    """The branch of the topmost Via; empty where there is none."""
+    for via in values_of(text, "Via")[:1]:
+        if (found := _BRANCH.search(via.partition(",")[0])) is not None:
+            return found[1]
+    return ""
 
 
 def call_id_of(text: str) -> str:

@@ -43,7 +43,6 @@ _ATTRIBUTES = {
     "ResponseTimeRepartition": {"value"},
     "CallLengthRepartition": {"value"},
 }  # fmt: skip
-_TRANSACTIONS = {"start_txn", "ack_txn", "response_txn"}
 _TRUE = {"true", "1", "yes"}
 
 
@@ -85,8 +84,6 @@ class _Reader:
             return
         for name in given.keys() - _ATTRIBUTES[tag] - _EVERYWHERE:
             self._refuse(element.line, f"<{tag} {name}=…>")
-        for name in given.keys() & _TRANSACTIONS:
-            self._refuse(element.line, f"<{tag} {name}=…>: transactions by name")
         match tag:
             case "label":
                 self._labels[given.get("id", "")] = len(self._steps)
@@ -193,7 +190,13 @@ class _Reader:
         template, refused = read_template(element.text, element.text_line, self._keys)
         self._refuse_all(refused)
         retrans = self._number(element, "retrans", 0.0) / 1000 or None
-        return self._step(element, StepKind.SEND, template=template, retrans=retrans)
+        return self._step(
+            element,
+            StepKind.SEND,
+            template=template,
+            retrans=retrans,
+            begins=element.attributes.get("start_txn"),
+        )
 
     def _recv(self, element: Element) -> Step:
         given = element.attributes
@@ -208,6 +211,7 @@ class _Reader:
             StepKind.RECV,
             request=request,
             response=response,
+            answers=given.get("response_txn"),
             optional=given.get("optional", "false").lower() in {*_TRUE, "global"},
             is_global=given.get("optional", "").lower() == "global",
             timeout=timeout,

@@ -69,9 +69,15 @@ class Step:
     retrans: float | None = None
     """Seconds until it is sent again for the first time."""
 
+    begins: str | None = None
+    """The name of the transaction that it begins, for responses to be told apart."""
+
     # Of a recv.
     request: str | None = None
     response: str | None = None
+    answers: str | None = None
+    """The name of the transaction that the response must belong to."""
+
     optional: bool = False
     is_global: bool = False
     """Whether it may come wherever the call is from then on."""

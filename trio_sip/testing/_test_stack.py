@@ -18,6 +18,7 @@ from trio_sip.stack import (
     open_stack,
     unwrapping_single_errors,
 )
+from trio_sip.transport import TlsSettings
 
 from ._leaks import StackWatch
 from ._makers import MakeSipStack
@@ -41,6 +42,7 @@ async def open_test_stack(
     strict: bool = True,
     tokens: Tokens | None = None,
     grace: float = 4.0,
+    tls: TlsSettings | None = None,
 ) -> AsyncIterator[Stack]:
     """A stack at a place of its own in the world of *scene*; see `MakeSipStack`."""
     place = scene.world.place(name)
@@ -56,6 +58,7 @@ async def open_test_stack(
         strict=strict,
         tokens=tokens,
         grace=grace,
+        tls=tls or scene.tls(place, name, (one.partition("://")[0] for one in listen)),
     ) as stack:
         watch = StackWatch(stack)
         yield stack
