@@ -18,7 +18,7 @@ from ._sipp_goodbye import goodbye
 from ._sipp_headers import branch_of
 from ._sipp_pause import Distribution
 from ._sipp_port import ScenarioPort
-from ._sipp_rules import CallRules, DefaultBehaviour, automatic_answer
+from ._sipp_rules import DefaultBehaviour, ScenarioRules, automatic_answer
 from ._sipp_scenario import Scenario, Step, StepKind
 from ._sipp_tally import Tally
 from ._sipp_twin import Twin
@@ -40,7 +40,7 @@ class ScenarioCall:
         scenario: Scenario,
         fields: CallFields,
         exchange: Exchange,
-        rules: CallRules,
+        rules: ScenarioRules,
         tally: Tally,
         twin: Twin | None,
     ) -> None:
@@ -148,7 +148,7 @@ class ScenarioCall:
             raise CallFailed(words, ScenarioFailure.REJECTED)
         try:
             number = int(number_of(port)) or 5060
-            where = await self._rules.network.resolve(host.strip("[]"), number, transport)
+            where = await self.fields.settings.network.resolve(host.strip("[]"), number, transport)
             self.fields.remote = Address(where[0].host, number)
         except (OSError, ValueError, IndexError):
             words = f"line {action.line}: there is no {host}:{port}"
