@@ -17,7 +17,9 @@ from trio_sip.stack import Endpoint, Tokens, open_stack
 from trio_sip.testing import (
     MemoryNetwork,
     ScenarioError,
+    ScenarioFields,
     ScenarioResult,
+    ScenarioRules,
     explain,
     load_sipp_scenario,
     read_sipp_rows,
@@ -101,7 +103,7 @@ async def play(
             result = await run_sipp_scenario(
                 load_sipp_scenario(client, keys or {}),
                 address,
-                retransmits=retransmits,
+                rules=ScenarioRules(retransmits=retransmits),
                 network=network.host("client"),
                 local=CLIENT,
                 calls=calls,
@@ -297,7 +299,7 @@ async def test_a_password_is_proved_to_a_stack(autojump_clock: MockClock) -> Non
                     SERVER,
                     network=network.host("client"),
                     local=Address(CLIENT.host, 0),
-                    service="alice",
+                    fields=ScenarioFields(service="alice"),
                     rows=[[password]],
                 )
                 results.append(result)
