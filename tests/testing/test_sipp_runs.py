@@ -115,6 +115,23 @@ async def test_a_call_that_finds_nobody_fails_by_itself(autojump_clock: MockCloc
     assert {ScenarioFailure.CONNECTION_CLOSED: 2} == result.statistics.failed
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_run_that_is_cancelled_leaves_its_address_free(
+    transport: str, autojump_clock: MockClock
+) -> None:
+    ends = []
+    async with MemoryNetwork.open() as network:
+        host = network.host("server")
+        for _ in range(2):
+            with trio.move_on_after(1) as scope:
+                await run_sipp_scenario(
+                    load_sipp_scenario(SERVE), network=host, local=SERVER, transport=transport
+                )
+            ends.append(scope.cancelled_caught)
+
+    assert [True, True] == ends
+
+
 async def test_a_rate_grows(autojump_clock: MockClock) -> None:
     result, _ = await both(
         ASK, ANSWER, calls=6, plan=ScenarioPlan(rate=Ramp(1, 1, interval=2, maximum=2))

@@ -97,10 +97,14 @@ class Sockets:
             port.close()
             self._nursery.start_soon(self._let_go, port, name="scenario goodbye")
 
-    async def close(self) -> None:
-        """Close all of them, when what was sent has gone out."""
-        for port in list(self._open):
+    def close(self) -> None:
+        """Close all of them, each when what was sent has gone out."""
+        for port in self._open:
             port.close()
+
+    async def drain(self) -> None:
+        """Wait until what was sent before they were closed has gone out."""
+        for port in list(self._open):
             await port.drain()
 
     async def _let_go(self, port: ScenarioPort) -> None:
@@ -137,7 +141,10 @@ async def open_sockets(
     """
     async with trio.open_nursery() as nursery:
         sockets = Sockets(network, transport, local, nursery, listens=listens)
-        yield sockets, await sockets.open(remote)
+        try:
+            yield sockets, await sockets.open(remote)
+        finally:
+            sockets.close()
         with trio.move_on_after(_GOODBYE):
-            await sockets.close()
+            await sockets.drain()
         nursery.cancel_scope.cancel()
