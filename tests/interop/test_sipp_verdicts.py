@@ -84,6 +84,28 @@ CASES = {
         caller=scenario(INVITE, "<recv response='200'/>"),
         callee=scenario(INVITED, answer("486 Busy"), "<recv request='ACK'/>"),
     ),
+    "an answer to what was not asked": Case(
+        caller=scenario(ASK, "<recv response='200'/>"),
+        callee=scenario(ASKED, answer("200 OK").replace("[last_CSeq:]", "CSeq: 1 INVITE")),
+    ),
+    "an answer to what is asked later": Case(
+        caller=scenario(ASK, "<recv response='200'/>", send("INFO sip:x")),
+        callee=scenario(ASKED, answer("200 OK").replace("[last_CSeq:]", "CSeq: 1 INFO")),
+    ),
+    "an answer to what is passed over": Case(
+        caller=scenario(
+            ASK.replace("<send", "<send next='1'"), send("INFO sip:x"),
+            "<label id='1'/><recv response='200'/>",
+        ),
+        callee=scenario(ASKED, answer("200 OK").replace("[last_CSeq:]", "CSeq: 1 INFO")),
+    ),
+    "an answer without the name of what was asked": Case(
+        caller=scenario(
+            ASK.replace("<send", "<send start_txn='a'"),
+            "<recv response='200'/><recv response='486' response_txn='a'/>",
+        ),
+        callee=scenario(ASKED, answer("200 OK")),
+    ),
     "silence for INVITE": Case(
         caller=scenario(FAST_INVITE, "<recv response='200'/>"),
         callee=scenario(INVITED, "<pause milliseconds='1500'/>"),
