@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 from collections import Counter
 
+import pytest
 import trio
 
 from trio_sip.message import NameAddr
 from trio_sip.services import OptionsService
-from trio_sip.stack import Stack, open_stack
-from trio_sip.testing import MemoryNetwork
+from trio_sip.stack import Stack, StackSettings, open_stack
+from trio_sip.testing import CertificateAuthority, MemoryNetwork
+from trio_sip.transport import Address, TransportLimits
 
 _SLACK = 200
 """Objects by which the collector's count may differ: caches of trio and of the interpreter."""
@@ -84,6 +86,39 @@ async def test_ten_thousand_transactions_and_a_thousand_works_later_nothing_is_l
 
         assert (0, 0) == (len(alice._parts.layer), len(bob._parts.layer))
         assert (0, 0) == (alice.statistics().works.open, bob.statistics().works.open)
+    assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
+    assert {} == dict(after.ours - before.ours)
+    assert after.total - before.total < _SLACK
+
+
+@pytest.mark.parametrize("scheme", ["tls", "ws", "wss"])
+async def test_hundreds_of_connections_later_nothing_is_left_of_them(
+    scheme: str, sip_network: MemoryNetwork, sip_tls: CertificateAuthority
+) -> None:
+    async with open_stack(
+        f"{scheme}://192.0.2.2:5061",
+        services=[OptionsService()],
+        network=sip_network.host("bob", "192.0.2.2"),
+        tls=sip_tls.settings("192.0.2.2"),
+        settings=StackSettings(limits=TransportLimits(idle_seconds=5, connect_seconds=5)),
+        strict=True,
+    ) as bob:
+        alice, crowd = sip_network.host("alice", "192.0.2.1"), sip_network.host("crowd")
+
+        async def visit(times: int) -> None:
+            for _ in range(times):
+                (await crowd.connect(Address("192.0.2.2", 5061))).reset()
+                async with open_stack(network=alice, tls=sip_tls.settings(), grace=0) as stack:
+                    await ask_many(stack, f"sip:192.0.2.2:5061;transport={scheme}", 100)
+            await trio.sleep(700)
+
+        await visit(2)
+        before = Inventory(sip_network)
+        await visit(5)
+        after = Inventory(sip_network)
+
+        assert 0 == bob.statistics().transport.connections
+        assert 7 == bob.statistics().transport.handshakes_failed
     assert (before.tasks, before.sockets) == (after.tasks, after.sockets)
     assert {} == dict(after.ours - before.ours)
     assert after.total - before.total < _SLACK

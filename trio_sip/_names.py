@@ -78,6 +78,7 @@ from .services import (
     HttpService,
     IdentifyAnonymous,
     IdentifyByAuthorization,
+    IdentifyByCertificate,
     IdentifyByHeader,
     IdentifyByIp,
     IdentifyByRequestUri,
@@ -127,7 +128,7 @@ from .subscription import NotifierPolicy, TerminationReason
 from .transaction import TimerSettings
 
 # Where messages come from and go to.
-from .transport import Address, Flow, Listen, TransportLimits
+from .transport import Address, Flow, Listen, TlsSettings, TransportLimits
 
 # Somebody with an address, and the calls that are made and come.
 from .ua import (
@@ -180,6 +181,7 @@ __all__ = [
     "HttpService",
     "IdentifyAnonymous",
     "IdentifyByAuthorization",
+    "IdentifyByCertificate",
     "IdentifyByHeader",
     "IdentifyByIp",
     "IdentifyByRequestUri",
@@ -237,6 +239,7 @@ __all__ = [
     "Supplement",
     "TerminationReason",
     "TimerSettings",
+    "TlsSettings",
     "Tokens",
     "TransportFailed",
     "TransportLimits",

@@ -71,7 +71,7 @@ def test_an_empty_file_is_the_default(path: Path) -> None:
         ("listen = [5060]", "$.listen[0]: expected text, not 5060"),
         (
             'listen = ["udp://[::1]", "http://x"]',
-            "$.listen[1]: cannot listen on 'http://x': want udp://HOST:PORT or tcp://…",
+            "$.listen[1]: cannot listen on 'http://x': want udp://HOST:PORT, tcp://…, tls://…, ws://… or wss://…",
         ),
         ('domains = ["a b"]', "$.domains[0]: not a domain: 'a b'"),
         (
@@ -131,7 +131,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 def merge(config: ServeConfig, **changes: tuple[str, ...]) -> ServeConfig:
     nothing: dict[str, tuple[str, ...]] = dict.fromkeys(("listen", "domain", "user", "digest"), ())
-    return _merge(config, **{**nothing, **changes}, database=None, http=None)
+    return _merge(config, **{**nothing, **changes}, database=None, http=None, tls=None)
 
 
 def test_the_command_line_wins_over_the_file() -> None:

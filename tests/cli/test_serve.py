@@ -159,7 +159,10 @@ def test_the_program_refuses_as_the_function_does(server: Serving) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--listen", "sctp://h"], "cannot listen on 'sctp://h': want udp://HOST:PORT or tcp://…"),
+        (
+            ["--listen", "sctp://h"],
+            "cannot listen on 'sctp://h': want udp://HOST:PORT, tcp://…, tls://…, ws://… or wss://…",
+        ),
         (["--listen", "udp://127.0.0.1:99999"], "cannot listen on 'udp://127.0.0.1:99999'"),
         (["--listen", "udp://no-such.invalid:0"], "cannot listen on udp://no-such.invalid:0: "),
         (["--listen", "udp://192.0.2.1:0"], "cannot listen on udp://192.0.2.1:0: "),

@@ -10,6 +10,7 @@ import enum
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
 import trio
 
@@ -25,7 +26,7 @@ from trio_sip.services import (
     Registrar,
 )
 from trio_sip.stack import Endpoint, IncomingRequest, Service, Stack, Tokens, open_stack
-from trio_sip.testing import Fate, MemoryNetwork, Wire
+from trio_sip.testing import CertificateAuthority, Fate, MemoryNetwork, Wire
 
 __all__ = ["TALKS", "Outcome", "Talk", "unheard"]
 
@@ -49,21 +50,27 @@ class Outcome(enum.Enum):
 Talk = Callable[[MemoryNetwork], Awaitable[Outcome]]
 
 
+@cache
+def authority() -> CertificateAuthority:
+    """Whom all of them trust; it is gone with the process."""
+    return CertificateAuthority()
+
+
 @asynccontextmanager
 async def stack_of(
     network: MemoryNetwork, name: str, *services: Service
 ) -> AsyncIterator[tuple[Stack, str]]:
-    """A strict stack on the host of that name, on UDP and TCP, and the host's address.
+    """A strict stack on the host of that name, on all transports, and the host's address.
 
     When the block is over, whatever went on has a minute and a half to end; nothing may be left.
     """
     host = network.host(name)
     address = host.addresses[0]
     async with open_stack(
-        f"udp://{address}:5060",
-        f"tcp://{address}:5060",
+        *(f"{scheme}://{address}" for scheme in ("udp", "tcp", "tls", "wss")),
         services=services,
         network=host,
+        tls=authority().settings(address),
         strict=True,
         tokens=Tokens.sequential(name),
     ) as stack:
@@ -147,6 +154,16 @@ async def messages(network: MemoryNetwork) -> Outcome:
 async def messages_over_tcp(network: MemoryNetwork) -> Outcome:
     """The same on a connection, where a loss is only a delay."""
     return await _messages(network, ";transport=tcp")
+
+
+async def messages_over_tls(network: MemoryNetwork) -> Outcome:
+    """The same where nobody can read them."""
+    return await _messages(network, ";transport=tls")
+
+
+async def messages_over_a_websocket(network: MemoryNetwork) -> Outcome:
+    """The same as a browser does it."""
+    return await _messages(network, ";transport=wss")
 
 
 async def long_messages(network: MemoryNetwork) -> Outcome:
@@ -326,6 +343,8 @@ TALKS: dict[str, Talk] = {
         options_ping,
         messages,
         messages_over_tcp,
+        messages_over_tls,
+        messages_over_a_websocket,
         long_messages,
         registration,
         busy,

@@ -12,6 +12,8 @@ from typing import Any
 
 import attrs
 
+from trio_sip.testing import CertificateAuthority
+
 from .peers import PATIENCE, find_peer, free_port
 from .running import Running, open_program
 
@@ -44,6 +46,12 @@ class Baresip:
     running: Running
     address: str
     """``host:port`` where it can be called."""
+
+    @property
+    def tls_address(self) -> str:
+        """Where it can be called over TLS."""
+        host, _, port = self.address.partition(":")
+        return f"{host}:{int(port) + 1}"
 
     _control: socket.socket = attrs.field(repr=False)
     _received: bytes = attrs.field(default=b"", init=False, repr=False)
@@ -92,13 +100,20 @@ class Baresip:
 
 
 @contextlib.contextmanager
-def open_baresip(folder: Path, account: str = "", *, lives: int = 40) -> Iterator[Baresip]:
+def open_baresip(
+    folder: Path,
+    account: str = "",
+    tls: CertificateAuthority | None = None,
+    *,
+    lives: int = 40,
+) -> Iterator[Baresip]:
     """A baresip that is ready.
 
     Args:
         folder: does not exist yet; it lives there.
         account: what comes behind the address in its file of accounts, such as
             ``;auth_user=alice``; without any it is called directly, and answers at once.
+        tls: whom it trusts, and who has issued its certificate; it listens on the next port, too.
         lives: after so many seconds it ends by itself.
     """
     program = Path(find_peer("baresip"))
@@ -106,6 +121,8 @@ def open_baresip(folder: Path, account: str = "", *, lives: int = 40) -> Iterato
     modules = program.parent.parent / "lib" / "baresip" / "modules"
     port, control = free_port(), free_port()
     config = _CONFIG.format(port=port, control=control, modules=modules)
+    if tls is not None:
+        config += f"sip_cafile {tls.path}\nsip_certificate {tls.issue('127.0.0.1').path}\n"
     (folder / "config").write_text(config)
     parameters = account or ";regint=0;answermode=auto"
     (folder / "accounts").write_text(f"<sip:alice@127.0.0.1>{parameters}\n")

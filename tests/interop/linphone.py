@@ -21,7 +21,8 @@ use_ipv6=0
 ipv6_migration_done=1
 sip_port={udp}
 sip_tcp_port={tcp}
-sip_tls_port=0
+sip_tls_port={tls}
+root_ca={authorities}
 guess_hostname=0
 contact=sip:carol@127.0.0.1
 register_only_when_network_is_up=0
@@ -114,7 +115,11 @@ class Linphone:
 
 @contextlib.contextmanager
 def open_linphone(
-    folder: Path, account: Account | None = None, *, answers: bool = True
+    folder: Path,
+    account: Account | None = None,
+    *,
+    answers: bool = True,
+    authorities: Path | str = "",
 ) -> Iterator[Linphone]:
     """A linphonec that is ready.
 
@@ -122,15 +127,17 @@ def open_linphone(
         folder: does not exist yet; it lives there.
         account: where it registers; without any it is called directly.
         answers: at once, or when told.
+        authorities: a file with those that it trusts.
     """
     program = find_peer("linphonec")
     # Its data base is not opened where its folder is missing.
     (folder / ".local" / "share" / "linphone").mkdir(parents=True)
     port, log = free_port(), folder / "log.txt"
-    transports = {"udp": port, "tcp": "0"}
-    if account is not None and account.transport == "tcp":
-        transports = {"udp": "0", "tcp": port}
-    config = _CONFIG.format(**transports, proxy=-1 if account is None else 0)
+    transports = dict.fromkeys(("udp", "tcp", "tls"), "0")
+    transports["udp" if account is None else account.transport] = port
+    config = _CONFIG.format(
+        **transports, authorities=authorities, proxy=-1 if account is None else 0
+    )
     if account is not None:
         config += _ACCOUNT.format(**attrs.asdict(account))
     (folder / "linphonerc").write_text(config)

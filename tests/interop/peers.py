@@ -32,6 +32,8 @@ _PACKAGES = {
     "sipsak": "sipsak",
     "baresip": "baresip-core",
     "linphonec": "linphone-cli",
+    "node": "nodejs",
+    "npm": "npm",
 }
 
 # Not the dice of the tests, which fall alike in each of them.
@@ -55,6 +57,17 @@ def pip(*words: str, python: str = sys.executable) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         _miss(f"pip: {done.stderr.strip()[-200:]}")
+
+
+def npm(folder: Path, package: str) -> str:
+    """Put a package for node there; the path of node."""
+    node = find_peer("node")
+    command = [find_peer("npm"), "install", "--silent", "--no-audit", "--no-fund", package]
+    folder.mkdir()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        _miss(f"npm: {done.stderr.strip()[-200:]}")
+    return node
 
 
 def _miss(reason: str) -> NoReturn:

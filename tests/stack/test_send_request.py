@@ -134,7 +134,13 @@ async def test_what_cannot_be_sent_is_our_own_error(
 
 @pytest.mark.parametrize(
     "target",
-    ["sips:alice@192.0.2.1", "tel:+123", "sip:nowhere.example", TARGET + ";transport=sctp"],
+    [
+        "sip:alice@192.0.2.1;transport=sctp",
+        "sips:alice@192.0.2.1;transport=udp",
+        "tel:+123",
+        "sip:nowhere.example",
+        TARGET + ";transport=sctp",
+    ],
 )
 async def test_where_no_way_leads_is_no_route(target: str, sip_network: MemoryNetwork) -> None:
     async with scene(sip_network) as here:

@@ -81,7 +81,15 @@ async def test_silence_is_told_as_such(sip_network: MemoryNetwork) -> None:
     assert [RequestTimedOut] == user.failures
 
 
-@pytest.mark.parametrize("target", ["sips:alice@192.0.2.1", "tel:+123", "sip:nobody@nowhere"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "sip:alice@192.0.2.1;transport=sctp",
+        "sips:alice@192.0.2.1;transport=udp",
+        "tel:+123",
+        "sip:nobody@nowhere",
+    ],
+)
 async def test_that_no_way_leads_there_is_told(target: str, sip_network: MemoryNetwork) -> None:
     user = User()
     async with scene(sip_network) as here:
@@ -308,7 +316,7 @@ async def test_an_ack_goes_the_way_of_its_dialog_each_time_it_is_asked_for(
         dialog.remote_target = Uri.parse("sip:alice@alice")
         here.stack.send_ack(dialog.create_ack(invite), dialog)
         assert "sip:alice@alice" == (await here.alice.request()).target
-        for nowhere in ("sips:alice@192.0.2.1", "sip:alice@nowhere.example"):
+        for nowhere in ("sips:alice@192.0.2.1;transport=udp", "sip:alice@nowhere.example"):
             dialog.remote_target = Uri.parse(nowhere)
             here.stack.send_ack(dialog.create_ack(invite), dialog)
         await trio.sleep(1)

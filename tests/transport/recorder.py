@@ -10,7 +10,14 @@ import trio
 
 from trio_sip._errors import RemoteProtocolError, TransportFailed
 from trio_sip.message import Request, Response, create_response
-from trio_sip.transport import Flow, Listen, Network, TransportLayer, TransportLimits
+from trio_sip.transport import (
+    Flow,
+    Listen,
+    Network,
+    TlsSettings,
+    TransportLayer,
+    TransportLimits,
+)
 
 
 class Recorder:
@@ -53,10 +60,11 @@ async def open_layer(
     limits: TransportLimits | None = None,
     answering: bool = True,
     force_rport: bool = False,
+    tls: TlsSettings | None = None,
 ) -> AsyncIterator[tuple[TransportLayer, Recorder, tuple[Listen, ...]]]:
     """A layer that serves inside the block."""
     recorder = Recorder()
-    layer = TransportLayer(network, recorder, limits, force_rport=force_rport)
+    layer = TransportLayer(network, recorder, limits, force_rport=force_rport, tls=tls)
     if answering:
         recorder.layer = layer
     bound = await layer.bind(*map(Listen.parse, listens))

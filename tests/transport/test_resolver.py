@@ -37,9 +37,13 @@ def find(
     port: int | None = None,
     transport: str | None = None,
     asked: list[str] | None = None,
+    supported: Sequence[str] = ("UDP", "TCP", "TLS"),
+    secure: bool = False,
 ) -> list[Server]:
     """The servers of example.com in a world with this zone and these hosts."""
-    process = find_servers("example.com", port, transport, dice=lambda: 0.0)
+    process = find_servers(
+        "example.com", port, transport, supported=supported, secure=secure, dice=lambda: 0.0
+    )
     answer: list[NaptrRecord] | list[SrvRecord] | list[Address] | None = None
     while True:
         try:
@@ -75,7 +79,7 @@ def test_naptr_chooses_the_transport_srv_the_server_and_a_the_address() -> None:
         ],
     }
     hosts = {"server1.example.com": ONE, "server2.example.com": TWO}
-    found = find(zone, hosts, asked=asked)
+    found = find(zone, hosts, asked=asked, supported=("UDP", "TCP"))
 
     assert [("TCP", (TWO, 5060)), ("TCP", (ONE, 5070))] == found
     assert [
@@ -84,6 +88,48 @@ def test_naptr_chooses_the_transport_srv_the_server_and_a_the_address() -> None:
         "A and AAAA server2.example.com",
         "A and AAAA server1.example.com",
     ] == asked
+
+
+SIPS = [SrvRecord(0, 0, 5071, "s.example.com")]
+
+
+def test_tls_is_taken_where_the_domain_prefers_it() -> None:
+    zone: Zone = {"example.com": NAPTR, "_sips._tcp.example.com": SIPS}
+
+    assert [("TLS", (ONE, 5071))] == find(zone, {"s.example.com": ONE})
+
+
+@pytest.mark.parametrize(("secure", "transport"), [(True, None), (True, "TLS"), (False, "TLS")])
+def test_tls_has_service_records_of_its_own(secure: bool, transport: str | None) -> None:
+    zone: Zone = {
+        "_sips._tcp.example.com": SIPS,
+        "_sip._udp.example.com": [SrvRecord(0, 0, 5062, "u.example.com")],
+        "_sip._tcp.example.com": [SrvRecord(0, 0, 5063, "u.example.com")],
+    }
+    hosts = {"s.example.com": ONE, "u.example.com": TWO}
+
+    assert [("TLS", (ONE, 5071))] == find(zone, hosts, secure=secure, transport=transport)
+
+
+@pytest.mark.parametrize(
+    ("transport", "name"), [("WS", "_sip._ws.example.com"), ("WSS", "_sips._ws.example.com")]
+)
+def test_websockets_have_service_records_of_their_own(transport: str, name: str) -> None:
+    zone: Zone = {name: [SrvRecord(0, 0, 8443, "w.example.com")]}
+
+    assert [(transport, (ONE, 8443))] == find(zone, {"w.example.com": ONE}, transport=transport)
+
+
+def test_a_sips_uri_takes_nothing_but_tls_of_what_a_domain_offers() -> None:
+    zone: Zone = {
+        "example.com": NAPTR[1:],
+        "_sip._tcp.example.com": [SrvRecord(0, 0, 5063, "t.example.com")],
+    }
+
+    assert [("TLS", (TWO, 5061))] == find(
+        zone, {"t.example.com": ONE, "example.com": TWO}, secure=True
+    )
+    assert [("TLS", (TWO, 5099))] == find({}, {"example.com": TWO}, port=5099, secure=True)
 
 
 def test_without_naptr_each_transport_that_we_have_is_asked_for() -> None:

@@ -22,7 +22,10 @@ ACCOUNT = Account(address=ALICE, contact_user="alice")
         ("UDP", Address("192.0.2.1", 5060), False, "<sip:alice@192.0.2.1:5060>"),
         ("TCP", Address("192.0.2.1", 5070), False, "<sip:alice@192.0.2.1:5070;transport=tcp>"),
         ("UDP", Address("2001:db8::1", 5060), False, "<sip:alice@[2001:db8::1]:5060>"),
-        ("TLS", Address("192.0.2.1", 5061), True, "<sips:alice@192.0.2.1:5061;transport=tls>"),
+        ("TLS", Address("192.0.2.1", 5061), False, "<sip:alice@192.0.2.1:5061;transport=tls>"),
+        ("TLS", Address("192.0.2.1", 5061), True, "<sips:alice@192.0.2.1:5061>"),
+        ("WSS", Address("192.0.2.1", 443), False, "<sip:alice@192.0.2.1:443;transport=wss>"),
+        ("WSS", Address("192.0.2.1", 443), True, "<sips:alice@192.0.2.1:443;transport=ws>"),
     ],
 )
 def test_the_contact_is_where_the_transport_that_sends_is_reached(

@@ -9,7 +9,7 @@ from trio_sip._errors import TransportFailed
 from trio_sip.auth import OutboundCredential
 from trio_sip.message import NameAddr, Uri
 from trio_sip.session import Ended, How, Side
-from trio_sip.transport import Listen
+from trio_sip.transport import Listen, TlsSettings
 from trio_sip.ua import UserAgent, open_user_agent
 
 from ._errors import UsageError
@@ -42,6 +42,7 @@ async def open_agent(
     record: Recorder,
     *,
     credentials: OutboundCredential | None = None,
+    tls: TlsSettings | None = None,
 ) -> AsyncIterator[UserAgent]:
     """A user agent on the sockets of this machine, as long as the block runs.
 
@@ -57,6 +58,7 @@ async def open_agent(
                     listen=tuple(listen),
                     network=RecordingNetwork(record),
                     grace=0,
+                    tls=tls,
                 )
             )
         except TransportFailed as error:

@@ -26,6 +26,7 @@ from ._printer import open_printer
 from ._rows import LadderRows
 from ._show import Show, open_show
 from ._silence import silent_answer, silent_offer
+from ._tls import CaOption, CertificateOption, KeyOption, ListenOption, tls_settings
 from ._usage import whole_number
 from ._user import User, UserOption, parse_user
 
@@ -36,16 +37,14 @@ _NOBODY = "sip:trio-sip@localhost"
 
 async def answer(
     *,
-    listen: Annotated[
-        tuple[str, ...],
-        Parameter(
-            help="udp://HOST:PORT or tcp://HOST:PORT; port 5060 of all IPv4 addresses if none."
-        ),
-    ] = (),
+    listen: ListenOption = (),
     user: UserOption = None,
     registrar: Annotated[
         str | None, Parameter(help="Register the user there: sip:example.com.")
     ] = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
     after: Annotated[float, Parameter(help="Ring for so many seconds.")] = 1.0,
     reject: Annotated[
         int | None,
@@ -76,6 +75,7 @@ async def answer(
             listens,
             LadderRows(show, we_are_left=False),
             credentials=None if login is None or home is None else login.credential(home),
+            tls=tls_settings(ca, certificate, key),
         ) as agent,
     ):
         for one in agent.stack.listening:

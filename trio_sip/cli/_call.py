@@ -24,6 +24,7 @@ from ._goodbye import hanging_up_on_ctrl_c
 from ._rows import LadderRows
 from ._show import PrintedLines, Show, open_show
 from ._silence import silent_offer
+from ._tls import LISTEN_HELP, CaOption, CertificateOption, KeyOption, tls_settings
 from ._user import User, UserOption, parse_user
 
 __all__ = ["CallPlan", "call", "place_call"]
@@ -44,12 +45,15 @@ async def call(
     ] = None,
     listen: Annotated[
         tuple[str, ...],
-        Parameter(help="udp://HOST:PORT or tcp://HOST:PORT; any free UDP port if none."),
+        Parameter(help=LISTEN_HELP + "any free UDP port if none."),
     ] = (),
     seconds: Annotated[
         float | None,
         Parameter(name="--for", help="Hang up after so many seconds; else they do, or Ctrl-C."),
     ] = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
     wait: Annotated[
         float, Parameter(name="--wait", help="Seconds to let it ring before giving up.")
     ] = 60.0,
@@ -74,6 +78,7 @@ async def call(
             [Listen.parse(one) for one in listen] or everywhere(SocketNetwork()),
             traffic,
             credentials=None if login is None else login.credential(target),
+            tls=tls_settings(ca, certificate, key),
         ) as agent:
             report = CallReport(target, traffic)
             try:

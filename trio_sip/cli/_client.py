@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError, SipError
 from trio_sip.message import Response, Uri
 from trio_sip.stack import Stack, open_stack
-from trio_sip.transport import Address, Listen, Network
+from trio_sip.transport import Address, Listen, Network, TlsSettings
 
 from ._errors import CommandFailed, UsageError
 from ._recording import Record, RecordingNetwork
@@ -89,11 +89,11 @@ class Probe:
 
 
 @asynccontextmanager
-async def open_probe() -> AsyncIterator[Probe]:
+async def open_probe(tls: TlsSettings | None = None) -> AsyncIterator[Probe]:
     """A stack that can reach whatever this machine can, on ports the system chooses."""
     record = Record()
     network = RecordingNetwork(record)
-    async with open_stack(*everywhere(network), network=network, grace=0) as stack:
+    async with open_stack(*everywhere(network), network=network, grace=0, tls=tls) as stack:
         yield Probe(stack, record)
 
 

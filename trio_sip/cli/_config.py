@@ -13,6 +13,7 @@ from trio_sip.message import Uri
 from trio_sip.transport import Address, Listen
 
 from ._errors import UsageError
+from ._tls import TlsFiles
 from ._user import check_user
 
 __all__ = [
@@ -54,11 +55,21 @@ class ServeConfig:
     http: Address | None = None
     """Where ``/healthz`` and ``/metrics`` are; nowhere if left out."""
 
+    tls: TlsFiles | None = None
+    """The certificate for ``tls:`` and ``wss:``; nobody can listen there without one."""
+
     realm: str | None = None
     users: Mapping[str, Secret] = attrs.field(factory=dict, repr=lambda users: repr(list(users)))
 
     places: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
     """Where each user is written, for error messages."""
+
+    @property
+    def effective_listen(self) -> tuple[Listen, ...]:
+        """With a certificate and nothing said about addresses, TLS is listened on, too."""
+        if self.tls is None or self.listen is not EVERYWHERE:
+            return self.listen
+        return (*self.listen, Listen.parse("tls://0.0.0.0:5061"))
 
     @property
     def effective_realm(self) -> str:
@@ -67,6 +78,9 @@ class ServeConfig:
 
     def check(self) -> None:
         """Raise `UsageError` for what can be seen only with everything together."""
+        private = [one for one in self.listen if one.scheme in ("tls", "wss")]
+        if private and self.tls is None:
+            raise UsageError(f"cannot listen on {private[0]} without a certificate")
         for name, secret in self.users.items():
             place = self._place(name)
             check_user(name, secret.password if isinstance(secret, PlainSecret) else None, place)

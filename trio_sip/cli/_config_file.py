@@ -13,7 +13,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import Algorithm, HashedSecret, PlainSecret
-from trio_sip.transport import Listen
+from trio_sip.transport import ClientCertificates, Listen
 
 from ._config import (
     Secret,
@@ -25,6 +25,7 @@ from ._config import (
     parse_realm,
 )
 from ._errors import UsageError
+from ._tls import TlsFiles
 
 __all__ = ["read_config"]
 
@@ -82,6 +83,7 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(Algorithm, lambda value, _: parse_algorithm(_text(value)))
+    converter.register_structure_hook(ClientCertificates, _clients)
     converter.register_structure_hook(
         ServeConfig,
         make_dict_structure_fn(
@@ -93,6 +95,7 @@ def _converter() -> cattrs.Converter:
             digest=cattrs.override(struct_hook=_list_of(parse_algorithm)),
             database=cattrs.override(struct_hook=lambda value, _: parse_database(_text(value))),
             http=cattrs.override(struct_hook=lambda value, _: parse_http(_text(value))),
+            tls=cattrs.override(struct_hook=lambda table, _: _tls(table, converter)),
             realm=cattrs.override(struct_hook=lambda value, _: parse_realm(_text(value))),
             places=cattrs.override(omit=True),
             users=cattrs.override(struct_hook=lambda table, _: _users(table, converter)),
@@ -133,6 +136,20 @@ def _list_of(parse: Callable[[str], object]) -> Callable[[Any, Any], object]:
         return tuple(made)
 
     return structure
+
+
+def _tls(table: Any, converter: cattrs.Converter) -> TlsFiles:
+    if not isinstance(table, dict):
+        raise UsageError(f"expected a table, not {_kind(table)}")
+    return converter.structure(table, TlsFiles)
+
+
+def _clients(value: Any, _: Any) -> ClientCertificates:
+    try:
+        return ClientCertificates(_text(value))
+    except ValueError:
+        known = ", ".join(one.value for one in ClientCertificates)
+        raise UsageError(f"want one of {known}, not {value!r}") from None
 
 
 def _users(table: Any, converter: cattrs.Converter) -> dict[str, Secret]:

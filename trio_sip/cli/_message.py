@@ -18,6 +18,7 @@ from ._client import (
     parse_target,
 )
 from ._errors import ExitStatus
+from ._tls import CaOption, tls_settings
 from ._user import UserOption, parse_user
 
 __all__ = ["message"]
@@ -32,6 +33,7 @@ async def message(
     sender: Annotated[
         str | None, Parameter(name="--from", help="Who it is from; USER at the URI's domain.")
     ] = None,
+    ca: CaOption = None,
     wait: WaitOption = 32.0,
 ) -> int:
     """Send MESSAGE (RFC 3428) and show the answer.
@@ -51,7 +53,7 @@ async def message(
     elif login is not None:
         from_ = NameAddr(Uri(target.scheme, login.name, target.host))
     what = f"message to {target}"
-    async with open_probe() as probe:
+    async with open_probe(tls_settings(ca)) as probe:
         with deadline(wait, what), explaining(what):
             response = await probe.stack.send_request(
                 "MESSAGE",

@@ -23,6 +23,7 @@ from ._client import (
 )
 from ._errors import ExitStatus, UsageError
 from ._text import printable
+from ._tls import CaOption, tls_settings
 from ._usage import whole_number
 
 __all__ = ["ping"]
@@ -68,6 +69,7 @@ async def ping(
     /,
     *,
     count: Annotated[int, Parameter(help="How many, one a second.", converter=whole_number)] = 1,
+    ca: CaOption = None,
     wait: WaitOption = 32.0,
     json: JsonOption = False,
 ) -> int:
@@ -76,13 +78,13 @@ async def ping(
     Parameters
     ----------
     uri
-        Whom to ask: sip:example.com, sip:192.0.2.1:5070;transport=tcp, alice@example.com.
+        Whom to ask: sip:example.com, sip:192.0.2.1:5070;transport=tcp, sips:example.com.
     """
     target = parse_target(uri)
     if count < 1:
         raise UsageError(f"--count: want 1 or more, not {count}")
     what, worst = f"ping {target}", ExitStatus.OK
-    async with open_probe() as probe:
+    async with open_probe(tls_settings(ca)) as probe:
         for number in range(count):
             if number:
                 await trio.sleep(_PAUSE)

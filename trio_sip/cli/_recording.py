@@ -22,6 +22,7 @@ from trio_sip.transport import (
     SocketNetwork,
     SrvRecord,
     Undelivered,
+    Witness,
 )
 
 __all__ = ["Pieces", "Record", "Recorder", "RecordingNetwork"]
@@ -151,6 +152,22 @@ class _RecordedConnection:
         self._record = record
         self._incoming = Pieces()
         self._outgoing = Pieces()
+        self._veil: str | None = None
+
+    def veil(self, transport: str) -> None:
+        self._veil = transport
+        if isinstance(self._connection, Witness):
+            self._connection.veil(transport)
+
+    def sent_message(self, data: bytes) -> None:
+        self._record.sent(self.local, self.remote, self._veil or "TCP", data)
+        if isinstance(self._connection, Witness):
+            self._connection.sent_message(data)
+
+    def received_message(self, data: bytes) -> None:
+        self._record.received(self.local, self.remote, self._veil or "TCP", data)
+        if isinstance(self._connection, Witness):
+            self._connection.received_message(data)
 
     @property
     def local(self) -> Address:
@@ -162,13 +179,13 @@ class _RecordedConnection:
 
     async def receive_some(self) -> bytes:
         data = await self._connection.receive_some()
-        for message in self._incoming.cut(data):
+        for message in () if self._veil else self._incoming.cut(data):
             self._record.received(self.local, self.remote, "TCP", message)
         return data
 
     def send_some_nowait(self, data: bytes | memoryview) -> int:
         taken = self._connection.send_some_nowait(data)
-        for message in self._outgoing.cut(bytes(data[:taken])):
+        for message in () if self._veil else self._outgoing.cut(bytes(data[:taken])):
             self._record.sent(self.local, self.remote, "TCP", message)
         return taken
 

@@ -26,6 +26,7 @@ from ._client import (
 )
 from ._errors import ExitStatus, UsageError
 from ._text import printable
+from ._tls import CaOption, tls_settings
 from ._usage import whole_number
 from ._user import User, UserOption, parse_user
 
@@ -46,6 +47,7 @@ async def register(
     remove: Annotated[
         bool, Parameter(help="Remove that contact; all of them if none is given.")
     ] = False,
+    ca: CaOption = None,
     wait: WaitOption = 32.0,
     json: JsonOption = False,
 ) -> int:
@@ -67,7 +69,7 @@ async def register(
     aor = Uri(target.scheme, name, target.host)
     registrar = Uri(target.scheme, None, target.host, target.port, params=target.params)
     what = f"register {aor}"
-    async with open_probe() as probe:
+    async with open_probe(tls_settings(ca)) as probe:
         with deadline(wait, what), explaining(what):
             if place is None and not remove:
                 place = await _here(probe, registrar, name)

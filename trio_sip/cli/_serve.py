@@ -25,6 +25,7 @@ from ._errors import ExitStatus, UsageError
 from ._file_limit import raise_file_limit
 from ._printer import open_printer
 from ._server import open_server
+from ._tls import CertificateOption, KeyOption, ListenOption, TlsFiles
 from ._user import parse_user
 
 _COLLECT_EVERY = 600.0
@@ -39,12 +40,7 @@ T = TypeVar("T")
 async def serve(
     *,
     config: Annotated[str | None, Parameter(help="A TOML file; see the documentation.")] = None,
-    listen: Annotated[
-        tuple[str, ...],
-        Parameter(
-            help="udp://HOST:PORT or tcp://HOST:PORT; port 5060 of all IPv4 addresses if none."
-        ),
-    ] = (),
+    listen: ListenOption = (),
     domain: Annotated[
         tuple[str, ...], Parameter(help="A domain to be responsible for; any if none.")
     ] = (),
@@ -59,6 +55,8 @@ async def serve(
     http: Annotated[
         str | None, Parameter(help="Answer /healthz and /metrics at HOST:PORT.")
     ] = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
     verbose: Annotated[
         bool, Parameter(alias="-v", help="Log more than warnings and errors.")
     ] = False,
@@ -73,6 +71,7 @@ async def serve(
         digest=digest,
         database=database,
         http=http,
+        tls=_tls_files(certificate, key),
     )
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with open_printer(sys.stdout.fileno()) as printer:
@@ -112,6 +111,7 @@ def _merge(
     digest: tuple[str, ...],
     database: str | None,
     http: str | None,
+    tls: TlsFiles | None = None,
 ) -> ServeConfig:
     """What the file says, with what the command line says instead or besides."""
     added = [parse_user(text, f"--user number {place}") for place, text in enumerate(user, 1)]
@@ -124,11 +124,20 @@ def _merge(
         if database is None
         else _named("--database", parse_database, database),
         http=config.http if http is None else _named("--http", parse_http, http),
+        tls=tls or config.tls,
         users={**config.users, **{one.name: PlainSecret(one.name, one.password) for one in added}},
         places={**config.places, **{one.name: f"--user {one.name}" for one in added}},
     )
     merged.check()
     return merged
+
+
+def _tls_files(certificate: str | None, key: str | None) -> TlsFiles | None:
+    if certificate is not None:
+        return TlsFiles(certificate=certificate, key=key)
+    if key is not None:
+        raise UsageError("--tls-key: want --tls-certificate, too")
+    return None
 
 
 def _named(option: str, parse: Callable[[str], T], text: str) -> T:

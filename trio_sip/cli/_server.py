@@ -35,12 +35,14 @@ async def open_server(config: ServeConfig, printer: Printer) -> AsyncIterator[St
 
     Raises:
       TransportFailed: an address that cannot be listened on.
+      LocalProtocolError: a certificate that cannot be used.
       OSError: a database that cannot be used.
     """
     endpoints = {name: Endpoint(name=name) for name in config.users}
     secrets = {name: _secrets(name, secret) for name, secret in config.users.items()}
     authenticator = DigestAuthenticator(config.effective_realm, secrets)
     identifier = IdentifyByUser(endpoints, domains=config.domains)
+    tls = None if config.tls is None else config.tls.settings()
     async with _open_location(config) as location:
         watched = () if config.http is None else (HttpService(*config.http),)
         services = (
@@ -52,11 +54,12 @@ async def open_server(config: ServeConfig, printer: Printer) -> AsyncIterator[St
         )
         settings = StackSettings(digest_algorithms=tuple(config.digest))
         async with open_stack(
-            *config.listen,
+            *config.effective_listen,
             services=services,
             identifiers=[identifier],
             authenticator=authenticator,
             settings=settings,
+            tls=tls,
         ) as stack:
             yield stack
 

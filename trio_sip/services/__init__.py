@@ -10,6 +10,7 @@ from ._endpoint_directory import EndpointDirectory
 from ._http import HttpService
 from ._identify_anonymous import IdentifyAnonymous
 from ._identify_by_authorization import IdentifyByAuthorization
+from ._identify_by_certificate import IdentifyByCertificate
 from ._identify_by_header import IdentifyByHeader
 from ._identify_by_ip import IdentifyByIp
 from ._identify_by_uri import IdentifyByRequestUri, IdentifyByUser
@@ -30,6 +31,7 @@ __all__ = [
     "HttpService",
     "IdentifyAnonymous",
     "IdentifyByAuthorization",
+    "IdentifyByCertificate",
     "IdentifyByHeader",
     "IdentifyByIp",
     "IdentifyByRequestUri",

@@ -118,6 +118,10 @@ def _is_sip(uri: str) -> bool:
     return uri[:4].lower() in ("sip:", "sips") or uri == "*"
 
 
+# What a URI says about transports.  RFC 7118 section 5.2: "ws" is for both kinds of WebSockets.
+_WORDS = {"TCP": ("tcp",), "TLS": ("tls",), "WS": ("ws",), "WSS": ("ws", "wss")}
+
+
 def _goes_with(flow: Flow, uri: str) -> bool:
     """Whether a contact cannot be reached without the connection that it came over.
 
@@ -127,9 +131,10 @@ def _goes_with(flow: Flow, uri: str) -> bool:
     place, *params = uri.rpartition("@")[2].partition("?")[0].lower().split(";")
     for param in params:
         if param.startswith("transport="):
-            return param == f"transport={flow.transport.lower()}"
+            return param.removeprefix("transport=") in _WORDS.get(flow.transport, ())
+    place = place.removeprefix("sip:").removeprefix("sips:")
     source = str(flow.remote)
-    return place.removeprefix("sip:") in (source, source.removesuffix(":5060"))
+    return place.endswith(".invalid") or place in (source, source.removesuffix(":5060"))
 
 
 def _supports_path(message: Request) -> bool:

@@ -13,7 +13,14 @@ from trio_sip.message import Request, Response, Uri, create_cancel
 from trio_sip.transaction import ClientTransaction, ServerTransaction, State, Transaction
 from trio_sip.transport import Flow
 
-from ._hop import answering_flow, find_servers, find_servers_nowait, flow_to_hidden, put_via
+from ._hop import (
+    answering_flow,
+    find_servers,
+    find_servers_nowait,
+    flow_to_hidden,
+    put_via,
+    secured,
+)
 from ._incoming import IncomingRequest
 from ._owner import RequestOwner
 from ._parts import Parts, StackState
@@ -230,14 +237,16 @@ class Clients:
         RFC 3261 section 13.2.2.4.
         """
         parts = self._parts
-        next_hop = dialog.next_hop
+        next_hop = secured(dialog.next_hop, ack)
         try:
             flow = flow_to_hidden(parts, dialog)
             servers = None if flow is not None else find_servers_nowait(parts, next_hop)
             if servers is not None:
                 transport, remote = servers[0]
                 size = ack.rough_size() + _ROOM_FOR_VIA
-                flow = parts.transport.flow_for_request_nowait(remote, size, transport)
+                flow = parts.transport.flow_for_request_nowait(
+                    remote, size, transport, next_hop.host
+                )
         except NoRoute:
             self.send_failed()
             return
@@ -251,7 +260,7 @@ class Clients:
         try:
             transport, remote = (await find_servers(parts, next_hop))[0]
             size = ack.rough_size() + _ROOM_FOR_VIA
-            flow = await parts.transport.flow_for_request(remote, size, transport)
+            flow = await parts.transport.flow_for_request(remote, size, transport, next_hop.host)
         except (NoRoute, TransportFailed, trio.ClosedResourceError):
             # The 2xx will be repeated, and then it is tried again.
             self.send_failed()

@@ -32,10 +32,15 @@ class LocalContact:
     """Parameters of the header field: ``expires``, ``+sip.instance``, ``q``."""
 
     def at(self, transport: str, address: Address) -> NameAddr:
-        """The whole of it, for what is sent by *transport* (``UDP``, ``TCP``) from *address*."""
+        """The whole of it, for what is sent by *transport* (``UDP``, ``TLS``, …) from *address*."""
         host = f"[{address.host}]" if address.is_ipv6 else address.host
         params = self.uri_params
-        if transport != "UDP":
+        if self.secure:
+            # RFC 5630 section 3.1.3 has no good word for saying TLS twice, and RFC 7118 section 5.2
+            # none for a secure WebSocket: both follow from the scheme.
+            if transport in ("WS", "WSS"):
+                params = params.replace(transport="ws")
+        elif transport != "UDP":
             # Who sends to a URI without it takes UDP (RFC 3263 section 4.1).
             params = params.replace(transport=transport.lower())
         scheme = "sips" if self.secure else "sip"

@@ -12,7 +12,27 @@ from trio_sip.transport import Flow, Server
 if TYPE_CHECKING:
     from ._parts import Parts
 
-__all__ = ["answering_flow", "find_servers", "find_servers_nowait", "flow_to_hidden", "put_via"]
+_TRANSPORTS = frozenset({None, "UDP", "TCP", "TLS", "WS", "WSS"})
+_SECURED = {"TCP": "TLS", "TLS": "TLS", "WS": "WSS", "WSS": "WSS"}
+
+__all__ = [
+    "answering_flow",
+    "find_servers",
+    "find_servers_nowait",
+    "flow_to_hidden",
+    "put_via",
+    "secured",
+]
+
+
+def secured(hop: Uri, request: Request) -> Uri:
+    """*hop*, and by TLS if the request is for a SIPS URI, whatever its Route says.
+
+    RFC 3261 section 8.1.2 wants that of every way to it, an outbound proxy included.
+    """
+    if hop.scheme == "sip" and request.uri.scheme == "sips":
+        return hop.replace(scheme="sips")
+    return hop
 
 
 def answering_flow(flow: Flow | None) -> Flow | None:
@@ -41,24 +61,32 @@ async def find_servers(parts: Parts, hop: Uri) -> list[Server]:
     Raises:
       NoRoute: there is none, or no transport leads there.
     """
-    return list(await parts.transport.locate(*_place(hop)))
+    host, port, transport, secure = _place(hop)
+    return list(await parts.transport.locate(host, port, transport, secure=secure))
 
 
 def find_servers_nowait(parts: Parts, hop: Uri) -> list[Server] | None:
     """The same for a hop that needs no looking up; ``None`` for one that does."""
-    found = parts.transport.locate_nowait(*_place(hop))
+    host, port, transport, secure = _place(hop)
+    found = parts.transport.locate_nowait(host, port, transport, secure=secure)
     return None if found is None else list(found)
 
 
-def _place(hop: Uri) -> tuple[str, int | None, str | None]:
-    """Host, port and transport of a URI, the latter two if they are in it."""
+def _place(hop: Uri) -> tuple[str, int | None, str | None, bool]:
+    """Host, port and transport of a URI, the latter two if they are in it; is it a SIPS URI?"""
     if not hop.is_sip:
         raise NoRoute(f"cannot send to a {hop.scheme} URI: {hop}")
     asked = hop.params.get("transport")
     transport = None if asked is None else asked.upper()
-    if hop.scheme == "sips" or transport not in (None, "UDP", "TCP"):
-        raise NoRoute(f"no transport for {hop}: there are UDP and TCP")
-    return (hop.params.get("maddr") or hop.host).strip("[]"), hop.port, transport
+    secure = hop.scheme == "sips"
+    if secure and transport is not None:
+        # RFC 3261 section 26.2.2: no hop of it goes unprotected, whatever carries the TLS.
+        transport = _SECURED.get(transport, transport)
+        if transport not in _SECURED.values():
+            raise NoRoute(f"nothing protects {asked} on the way to {hop}")
+    if transport not in _TRANSPORTS:
+        raise NoRoute(f"no transport for {hop}: there are UDP, TCP, TLS, WS and WSS")
+    return (hop.params.get("maddr") or hop.host).strip("[]"), hop.port, transport, secure
 
 
 def put_via(parts: Parts, request: Request, flow: Flow) -> None:

@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from trio_sip.transaction import TransactionLayer
-from trio_sip.transport import Listen, Network, SocketNetwork, TransportLayer
+from trio_sip.transport import Listen, Network, SocketNetwork, TlsSettings, TransportLayer
 from trio_sip.work import Works
 
 from ._authenticate import Authentication, Authenticator
@@ -48,6 +48,7 @@ async def open_stack(
     strict: bool = False,
     tokens: Tokens | None = None,
     grace: float = 4.0,
+    tls: TlsSettings | None = None,
 ) -> AsyncIterator[Stack]:
     """Run a SIP stack for as long as the block runs.
 
@@ -57,8 +58,9 @@ async def open_stack(
     seconds, and then every task and socket is gone.
 
     Args:
-      listen: ``"udp://192.0.2.1:5060"``, ``"tcp://[::]:0"``, …  Port 0 lets the system choose;
-        `Stack.listening` tells what it chose.  Without any, a UDP port for sending is opened.
+      listen: ``"udp://192.0.2.1:5060"``, ``"tls://[::]:0"``, ``"ws://…"``, …  Port 0 lets the
+        system choose; `Stack.listening` tells what it chose.  Without any, a UDP port for sending
+        is opened.
       services: what to register before the first message, set up in this order.
       identifiers: who can tell senders apart, asked in this order from the first message on.
       authenticator: who decides what senders must prove, from the first message on.  What is
@@ -68,10 +70,12 @@ async def open_stack(
       strict: let an exception of a handler end the stack instead of containing it.
       tokens: where branches, tags and Call-IDs come from.
       grace: seconds in which what has begun may finish when the block is left.
+      tls: the certificate to listen on ``tls:`` and ``wss:`` with, and the authorities to trust
+        instead of the system's.
 
     Raises:
       TransportFailed: an address cannot be bound; it says which, and nothing was started.
-      LocalProtocolError: not an address to listen on.
+      LocalProtocolError: not an address to listen on, or no certificate for it.
 
     Cancellation: the block is cancelled first, over sockets that still work; the machinery
     under it ends afterwards.
@@ -80,7 +84,7 @@ async def open_stack(
     settings = settings or StackSettings()
     with unwrapping_single_errors():
         async with trio.open_nursery() as nursery:
-            machine = _Machine(settings, strict, tokens or Tokens.random())
+            machine = _Machine(settings, strict, tokens or Tokens.random(), tls)
             stack = await nursery.start(
                 machine.run,
                 network or SocketNetwork(),
@@ -120,7 +124,10 @@ class _Gate:
 class _Machine:
     """The machinery: one child task, shielded until the user's block has ended."""
 
-    def __init__(self, settings: StackSettings, strict: bool, tokens: Tokens) -> None:
+    def __init__(
+        self, settings: StackSettings, strict: bool, tokens: Tokens, tls: TlsSettings | None
+    ) -> None:
+        self._tls = tls
         self._scope = trio.CancelScope()
         self._rule = ErrorRule.RAISE if strict else ErrorRule.CONTAIN
         self._ended = trio.Event()
@@ -177,7 +184,11 @@ class _Machine:
         parts.deferred = DeferredRequests(parts)
         parts.distributor = Distributor(parts)
         parts.transport = TransportLayer(
-            network, parts.distributor, settings.limits, force_rport=settings.force_rport
+            network,
+            parts.distributor,
+            settings.limits,
+            force_rport=settings.force_rport,
+            tls=self._tls,
         )
         parts.driver = Driver(parts.layer, parts.transport, parts.clients)
         parts.identification = Identification(parts.events, settings.identifier_order)

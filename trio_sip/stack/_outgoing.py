@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import attrs
 import trio
 
 from trio_sip._errors import LocalProtocolError, NoRoute, RequestTimedOut, TransportFailed
@@ -22,7 +23,7 @@ from trio_sip.transport import Flow, Server
 
 from ._authorize import CHALLENGES, authorize, take_challenge
 from ._contact import LocalContact
-from ._hop import find_servers, flow_to_hidden, put_via
+from ._hop import find_servers, flow_to_hidden, put_via, secured
 from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class OutgoingRequest(RequestOwner):
         self._parts = parts
         self._contact = contact
         self._other_contacts = request.headers.get_all("Contact")
-        self._next_hop = next_hop
+        self._next_hop = secured(next_hop, request)
         self._attempt = attempt
         self._transaction: ClientTransaction | None = None
         self._begun_at = 0
@@ -232,7 +233,9 @@ class OutgoingRequest(RequestOwner):
         while True:
             transport, remote = self._candidates[0]
             try:
-                flow = await self._parts.transport.flow_for_request(remote, size, transport)
+                flow = await self._parts.transport.flow_for_request(
+                    remote, size, transport, self._next_hop.host
+                )
             except (TransportFailed, NoRoute) as error:
                 failure = error if self._passed_over is None else self._passed_over
                 if not self._another_server(failure):
@@ -247,7 +250,10 @@ class OutgoingRequest(RequestOwner):
         if self._contact is not None:
             # RFC 3261 section 8.1.1.8: where we can be reached by who got it this way.
             address = parts.transport.reachable_address(flow)
-            self.request.headers.set("Contact", self._contact.at(flow.transport, address))
+            contact = self._contact
+            if self.request.uri.scheme == "sips":
+                contact = attrs.evolve(contact, secure=True)
+            self.request.headers.set("Contact", contact.at(flow.transport, address))
             for other in self._other_contacts:
                 self.request.headers.add("Contact", other)
         self.flow = flow

@@ -20,7 +20,7 @@ from trio_sip.transaction import ClientTransaction
 from trio_sip.transport import Flow, Server
 
 from ._authorize import CHALLENGES, authorize, take_challenge
-from ._hop import find_servers, find_servers_nowait, flow_to_hidden, put_via
+from ._hop import find_servers, find_servers_nowait, flow_to_hidden, put_via, secured
 from ._owner import RequestOwner, failure_of
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class SentRequest(RequestOwner):
         dialog: Dialog | None,
     ) -> None:
         self._parts = parts
-        self._next_hop = next_hop
+        self._next_hop = secured(next_hop, request)
         self._user = user
         self._attempt = attempt
         self._at = _FINDING
@@ -176,7 +176,9 @@ class SentRequest(RequestOwner):
 
     def _flow_nowait(self, server: Server) -> Flow | None:
         transport, remote = server
-        return self._parts.transport.flow_for_request_nowait(remote, self._size(), transport)
+        return self._parts.transport.flow_for_request_nowait(
+            remote, self._size(), transport, self._next_hop.host
+        )
 
     def _size(self) -> int:
         return self.request.rough_size() + _ROOM_FOR_VIA
@@ -187,7 +189,9 @@ class SentRequest(RequestOwner):
             if self._servers is None:
                 self._servers = await find_servers(parts, self._next_hop)
             transport, remote = self._servers[0]
-            flow = await parts.transport.flow_for_request(remote, self._size(), transport)
+            flow = await parts.transport.flow_for_request(
+                remote, self._size(), transport, self._next_hop.host
+            )
         except (TransportFailed, NoRoute) as error:
             self._try_elsewhere(error)
         except trio.ClosedResourceError:

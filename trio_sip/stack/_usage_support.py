@@ -77,9 +77,10 @@ class UsageSupport:
           NoRoute, TransportFailed: as for `send_request`.
         """
         self._check_running()
-        servers = await find_servers(self._parts, Uri.parse(hop))
+        hop = Uri.parse(hop)
+        servers = await find_servers(self._parts, hop)
         transport, remote = servers[0]
-        return await self._parts.transport.flow_for_request(remote, size, transport)
+        return await self._parts.transport.flow_for_request(remote, size, transport, hop.host)
 
     def flow_nowait(self, hop: Uri | str) -> Flow | None:
         """The same, if it need not be waited for; ``None`` if it must.
@@ -88,11 +89,12 @@ class UsageSupport:
           NoRoute: no transport leads there.
         """
         self._check_running()
-        servers = find_servers_nowait(self._parts, Uri.parse(hop))
+        hop = Uri.parse(hop)
+        servers = find_servers_nowait(self._parts, hop)
         if servers is None:
             return None
         transport, remote = servers[0]
-        return self._parts.transport.flow_for_request_nowait(remote, 0, transport)
+        return self._parts.transport.flow_for_request_nowait(remote, 0, transport, hop.host)
 
     def answering_flow(self, flow: Flow | None) -> Flow | None:
         """The flow that a request of ours took, as that of who answered it, for `add_dialog`."""

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 import trio
 
-from trio_sip.transport import Flow, Listen, SignsOfLife
+from trio_sip.transport import Flow, Listen, PeerIdentity, SignsOfLife
 
 from ._parts import Parts, StackState
 from ._security import SecurityEvent
@@ -82,6 +82,10 @@ class StackView(UsageSupport):
     def release_flow(self, flow: Flow) -> None:
         """Undo one `hold_flow`."""
         self._parts.transport.release(flow)
+
+    def peer_identity(self, flow: Flow) -> PeerIdentity | None:
+        """Who is at the other end of a TLS connection, if a certificate has proved it."""
+        return self._parts.transport.identity(flow)
 
     def security_events(
         self,

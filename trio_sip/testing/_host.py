@@ -24,6 +24,7 @@ __all__ = ["MemoryDatagramSocket", "MemoryHost"]
 
 _EPHEMERAL = 49152
 _DEFAULT_PORT = 5060
+_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443}
 _LOOPBACK = {"127.0.0.1", "::1"}
 _GIVE_UP_SECONDS = 3.0
 _News = deque[Undelivered]
@@ -220,7 +221,7 @@ class MemoryHost:
     async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
         """The addresses of a host of this network."""
         await trio.lowlevel.checkpoint()
-        port = _DEFAULT_PORT if port is None else port
+        port = _PORTS.get(transport, _DEFAULT_PORT) if port is None else port
         found = self.network.addresses_of(host, self)
         if not found:
             raise NoRoute(f"cannot resolve {host!r} for {transport}: no such host")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._arrivals import Arrival
 from ._capture import Capture, read_capture
+from ._certificates import Certificate, CertificateAuthority
 from ._check_gate import check_authenticator, check_identifier
 from ._check_location import check_location_store
 from ._check_network import check_network
@@ -57,6 +58,8 @@ __all__ = [
     "Arrival",
     "Capture",
     "Cause",
+    "Certificate",
+    "CertificateAuthority",
     "DefaultBehaviour",
     "Fate",
     "Finding",

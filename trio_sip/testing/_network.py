@@ -340,14 +340,16 @@ class MemoryNetwork:
                 self.wires[place] = attrs.evolve(wire, fate=Fate.LOST, cause=cause)
                 return
 
-    def send_segment(self, connection: MemoryConnection, segment: bytes | Segment) -> None:
+    def send_segment(
+        self, connection: MemoryConnection, segment: bytes | Segment, *, recorded: bool = True
+    ) -> None:
         """Put a piece of a stream on its way, or hold it until a partition is over."""
         now = trio.current_time()
         forgotten = connection.nat is not None and not connection.nat[0].passes(
             connection.nat[1], now
         )
         fate, cause = (Fate.LOST, Cause.NAT) if forgotten else (Fate.DELIVERED, None)
-        if isinstance(segment, bytes):
+        if recorded and isinstance(segment, bytes):
             # As others see it: where the other end believes to be connected to.
             source = connection.other.remote
             self._record("TCP", segment, source, connection.remote, fate, cause)
@@ -358,6 +360,11 @@ class MemoryNetwork:
             path.held.append((connection, segment))
         else:
             self._post(path, connection, segment)
+
+    def record_message(self, connection: MemoryConnection, data: bytes, transport: str) -> None:
+        """Note a message of a stream whose octets cannot be read: over TLS, for example."""
+        source = connection.other.remote
+        self._record(transport, data, source, connection.remote, Fate.DELIVERED, None)
 
     def _post(self, path: Path, connection: MemoryConnection, segment: bytes | Segment) -> None:
         due = trio.current_time() + path.stream_delay()

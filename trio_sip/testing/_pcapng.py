@@ -26,6 +26,7 @@ _BYTE_ORDER = 0x1A2B3C4D
 _RAW_IP = 101
 _COMMENT, _APPLICATION = 1, 4
 _MICROSECONDS = 1_000_000
+_VEILED_PORTS = frozenset({5061, 80, 443})
 
 
 def write_pcapng(
@@ -38,8 +39,9 @@ def write_pcapng(
     """Write what was sent to a pcapng file.
 
     Lost packets are in it as well.  The comment of each packet says what it is, when it was sent
-    and what became of it.  Streams get the TCP segments that they might have had.  Secrets are
-    overwritten with ``x``, in their length.
+    and what became of it.  Streams get the TCP segments that they might have had; what went over
+    TLS or a WebSocket is there in plain, and at port 5060.  Secrets are overwritten with ``x``, in
+    their length.
 
     Args:
       names: what to call an `Address`, or all ports of a host, as for `ladder`.
@@ -62,11 +64,20 @@ def _packets(wire: Wire, streams: StreamPackets, comment: str) -> Iterator[tuple
     if wire.transport == "UDP":
         yield udp_packet(wire.source, wire.destination, data), comment
         return
-    made = list(streams.packets(wire.source, wire.destination, data))
+    source, destination = wire.source, wire.destination
+    if wire.transport != "TCP":
+        # Readers know by the port what to expect there, and would look for TLS or HTTP.
+        source, destination = _plain(source), _plain(destination)
+        comment = f"{comment} over {wire.transport}"
+    made = list(streams.packets(source, destination, data))
     for packet in made[:3] if len(made) > 3 else ():
         yield packet, "made up: connections are recorded from their first data on"
     for packet in made[3:] if len(made) > 3 else made:
         yield packet, comment
+
+
+def _plain(address: Address) -> Address:
+    return Address(address.host, 5060) if address.port in _VEILED_PORTS else address
 
 
 def _comment(wire: Wire, time: float, names: Mapping[str | Address, str]) -> str:

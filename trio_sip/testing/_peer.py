@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import OutboundAuthenticator, OutboundCredential
 from trio_sip.message import NameAddr, Request, Uri
 from trio_sip.stack import Tokens, unwrapping_single_errors
-from trio_sip.transport import Address, Network
+from trio_sip.transport import Address, Network, TlsSettings
 
 from ._message_pattern import MessagePattern
 from ._misbehaviours import Rude
@@ -52,7 +53,10 @@ class SipPeer(PeerScript):
     Args:
       network: a host of a `MemoryNetwork`, or `trio_sip.transport.SocketNetwork`.
       host: the address to bind.
-      port: the same for UDP and TCP; 0 lets the network choose.
+      port: the same for UDP and TCP; 0 lets the network choose.  The other transports have their
+        usual ones then: 5061, 80 and 443.
+      transports: what it listens on: ``UDP``, ``TCP``, ``TLS``, ``WS``, ``WSS``.
+      tls: its certificate and whom it trusts, for TLS and WSS.
       name: the user part of its URI, and what failures and drawings call it.
       profile: how it speaks: a name of `PROFILES`, or one of your own.
       patience: seconds that `expect` waits unless told otherwise.
@@ -73,14 +77,16 @@ class SipPeer(PeerScript):
         retransmits: bool = True,
         tokens: Tokens | None = None,
         seed: int = 0,
+        tls: TlsSettings | None = None,
     ) -> None:
         spoken = PROFILES[profile] if isinstance(profile, str) else profile
-        super().__init__(network, name, spoken, random.Random(f"{seed} {name}"))  # noqa: S311
+        dice = random.Random(f"{seed} {name}")  # noqa: S311
+        super().__init__(network, name, spoken, dice, tls)
         self.patience = patience
         self.retransmits = retransmits
-        self.address: Address = self.bind(host, port, transports)
+        self.address: Address = self.sockets.bind_all(host, port, transports)
         tokens = tokens or Tokens.sequential(name)
-        self.voice: PeerVoice = PeerVoice(name, self.address, spoken, tokens)
+        self.voice: PeerVoice = PeerVoice(name, self.address, spoken, tokens, self.addresses)
         self.digest: PeerDigest = PeerDigest()
 
     @classmethod
@@ -92,10 +98,12 @@ class SipPeer(PeerScript):
         *,
         port: int = 5060,
         name: str = "peer",
+        transports: Sequence[str] = ("UDP", "TCP"),
         profile: str | PeerProfile = "plain",
         patience: float = _PATIENCE,
         retransmits: bool = True,
         seed: int = 0,
+        tls: TlsSettings | None = None,
     ) -> AsyncIterator[SipPeer]:
         """Run a peer for as long as the block runs; the arguments are those of the class."""
         with unwrapping_single_errors():
@@ -109,6 +117,8 @@ class SipPeer(PeerScript):
                     patience=patience,
                     retransmits=retransmits,
                     seed=seed,
+                    transports=transports,
+                    tls=tls,
                 )
                 await nursery.start(peer.run)
                 yield peer
@@ -126,6 +136,22 @@ class SipPeer(PeerScript):
     def tcp_uri(self) -> Uri:
         """Where it can be reached over TCP."""
         return Uri.parse(f"sip:{self.name}@{self.address};transport=tcp")
+
+    @property
+    def tls_uri(self) -> Uri:
+        """Where it can be reached over TLS."""
+        return self._uri_of("TLS")
+
+    @property
+    def ws_uri(self) -> Uri:
+        """Where it can be reached over a WebSocket."""
+        return self._uri_of("WS")
+
+    def _uri_of(self, transport: str) -> Uri:
+        if transport not in self.addresses:
+            raise LocalProtocolError(f"{self.name} does not listen on {transport}")
+        place = self.addresses[transport]
+        return Uri.parse(f"sip:{self.name}@{place};transport={transport.lower()}")
 
     @property
     def contact(self) -> NameAddr:
@@ -241,7 +267,8 @@ class SipPeer(PeerScript):
         """
         path = path or await self.path_to(request, to)
         if "Via" not in request:
-            request.headers.insert_first("Via", self.voice.via(path.transport))
+            request.headers.insert_first("Via", self.voice.via_of(path))
+            self.voice.adjust_contact(request, path)
         attempt = None
         if credentials is not None:
             known = [credentials] if isinstance(credentials, OutboundCredential) else credentials
@@ -259,7 +286,8 @@ class SipPeer(PeerScript):
         if transport.upper() == "UDP":
             path = self.sockets.datagram_path(remote)
         else:
-            path = await self.sockets.stream_path(remote)
+            name = None if isinstance(to, Address) else Uri.parse(to).host
+            path = await self.sockets.stream_path(remote, transport.upper(), name)
         await self.transmit(data, path)
 
     def again(self, request: Request) -> Request:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 import trio
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.message import MessageStream, StreamEvent
-from trio_sip.transport import Address, Connection, ConnectionListener, DatagramSocket, Network
+from trio_sip.message import StreamEvent
+from trio_sip.transport import (
+    Address,
+    Carrier,
+    Connection,
+    ConnectionListener,
+    DatagramSocket,
+    Handshakes,
+    Network,
+    TlsConnection,
+    TlsSettings,
+    TransportLimits,
+)
 
 __all__ = ["PeerPath", "PeerSockets"]
+
+_HANDSHAKE_SECONDS = 10.0
+_TRIES = 10
+_ONE_PORT = ("UDP", "TCP")
+_USUAL_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443}
 
 
 @attrs.frozen(kw_only=True)
@@ -19,11 +35,16 @@ class PeerPath:
     """A way that messages come and go."""
 
     transport: str
-    """``UDP`` or ``TCP``."""
+    """``UDP``, ``TCP``, ``TLS``, ``WS`` or ``WSS``."""
 
     local: Address
     remote: Address
     socket: DatagramSocket | Connection = attrs.field(repr=False, eq=False)
+    carrier: Carrier | None = attrs.field(default=None, repr=False, eq=False)
+    """Of a connection: how messages are put into it."""
+
+    lock: trio.Lock = attrs.field(factory=trio.Lock, repr=False, eq=False)
+    """Held while a message is written that must not be mixed with another."""
 
 
 Receive = Callable[[bytes, PeerPath], None]
@@ -32,13 +53,46 @@ Receive = Callable[[bytes, PeerPath], None]
 class PeerSockets:
     """UDP sockets, listeners and streams; binding is done at once, reading while `run` runs."""
 
-    def __init__(self, network: Network, receive: Receive) -> None:
+    def __init__(self, network: Network, receive: Receive, tls: TlsSettings | None = None) -> None:
         self._network = network
+        self._handshakes = Handshakes(TransportLimits(), tls)
         self._receive = receive
         self._datagrams: dict[Address, DatagramSocket] = {}
-        self._listeners: list[ConnectionListener] = []
-        self._streams: dict[Address, PeerPath] = {}
+        self._listeners: list[tuple[str, ConnectionListener]] = []
+        self._streams: dict[tuple[str, Address], PeerPath] = {}
         self._nursery: trio.Nursery | None = None
+        self.addresses: dict[str, Address] = {}
+        """What it is bound to, by transport."""
+
+    def bind_all(self, host: str, port: int, transports: Iterable[str]) -> Address:
+        """Bind a socket for each transport; the address of the first one.
+
+        UDP and TCP have one port.  The others have their usual ones, or any, if *port* is 0.
+        """
+        wanted = [one.upper() for one in transports]
+        shared = [one for one in wanted if one in _ONE_PORT]
+        if shared:
+            self.addresses = dict.fromkeys(shared, self._bind_shared(Address(host, port), shared))
+        for transport in wanted:
+            if transport not in self.addresses:
+                own = Address(host, port and _USUAL_PORTS.get(transport, port))
+                self.addresses[transport] = self.bind(transport, own)
+        return self.addresses[wanted[0]]
+
+    def _bind_shared(self, wanted: Address, transports: Sequence[str]) -> Address:
+        for tries in range(_TRIES):
+            address = self.bind(transports[0], wanted)
+            try:
+                for transport in transports[1:]:
+                    self.bind(transport, address)
+            except OSError:
+                # A port that was chosen for one transport may be taken in the other.
+                self.close()
+                if wanted.port or tries == _TRIES - 1:
+                    raise
+            else:
+                return address
+        raise AssertionError("not reached")
 
     def bind(self, transport: str, local: Address) -> Address:
         """Bind a socket; the address with its real port."""
@@ -48,10 +102,11 @@ class PeerSockets:
             if self._nursery is not None:
                 self._nursery.start_soon(self._read_datagrams, socket)
             return socket.local
+        self._handshakes.check_listening(transport)
         listener = self._network.bind_connections(local)
-        self._listeners.append(listener)
+        self._listeners.append((transport, listener))
         if self._nursery is not None:
-            self._nursery.start_soon(self._accept, listener)
+            self._nursery.start_soon(self._accept, transport, listener)
         return listener.local
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -59,8 +114,8 @@ class PeerSockets:
         async with trio.open_nursery() as self._nursery:
             for socket in self._datagrams.values():
                 self._nursery.start_soon(self._read_datagrams, socket)
-            for listener in self._listeners:
-                self._nursery.start_soon(self._accept, listener)
+            for transport, listener in self._listeners:
+                self._nursery.start_soon(self._accept, transport, listener)
             task_status.started()
             await trio.sleep_forever()
 
@@ -68,15 +123,25 @@ class PeerSockets:
         """Close all of them."""
         for socket in self._datagrams.values():
             socket.close()
-        for listener in self._listeners:
+        for _, listener in self._listeners:
             listener.close()
+        self._datagrams.clear()
+        self._listeners.clear()
         self.close_streams()
 
     def close_streams(self) -> None:
-        """Close the TCP connections, in the middle of whatever."""
+        """Close the connections, in the middle of whatever."""
         streams, self._streams = list(self._streams.values()), {}
         for path in streams:
             path.socket.close()
+
+    def alert_streams(self) -> None:
+        """Break the connections over TLS with a fatal alert, and close them."""
+        for place, path in list(self._streams.items()):
+            if isinstance(path.socket, TlsConnection):
+                del self._streams[place]
+                path.socket.abort()
+                path.socket.close()
 
     # -- sending
 
@@ -87,12 +152,23 @@ class PeerSockets:
                 return PeerPath(transport="UDP", local=socket.local, remote=remote, socket=socket)
         raise OSError(f"the peer has no UDP socket that reaches {remote}")
 
-    async def stream_path(self, remote: Address) -> PeerPath:
-        """The connection with *remote*, opened if there is none."""
-        path = self._streams.get(remote)
+    async def stream_path(
+        self, remote: Address, transport: str = "TCP", name: str | None = None
+    ) -> PeerPath:
+        """The connection with *remote*, opened if there is none.
+
+        Args:
+          name: whose certificate it must be; the address itself if left out.
+        """
+        path = self._streams.get((transport, remote))
         if path is None:
             connection = await self._network.connect(remote)
-            path = self._adopt(connection)
+            try:
+                carrier = await self._handshakes.connect(connection, transport, name)
+            except BaseException:
+                connection.close()
+                raise
+            path = self._adopt(carrier)
         return path
 
     async def send(self, data: bytes, path: PeerPath) -> None:
@@ -100,13 +176,23 @@ class PeerSockets:
         if path.transport == "UDP":
             path.socket.send_nowait(data, path.local, path.remote)  # type: ignore[union-attr]  # a UDP socket
             return
+        carrier = path.carrier
+        assert carrier is not None, "a stream has one"
+        if carrier.witness is not None:
+            carrier.witness.sent_message(data)
+        await self._write(path, carrier.framing.frame(data))
+
+    async def _write(self, path: PeerPath, data: bytes) -> None:
         connection: Connection = path.socket  # type: ignore[assignment]  # for a stream it is one
         rest = memoryview(data)
-        while rest:
-            sent = connection.send_some_nowait(rest)
-            rest = rest[sent:]
-            if not sent:
-                await connection.wait_writable()
+        # Mostly there is room, and nothing to wait for.
+        if not path.lock.statistics().locked:
+            rest = rest[connection.send_some_nowait(rest) :]
+        if rest:
+            async with path.lock:
+                while rest:
+                    await connection.wait_writable()
+                    rest = rest[connection.send_some_nowait(rest) :]
 
     # -- receiving
 
@@ -126,39 +212,63 @@ class PeerSockets:
                 data, PeerPath(transport="UDP", local=local, remote=remote, socket=socket)
             )
 
-    async def _accept(self, listener: ConnectionListener) -> None:
+    async def _accept(self, transport: str, listener: ConnectionListener) -> None:
         while True:
-            self._adopt(await listener.accept())
+            connection = await listener.accept()
+            assert self._nursery is not None
+            self._nursery.start_soon(self._welcome, transport, connection)
 
-    def _adopt(self, connection: Connection) -> PeerPath:
+    async def _welcome(self, transport: str, connection: Connection) -> None:
+        try:
+            with trio.fail_after(_HANDSHAKE_SECONDS):
+                carrier = await self._handshakes.accept(connection, transport)
+        except (OSError, trio.TooSlowError, trio.ClosedResourceError):
+            # A script sees it by what does not come.
+            connection.close()
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            self._adopt(carrier)
+
+    def _adopt(self, carrier: Carrier) -> PeerPath:
+        connection = carrier.pipe
         path = PeerPath(
-            transport="TCP",
+            transport=carrier.transport,
             local=connection.local,
             remote=connection.remote,
             socket=connection,
+            carrier=carrier,
         )
-        self._streams[connection.remote] = path
+        self._streams[carrier.transport, connection.remote] = path
         assert self._nursery is not None
-        self._nursery.start_soon(self._read_stream, connection, path)
+        self._nursery.start_soon(self._read_stream, carrier, path)
         return path
 
-    async def _read_stream(self, connection: Connection, path: PeerPath) -> None:
-        stream = MessageStream()
+    async def _read_stream(self, carrier: Carrier, path: PeerPath) -> None:
+        connection, framing = carrier.pipe, carrier.framing
+        data = b""
         try:
-            while data := await connection.receive_some():
-                stream.receive_data(data)
-                while (event := stream.next_event()) is not StreamEvent.NEED_DATA:
+            while True:
+                framing.receive_data(data)
+                while (event := framing.next_event()) is not StreamEvent.NEED_DATA:
                     if event is StreamEvent.PING:
                         # RFC 5626 section 3.5.1
                         await self.send(b"\r\n", path)
                     elif not isinstance(event, StreamEvent):
                         self._receive(bytes(event), path)
+                if replies := framing.take_replies():
+                    await self._write(path, replies)
+                data = await connection.receive_some()
+                if not data or framing.ended:
+                    break
         except RemoteProtocolError:
             self._receive(data, path)
         except (OSError, trio.ClosedResourceError, trio.BrokenResourceError):
             # The other side broke it, or we did: a script sees it by what does not come.
             pass
         finally:
-            if self._streams.get(path.remote) is path:
-                del self._streams[path.remote]
+            place = path.transport, path.remote
+            if self._streams.get(place) is path:
+                del self._streams[place]
             connection.close()

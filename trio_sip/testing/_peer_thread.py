@@ -13,7 +13,7 @@ import trio
 from trio_sip.auth import OutboundCredential, PlainSecret
 from trio_sip.message import NameAddr, Request, Response, Uri
 from trio_sip.stack import unwrapping_single_errors
-from trio_sip.transport import Address, SocketNetwork
+from trio_sip.transport import Address, SocketNetwork, TlsSettings
 
 from ._message_pattern import MessagePattern, Wanted
 from ._misbehaviours import Rude
@@ -267,9 +267,11 @@ def open_peer_thread(
     *,
     port: int = 0,
     name: str = "peer",
+    transports: Sequence[str] = ("UDP", "TCP"),
     profile: str | PeerProfile = "plain",
     patience: float = 10.0,
     seed: int = 0,
+    tls: TlsSettings | None = None,
 ) -> Iterator[PeerThread]:
     """Run a peer in a thread for as long as the block runs; the arguments are those of `SipPeer`."""
     started = threading.Event()
@@ -283,9 +285,11 @@ def open_peer_thread(
             host,
             port=port,
             name=name,
+            transports=transports,
             profile=profile,
             patience=patience,
             seed=seed,
+            tls=tls,
         )
         with ended, unwrapping_single_errors():
             async with trio.open_nursery() as nursery:

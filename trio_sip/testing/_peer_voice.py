@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from trio_sip.dialog import Dialog
 from trio_sip.message import (
@@ -49,8 +49,16 @@ def session_description(address: Address, port: int = 40_000) -> bytes:
 class PeerVoice:
     """Names, tags and numbers, and what is made of them."""
 
-    def __init__(self, name: str, address: Address, profile: PeerProfile, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        profile: PeerProfile,
+        tokens: Tokens,
+        addresses: Mapping[str, Address],
+    ) -> None:
         self.tokens = tokens
+        self._addresses = addresses
         self._name = name
         self._address = address
         self._profile = profile
@@ -66,8 +74,51 @@ class PeerVoice:
         """Where the peer says it is."""
         return NameAddr(f"sip:{self._name}@{self._shown}")
 
-    def via(self, transport: str) -> Via:
+    def contact_at(self, path: PeerPath, *, secure: bool = False) -> NameAddr:
+        """Where the peer says it is to who is at the other end of *path*.
+
+        Over UDP and TCP that is `contact`.  Who only connects is at its end of the connection, or
+        nowhere at all if that is a WebSocket (RFC 7118 section 5).
+        """
+        transport = path.transport
+        if "UDP" in self._addresses and transport in ("UDP", "TCP"):
+            return self.contact
+        scheme = "sips" if secure else "sip"
+        return NameAddr(f"{scheme}:{self._name}@{self._place(path)}{self._word(path, secure)}")
+
+    def _word(self, path: PeerPath, secure: bool) -> str:
+        transport = path.transport
+        if transport == "UDP" or (secure and transport == "TLS"):
+            return ""
+        if transport == "WSS" and (secure or transport not in self._addresses):
+            # RFC 7118 section 5.2 has no other word.
+            transport = "WS"
+        return f";transport={transport.lower()}"
+
+    def _place(self, path: PeerPath) -> str:
+        if self._profile.contact_host is not None:
+            return str(self._shown)
+        if path.transport in self._addresses:
+            return str(self._addresses[path.transport])
+        return f"{self._name}.invalid" if path.transport in ("WS", "WSS") else str(path.local)
+
+    def via_of(self, path: PeerPath) -> Via:
         """A Via with a new branch."""
+        via = self.via(path.transport)
+        if path.transport in ("UDP", "TCP"):
+            return via
+        place = self._place(path)
+        host, _, port = place.rpartition(":") if ":" in place else (place, "", "")
+        return Via(via.transport, host, int(port) if port else None, via.params)
+
+    def adjust_contact(self, request: Request, path: PeerPath) -> None:
+        """Let a Contact that is ours lead back by the transport of *path*."""
+        if request.headers.get_all("Contact") == [str(self.contact)]:
+            secure = request.uri.scheme == "sips"
+            request.headers.set("Contact", self.contact_at(path, secure=secure))
+
+    def via(self, transport: str) -> Via:
+        """A Via with a new branch, for UDP and TCP."""
         params: dict[str, str | None] = {"branch": self.tokens.branch()}
         if self._profile.rport:
             params["rport"] = None
@@ -146,7 +197,8 @@ class PeerVoice:
         tag = self.tag_for(request) if status > 100 else None
         response = create_response(request, status, reason, to_tag=tag)
         if 100 < status < 300 and request.method in _MAKES_DIALOG:
-            response.add_header("Contact", self.contact)
+            secure = request.uri.scheme == "sips"
+            response.add_header("Contact", self.contact_at(path, secure=secure))
         if status // 100 == 2:
             for name, value in self._about(request.method):
                 response.add_header(name, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import trio
@@ -13,7 +13,7 @@ import trio.testing
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.dialog import DialogId
 from trio_sip.message import ROUTE, Request, Response, Uri, create_ack, parse_message_untrusted
-from trio_sip.transport import Address, Network
+from trio_sip.transport import Address, Network, TlsSettings
 
 from ._failures import UnexpectedMessage
 from ._inbox import Inbox
@@ -31,7 +31,6 @@ from ._wire import Fate, Wire
 
 __all__ = ["PeerWire"]
 
-_TRIES = 10
 _Answer = tuple[PeerRequest, Response | None, list[tuple[bytes, PeerPath, Rude]]]
 
 
@@ -42,7 +41,12 @@ class PeerWire:
     retransmits: bool
 
     def __init__(
-        self, network: Network, name: str, profile: PeerProfile, dice: random.Random
+        self,
+        network: Network,
+        name: str,
+        profile: PeerProfile,
+        dice: random.Random,
+        tls: TlsSettings | None = None,
     ) -> None:
         self.name = name
         self.profile = profile
@@ -60,7 +64,7 @@ class PeerWire:
         self.began: float = 0.0
         self.losing: list[MessagePattern] = []
         self.inbox: Inbox = Inbox(name)
-        self.sockets: PeerSockets = PeerSockets(network, self._receive)
+        self.sockets: PeerSockets = PeerSockets(network, self._receive, tls)
         self._network = network
         self._dice = dice
         self._repeats = Repeats()
@@ -77,23 +81,10 @@ class PeerWire:
 
     # -- its life
 
-    def bind(self, host: str, port: int, transports: Iterable[str]) -> Address:
-        """Bind a socket for each transport, all with one port."""
-        wanted = [one.upper() for one in transports]
-        for tries in range(_TRIES):
-            address = self.sockets.bind(wanted[0], Address(host, port))
-            try:
-                for transport in wanted[1:]:
-                    self.sockets.bind(transport, address)
-            except OSError:
-                # A port that was chosen for one transport may be taken in the other.
-                self.sockets.close()
-                self.sockets = PeerSockets(self._network, self._receive)
-                if port or tries == _TRIES - 1:
-                    raise
-            else:
-                return address
-        raise AssertionError("not reached")
+    @property
+    def addresses(self) -> Mapping[str, Address]:
+        """Where it listens, by transport: ``UDP``, ``TLS``, …"""
+        return self.sockets.addresses
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Read its sockets until cancelled, and close them.  `SipPeer.open` does it."""
@@ -115,8 +106,12 @@ class PeerWire:
         await self._running.wait()
 
     def close_streams(self) -> None:
-        """Close its TCP connections, in the middle of whatever."""
+        """Close its connections, in the middle of whatever."""
         self.sockets.close_streams()
+
+    def alert_streams(self) -> None:
+        """Break its connections over TLS with a fatal alert: the end of them."""
+        self.sockets.alert_streams()
 
     def own(self, call: PeerCall) -> None:
         """Let a call have the messages of its dialog."""
@@ -292,7 +287,7 @@ class PeerWire:
         else:
             ack = self.voice.create_ack(request, response.message, **parts)
             path = await self.path_to(ack, None)
-            ack.headers.insert_first("Via", self.voice.via(path.transport))
+            ack.headers.insert_first("Via", self.voice.via_of(path))
         data = bytes(ack)
         if not (lost or any(one.lost for one in misbehave(data, (*self.rude, *_several(rude))))):
             self._acks[response_key(response.message)] = (data, path)
@@ -345,13 +340,13 @@ class PeerWire:
         await self._running.wait()
         route = request.headers.get("Route")
         uri = request.uri if route is None else request.headers[ROUTE][0].uri
-        transport = (uri.params.get("transport") or "udp").upper()
+        transport = _transport_of(uri)
         if "Via" in request:
             transport = request.via.transport
         remote = to or await self.resolve(uri, transport)
         if transport == "UDP":
             return self.sockets.datagram_path(remote)
-        return await self.sockets.stream_path(remote)
+        return await self.sockets.stream_path(remote, transport, None if to else uri.host)
 
     async def resolve(self, uri: Uri, transport: str) -> Address:
         """The first address of a URI."""
@@ -396,3 +391,10 @@ def _parsed(data: bytes) -> Request | Response | None:
 
 def _several(rude: Rude) -> Rude:
     return (rude,) if isinstance(rude, str) else rude
+
+
+def _transport_of(uri: Uri) -> str:
+    asked = uri.params.get("transport")
+    if uri.scheme == "sips":
+        return "WSS" if asked in ("ws", "wss") else "TLS"
+    return (asked or "udp").upper()

@@ -23,6 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from trio_sip.stack import Stack
 
+    from ._certificates import CertificateAuthority
     from ._network import MemoryNetwork
     from ._peer import SipPeer
     from ._peer_thread import PeerThread
@@ -60,6 +61,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sip-target", metavar="udp:HOST:PORT", help="what trio_sip.testing.suite is aimed at"
     )
+    group.addoption(
+        "--sip-tls-ca", metavar="FILE", help="PEM: whom peers trust over TLS, not the system's"
+    )
     group.addoption("--sip-user", metavar="NAME", help="whom the suite calls, and who answers")
     group.addoption("--sip-ringing-user", metavar="NAME", help="whose telephone only rings")
     group.addoption(
@@ -83,8 +87,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def _uri_of_target(text: str) -> str:
     """The URI that ``udp:127.0.0.1:5060`` stands for."""
     transport, _, address = text.partition(":")
-    if transport not in ("udp", "tcp") or not address.strip("/"):
-        raise pytest.UsageError(f"--sip-target is udp:HOST:PORT or tcp:HOST:PORT, not {text!r}")
+    if transport not in ("udp", "tcp", "tls", "ws", "wss") or not address.strip("/"):
+        raise pytest.UsageError(
+            f"--sip-target is udp:HOST:PORT, or tcp: or tls: or ws: or wss:, not {text!r}"
+        )
     return f"sip:{address.strip('/')};transport={transport}"
 
 
@@ -315,7 +321,9 @@ def _sip_world_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def _sip_scene(request: pytest.FixtureRequest, sip_seed: int, _sip_world_kind: str) -> Scene:
+def _sip_scene(
+    request: pytest.FixtureRequest, sip_seed: int, _sip_world_kind: str
+) -> Iterator[Scene]:
     from ._scene import Scene
     from ._worlds import WorldKind
 
@@ -336,9 +344,20 @@ def _sip_scene(request: pytest.FixtureRequest, sip_seed: int, _sip_world_kind: s
         device=device if kind is WorldKind.DEVICE else None,
         deadline=words.get("deadline"),
         check_leaks=words.get("leaks", True),
+        trusted=request.config.getoption("--sip-tls-ca"),
         link={name: value for name, value in words.items() if name not in _OWN_WORDS},
     )
-    return scene
+    yield scene
+    scene.close()
+
+
+@pytest.fixture
+def sip_tls(_sip_scene: Scene) -> CertificateAuthority:
+    """A certificate authority that the peers of this test trust: ``sip_tls.settings("example.com")``.
+
+    A peer with the transports TLS or WSS has a certificate of it for its address and its name.
+    """
+    return _sip_scene.authority
 
 
 @pytest.fixture

@@ -68,10 +68,14 @@ def _without_echoes(records: list[Wire]) -> list[Wire]:
     return kept
 
 
+# Where a message needs no Content-Length to end: RFC 7118 section 5.
+_WHOLE = frozenset({"UDP", "WS", "WSS"})
+
+
 def _messages(
     wire: Wire, streams: dict[tuple[Address, Address], MessageStream]
 ) -> Iterable[Request | Response]:
-    if wire.transport == "UDP":
+    if wire.transport in _WHOLE:
         if wire.data.strip(b"\r\n\0"):
             yield parse_message_untrusted(wire.data)
         return

@@ -11,8 +11,9 @@ import trio.testing
 
 from trio_sip.message import Uri
 from trio_sip.stack import unwrapping_single_errors
-from trio_sip.transport import Address, SocketNetwork
+from trio_sip.transport import Address, SocketNetwork, TlsSettings
 
+from ._certificates import CertificateAuthority
 from ._failures import ScriptFailed
 from ._leaks import Leak
 from ._link import Link
@@ -42,6 +43,7 @@ class Scene:
         deadline: float | None = None,
         check_leaks: bool = True,
         link: dict[str, float] | None = None,
+        trusted: str | None = None,
     ) -> None:
         self.seed = seed
         self.check_leaks = check_leaks
@@ -53,6 +55,8 @@ class Scene:
         self.deadline = deadline or (_VIRTUAL_DEADLINE if self.world.is_virtual else _REAL_DEADLINE)
         self.peers: list[SipPeer] = []
         self.error: BaseException | None = None
+        self._trusted = trusted
+        self._authority: CertificateAuthority | None = None
         self._nursery: trio.Nursery | None = None
         self._waiting: list[str] = []
 
@@ -65,18 +69,37 @@ class Scene:
             )
         return self.world.network
 
+    @property
+    def authority(self) -> CertificateAuthority:
+        """The authority of its certificates, made when it is first asked for."""
+        if self._authority is None:
+            self._authority = CertificateAuthority()
+        return self._authority
+
+    def close(self) -> None:
+        """Remove what it has on the disk."""
+        if self._authority is not None:
+            self._authority.close()
+
     def clock(self) -> trio.abc.Clock | None:
         """The clock of that world."""
         return trio.testing.MockClock(autojump_threshold=0) if self.world.is_virtual else None
 
-    def make_peer(self, name: str = "peer", **options: Any) -> SipPeer:
+    def make_peer(self, name: str = "peer", *, ipv6: bool = False, **options: Any) -> SipPeer:
         """A peer at a place of its own.  *options* are those of `SipPeer`."""
         # Any: handed on.
-        place = self.world.place(name)
+        place = self.world.place(name, ipv6=ipv6)
         if not self.world.is_virtual:
             options.setdefault("patience", _REAL_PATIENCE)
         options.setdefault("port", place.address.port)
         options.setdefault("seed", self.seed)
+        if self._trusted is not None:
+            options.setdefault("tls", TlsSettings(authorities=self._trusted))
+        elif not {"TLS", "WSS"}.isdisjoint(map(str.upper, options.get("transports", ()))):
+            host = place.address.host
+            options.setdefault("tls", self.authority.settings(host, name))
+        elif self._authority is not None:
+            options.setdefault("tls", self._authority.settings())
         peer = SipPeer(place.network, place.address.host, name=name, **options)
         self.peers.append(peer)
         if self._nursery is not None:

@@ -49,6 +49,7 @@ class MemoryConnection(trio.abc.HalfCloseableStream):
         self.nat: tuple[NatBox, int] | None = None
         """What it passes through, and its public port there."""
 
+        self._veil: str | None = None
         self._vanished = False
         self._inbox = bytearray()
         self._unread = 0
@@ -113,8 +114,19 @@ class MemoryConnection(trio.abc.HalfCloseableStream):
         size = min(len(data), _WINDOW - self._unread)
         if size > 0:
             self._unread += size
-            self.host.network.send_segment(self, bytes(data[:size]))
+            self.host.network.send_segment(self, bytes(data[:size]), recorded=self._veil is None)
         return max(size, 0)
+
+    def veil(self, transport: str) -> None:
+        """What is sent from now on means nothing to a reader: `sent_message` tells what it is."""
+        self._veil = transport
+
+    def sent_message(self, data: bytes) -> None:
+        """Record a message that is on its way in another guise."""
+        self.host.network.record_message(self, data, self._veil or "TCP")
+
+    def received_message(self, data: bytes) -> None:
+        """Its sender has recorded it."""
 
     async def wait_writable(self) -> None:
         """Wait until the window has room."""

@@ -44,7 +44,7 @@ class Wire:
     source: Address
     destination: Address
     transport: str
-    """``UDP`` or ``TCP``."""
+    """``UDP``, ``TCP``, ``TLS``, ``WS`` or ``WSS``."""
 
     data: bytes = attrs.field(repr=False)
     """May hold credentials, so it is never shown."""

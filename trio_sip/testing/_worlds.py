@@ -16,6 +16,7 @@ from ._network import MemoryNetwork
 __all__ = ["Place", "SipWorld", "WorldKind"]
 
 _PORT = 5060
+_PORTS = {"tls": 5061, "ws": 80, "wss": 443}
 
 
 class WorldKind(enum.Enum):
@@ -40,8 +41,9 @@ class Place:
     """What to bind; port 0 lets the network choose."""
 
     def listen(self, transport: str = "udp") -> str:
-        """For `trio_sip.stack.open_stack`: ``udp://192.0.2.2:5060``."""
-        return f"{transport}://{self.address}"
+        """For `trio_sip.stack.open_stack`: ``udp://192.0.2.2:5060``, ``tls://192.0.2.2:5061``."""
+        port = self.address.port and _PORTS.get(transport.lower(), self.address.port)
+        return f"{transport}://{Address(self.address.host, port)}"
 
 
 Start = Callable[[Place], AbstractAsyncContextManager[str | Uri]]
@@ -66,12 +68,13 @@ class SipWorld:
         """Whether time costs nothing."""
         return self.kind is WorldKind.SIMULATOR
 
-    def place(self, name: str) -> Place:
-        """A place for a program of that name."""
+    def place(self, name: str, *, ipv6: bool = False) -> Place:
+        """A place for a program of that name, with an IPv4 address or an IPv6 one."""
         if self.network is not None:
             host = self.network.host(name)
-            return Place(host, Address(host.addresses[0], _PORT))
-        return Place(SocketNetwork(), Address(self._here, 0))
+            address = next(one for one in host.addresses if (":" in one) == ipv6)
+            return Place(host, Address(address, _PORT))
+        return Place(SocketNetwork(), Address("::1" if ipv6 else self._here, 0))
 
     @asynccontextmanager
     async def system(self, start: Start, name: str = "system") -> AsyncIterator[Uri]:

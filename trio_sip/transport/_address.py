@@ -10,10 +10,14 @@ import attrs
 
 from trio_sip._errors import LocalProtocolError
 
-__all__ = ["DEFAULT_PORT", "Address", "Listen", "numeric_host"]
+__all__ = ["DEFAULT_PORT", "SECURE", "Address", "Listen", "default_port", "numeric_host"]
 
-_SCHEMES = ("udp", "tcp")
 DEFAULT_PORT = 5060
+# RFC 3261 section 19.1.2, RFC 7118 section 5.
+_PORTS = {"UDP": DEFAULT_PORT, "TCP": DEFAULT_PORT, "TLS": 5061, "WS": 80, "WSS": 443}
+SECURE = frozenset({"TLS", "WSS"})
+"""The transports that nobody on the way can read."""
+
 _MAX_PORT = 65535
 
 
@@ -39,6 +43,11 @@ class Address(NamedTuple):
         return self.host in {"0.0.0.0", "::"}  # noqa: S104  (a comparison binds nothing)
 
 
+def default_port(transport: str | None) -> int:
+    """The port of *transport* where none is named."""
+    return _PORTS.get((transport or "UDP").upper(), DEFAULT_PORT)
+
+
 @functools.lru_cache(maxsize=4096)
 def numeric_host(text: str) -> str | None:
     """The address that *text* spells, in its usual form; ``None`` when it is a name."""
@@ -51,10 +60,10 @@ def numeric_host(text: str) -> str | None:
 
 @attrs.frozen
 class Listen:
-    """One thing to listen on, written as a URL: ``udp://0.0.0.0:5060``, ``tcp://[::1]:5060``."""
+    """One thing to listen on, written as a URL: ``udp://0.0.0.0:5060``, ``tls://[::1]:5061``."""
 
     scheme: str
-    """``udp`` or ``tcp``."""
+    """``udp``, ``tcp``, ``tls``, ``ws`` (WebSocket) or ``wss`` (WebSocket over TLS)."""
 
     host: str
     """An address without brackets, or a name that resolves to one of this machine's."""
@@ -64,24 +73,27 @@ class Listen:
 
     @classmethod
     def parse(cls, text: str) -> Listen:
-        """Parse ``scheme://host:port``; the port is 5060 when left out.
+        """Parse ``scheme://host:port``; without a port it is the usual one of the scheme: 5060
+        for UDP and TCP, 5061 for TLS, 80 and 443 for WebSockets.
 
         Raises:
           LocalProtocolError: it is something else; the message names the text.
         """
         scheme, separator, rest = text.strip().partition("://")
-        if not separator or scheme.lower() not in _SCHEMES:
-            raise LocalProtocolError(f"cannot listen on {text!r}: want udp://HOST:PORT or tcp://…")
+        if not separator or scheme.upper() not in _PORTS:
+            raise LocalProtocolError(
+                f"cannot listen on {text!r}: want udp://HOST:PORT, tcp://…, tls://…, ws://… or wss://…"
+            )
         host, port_text = _split_port(rest)
         if not host or any(c in host for c in "[]/@ "):
             raise LocalProtocolError(f"cannot listen on {text!r}: no usable host")
         if ":" in host and numeric_host(host) is None:
             raise LocalProtocolError(f"cannot listen on {text!r}: bad IPv6 address or port")
-        return cls(scheme.lower(), host, _port(port_text, text))
+        return cls(scheme.lower(), host, _port(port_text, text, default_port(scheme)))
 
     @property
     def transport(self) -> str:
-        """As a Via spells it: ``UDP`` or ``TCP``."""
+        """As a Via spells it: ``UDP``, ``TLS``, …"""
         return self.scheme.upper()
 
     def __str__(self) -> str:
@@ -99,9 +111,9 @@ def _split_port(text: str) -> tuple[str, str | None]:
     return (host, port) if separator else (text, None)
 
 
-def _port(digits: str | None, text: str) -> int:
+def _port(digits: str | None, text: str, usual: int) -> int:
     if digits is None:
-        return DEFAULT_PORT
+        return usual
     if not (digits.isascii() and digits.isdigit() and int(digits[:6]) <= _MAX_PORT):
         raise LocalProtocolError(f"cannot listen on {text!r}: bad port")
     return int(digits)

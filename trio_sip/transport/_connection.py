@@ -6,6 +6,7 @@ queued, and a task started that lives until the queue is empty.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 from collections import deque
@@ -14,12 +15,12 @@ from collections.abc import Callable
 import trio
 
 from trio_sip._errors import RemoteProtocolError, TransportFailed
-from trio_sip.message import MessageStream, Request, Response, StreamEvent
+from trio_sip.message import Request, Response, StreamEvent
 
 from ._budget import PartialBudget
 from ._flow import Flow
+from ._handshakes import Carrier
 from ._limits import TransportLimits
-from ._network import Connection
 from ._statistics import Counters
 
 __all__ = ["MessageConnection", "Phase"]
@@ -43,7 +44,7 @@ class MessageConnection:
 
     def __init__(
         self,
-        pipe: Connection,
+        carrier: Carrier,
         flow: Flow,
         limits: TransportLimits,
         counters: Counters,
@@ -71,12 +72,22 @@ class MessageConnection:
         self.unsent: list[bytes] = []
         """What was still queued when the network broke it, the message it broke in included."""
 
-        self._pipe = pipe
+        self.identity = carrier.identity
+        """Who is at the other end, if that was proved."""
+
+        self.accepted = False
+        """Whether the other side has opened it."""
+
+        self.names: set[str] = set()
+        """Names that lead to nobody but the one at the other end (RFC 7118 section 5)."""
+
+        self._pipe = carrier.pipe
+        self._witness = carrier.witness
         self._limits = limits
         self._counters = counters
         self._nursery = nursery
         self._budget = budget
-        self._stream = MessageStream(limits.message)
+        self._stream = carrier.framing
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._begun = 0
@@ -115,8 +126,9 @@ class MessageConnection:
         deliver: Callable[[Request | Response, MessageConnection], None],
         refuse: Callable[[RemoteProtocolError, bytes, Flow], None],
     ) -> None:
-        while data := await self._pipe.receive_some():
-            self.arrivals += 1
+        # Something may have come right behind the handshake.
+        data = b""
+        while True:
             try:
                 self._take_messages(data, deliver)
             except RemoteProtocolError as error:
@@ -125,6 +137,12 @@ class MessageConnection:
                 refuse(error, self._stream.refused, self.flow)
                 await self._linger()
                 return
+            if self._stream.ended:
+                return
+            data = await self._pipe.receive_some()
+            if not data:
+                break
+            self.arrivals += 1
         if self._stream.partial:
             self._counters.partial_messages += 1
         await self._answer_what_is_owed()
@@ -142,13 +160,24 @@ class MessageConnection:
             elif isinstance(event, StreamEvent):
                 self._answer_ping()
             else:
+                if self._witness is not None:
+                    self._witness.received_message(bytes(event))
                 if isinstance(event, Request) and event.method != "ACK":
                     self._owed += 1
                 deliver(event, self)
             if self.phase is not Phase.OPEN:
                 return
-        self._note_progress(progress)
+        # Who pings is not idle.
+        self._note_progress(self._reply() or progress)
         self._budget.note(self, stream.buffered)
+
+    def _reply(self) -> bool:
+        """Send what the framing wants sent by itself; whether there was something."""
+        replies = self._stream.take_replies()
+        if replies:
+            with contextlib.suppress(TransportFailed):  # The reader finds out next.
+                self._write(replies)
+        return bool(replies)
 
     def _answer_ping(self) -> None:
         # RFC 5626 section 3.5.1
@@ -224,7 +253,10 @@ class MessageConnection:
 
     def ping(self) -> None:
         """Ask whether the other side is there.  Raises as `send_nowait`."""
-        self.send_nowait(self._stream.ping())
+        if self.phase is Phase.CLOSED:
+            raise TransportFailed(f"{self.flow}: the connection is closed")
+        self._used = trio.current_time()
+        self._write(self._stream.ping())
 
     def send_nowait(self, data: bytes) -> None:
         """Send *data*, after what is queued already.
@@ -237,6 +269,12 @@ class MessageConnection:
         self._used = trio.current_time()
         if data.startswith(b"SIP/2.0 ") and not data.startswith(b"SIP/2.0 1"):
             self._owed -= 1
+        if self._witness is not None:
+            self._witness.sent_message(data)
+        self._write(self._stream.frame(data))
+        self._finish_if_answered()
+
+    def _write(self, data: bytes) -> None:
         if self._queue:
             self._enqueue(data)
             return
@@ -250,7 +288,6 @@ class MessageConnection:
             self._begun = sent
             self._enqueue(data)
             self._nursery.start_soon(self._write_queue, name=f"write {self.flow}")
-        self._finish_if_answered()
 
     def _enqueue(self, data: bytes) -> None:
         if self._queued - self._begun + len(data) > self._limits.send_queue_bytes:
@@ -287,9 +324,15 @@ class MessageConnection:
     def _finish_if_flushed(self) -> None:
         if self.phase is Phase.ENDING and not self._queue and self.sent_by is None:
             try:
+                self._say_goodbye()
                 self._pipe.send_eof()
             except OSError as error:
                 self.close(error)
+
+    def _say_goodbye(self) -> None:
+        goodbye = self._stream.goodbye()
+        if goodbye and not self._queue:
+            self._pipe.send_some_nowait(goodbye)
 
     @property
     def is_broken(self) -> bool:
@@ -303,6 +346,8 @@ class MessageConnection:
             self.error = error
             if self.is_broken:
                 self.unsent = list(self._queue)
+            with contextlib.suppress(OSError, trio.ClosedResourceError):
+                self._say_goodbye()
             self._queue.clear()
             self._budget.note(self, 0)
             self._pipe.close()

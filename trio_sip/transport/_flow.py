@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ._address import Address
+from ._address import SECURE, Address
 
 __all__ = ["Flow", "SignsOfLife"]
 
@@ -17,7 +17,7 @@ class Flow(NamedTuple):
     """
 
     transport: str
-    """As a Via spells it: ``UDP`` or ``TCP``."""
+    """As a Via spells it: ``UDP``, ``TCP``, ``TLS``, ``WS`` or ``WSS``."""
 
     local: Address
     """Our end.  Never a wildcard: the address that was asked, or that a packet leaves from."""
@@ -32,6 +32,11 @@ class Flow(NamedTuple):
     def reliable(self) -> bool:
         """Nothing needs to be repeated on it (RFC 3261 section 17)."""
         return self.transport != "UDP"
+
+    @property
+    def secure(self) -> bool:
+        """Nobody on the way can read it: TLS, or a WebSocket over TLS."""
+        return self.transport in SECURE
 
     def __str__(self) -> str:
         return f"{self.transport} {self.local} ↔ {self.remote}"

@@ -39,7 +39,7 @@ class TransportLimits:
     one that holds most."""
 
     connect_seconds: float = 10.0
-    """For opening a connection to one address."""
+    """For opening a connection to one address, and for the handshake of one that was opened to us."""
 
     idle_seconds: float = 600.0
     """A connection that nobody holds is closed after so long without a message."""
@@ -56,3 +56,7 @@ class TransportLimits:
     returning_answers: int = 1024
     """Answers on their way over a new connection, because the one that they belong to is gone.
     One more is given up."""
+
+    web_origins: frozenset[str] | None = None
+    """Pages whose scripts may open WebSockets, as ``https://example.com``; ``None`` for all.
+    Programs that are no browsers name none, and may."""

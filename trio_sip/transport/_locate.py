@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from trio_sip._errors import NoRoute
 
-from ._address import numeric_host
 from ._network import Network
 from ._resolver import Query, QueryKind, Records, Server, find_servers
 
@@ -19,17 +18,18 @@ async def locate(
     port: int | None,
     transport: str | None,
     dice: Callable[[], float],
+    *,
+    secure: bool = False,
 ) -> Sequence[Server]:
     """The servers of *host*, best first.
+
+    Args:
+      secure: for a SIPS URI: over TLS alone.
 
     Raises:
       NoRoute: it has none.
     """
-    if numeric_host(host) is not None:
-        # RFC 3263 section 4.1: "If TARGET is a numeric IP address", there is nothing to ask.
-        addresses = await network.resolve(host, port, transport or "UDP")
-        return [Server(transport, address) for address in addresses]
-    process = find_servers(host, port, transport, dice=dice)
+    process = find_servers(host, port, transport, secure=secure, dice=dice)
     problem: NoRoute | None = None
     records: Records | None = None
     while True:

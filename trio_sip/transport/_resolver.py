@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import attrs
 
-from ._address import Address
+from ._address import DEFAULT_PORT, Address, default_port
 
 __all__ = [
     "NaptrRecord",
@@ -28,12 +28,19 @@ __all__ = [
     "order_targets",
 ]
 
-_DEFAULT_PORT = 5060
 _MAX_TARGETS = 16
 """Names that are looked up for one request; a zone may have more, but a request may not wait for
 hundreds of answers."""
 
-_TRANSPORTS = {"SIP+D2U": "UDP", "SIP+D2T": "TCP"}
+_TRANSPORTS = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS"}
+# Where the service records of a transport are; RFC 3263 section 4.2, RFC 7118 section 5.3.
+_SERVICES = {
+    "UDP": "_sip._udp",
+    "TCP": "_sip._tcp",
+    "TLS": "_sips._tcp",
+    "WS": "_sip._ws",
+    "WSS": "_sips._ws",
+}
 
 
 @attrs.frozen
@@ -50,7 +57,7 @@ class NaptrRecord:
     """``s``: `replacement` is the name of SRV records.  Others are of no use to SIP."""
 
     service: str
-    """``SIP+D2U``, ``SIP+D2T``, …"""
+    """``SIP+D2U``, ``SIP+D2T``, ``SIPS+D2T``, …"""
 
     replacement: str
     """Where to ask next."""
@@ -85,7 +92,7 @@ class Query:
 
     kind: QueryKind
     name: str
-    port: int = _DEFAULT_PORT
+    port: int = DEFAULT_PORT
     """Of the addresses wanted."""
 
     transport: str = "UDP"
@@ -110,7 +117,8 @@ def find_servers(
     port: int | None,
     transport: str | None,
     *,
-    supported: Sequence[str] = ("UDP", "TCP"),
+    supported: Sequence[str] = ("UDP", "TCP", "TLS"),
+    secure: bool = False,
     dice: Callable[[], float],
 ) -> Servers:
     """Find the servers of *host*, a name.  RFC 3263 sections 4.1 and 4.2.
@@ -119,11 +127,14 @@ def find_servers(
       port: the one in the URI; then no service records are asked for.
       transport: the one in the URI.
       supported: ours, the most preferred first.
+      secure: it is a SIPS URI, and TLS the only transport that will do.
       dice: numbers from 0 to 1, like `random.random`.
 
     Returns:
       The servers, best first; none, if the name leads nowhere.
     """
+    if secure:
+        supported = ("TLS",)
     if port is None:
         ways = yield from _ways(host, transport, supported)
         found, servers = False, []
@@ -132,14 +143,17 @@ def find_servers(
             targets = [one for one in records if isinstance(one, SrvRecord)]
             found = found or bool(targets)
             # Without a word about it in the URI, UDP may become TCP for a large request.
-            over = way if transport is not None or way != "UDP" else None
+            over = None if transport is None and way == "UDP" else way
             for target in itertools.islice(order_targets(targets, dice), _MAX_TARGETS):
                 addresses = yield Query(QueryKind.ADDRESS, target.target, target.port, way)
                 servers += _servers(over, addresses)
         if found:
             # Section 4.2: addresses of the domain itself only "If no SRV records were found".
             return servers
-    addresses = yield Query(QueryKind.ADDRESS, host, port or _DEFAULT_PORT, transport or "UDP")
+    if secure and transport is None:
+        transport = "TLS"
+    usual = default_port(transport)
+    addresses = yield Query(QueryKind.ADDRESS, host, port or usual, transport or "UDP")
     return _servers(transport, addresses)
 
 
@@ -153,12 +167,13 @@ def _ways(
     services = [one for one in records if isinstance(one, NaptrRecord)]
     ways = order_services(services, supported)
     # "If no NAPTR records are found, the client constructs SRV queries for those transport
-    # protocols it supports, and does a query for each."
-    return ways or [(one, _srv_name(host, one)) for one in supported]
+    # protocols it supports, and does a query for each."  That of TLS is for SIPS URIs.
+    plain = [one for one in supported if one != "TLS"]
+    return ways or [(one, _srv_name(host, one)) for one in plain or supported]
 
 
 def _srv_name(host: str, transport: str) -> str:
-    return f"_sip._{transport.lower()}.{host}"
+    return f"{_SERVICES.get(transport) or '_sip._' + transport.lower()}.{host}"
 
 
 def _servers(transport: str | None, addresses: Records) -> list[Server]:

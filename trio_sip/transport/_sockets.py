@@ -21,7 +21,7 @@ import trio
 
 from trio_sip._errors import NoRoute
 
-from ._address import Address, numeric_host
+from ._address import Address, default_port, numeric_host
 from ._dns import DnsRecords
 from ._network import Connection, ConnectionListener, DatagramSocket, Undelivered
 from ._resolver import NaptrRecord, Query, SrvRecord
@@ -327,7 +327,7 @@ class SocketNetwork:
 
     async def resolve(self, host: str, port: int | None, transport: str) -> Sequence[Address]:
         """Look a name up with the system's resolver; an address needs no thread."""
-        port = _DEFAULT_PORT if port is None else port
+        port = default_port(transport) if port is None else port
         if (literal := numeric_host(host)) is not None:
             await trio.lowlevel.checkpoint()
             return [Address(literal, port)]

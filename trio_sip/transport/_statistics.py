@@ -44,6 +44,9 @@ class Counters:
     connects_failed: int = 0
     """Streams that we could not open: refused, unreachable, too slow."""
 
+    handshakes_failed: int = 0
+    """Streams opened to us that spoke neither TLS nor WebSocket where they had to, or too slowly."""
+
     connections_evicted: int = 0
     """Closed to make room for a new one."""
 
@@ -74,4 +77,4 @@ class TransportStatistics(Counters):
     """A copy of the counters, and how many things there are at this moment."""
 
     connections: int = 0
-    """Open stream connections."""
+    """Open stream connections, those in their handshake included."""

@@ -129,7 +129,10 @@ def as_phone(uri: Uri) -> Uri:
 def as_loose_route(proxy: NameAddr | Uri | str) -> NameAddr:
     """A proxy as the value of a Route: RFC 3261 section 8.1.2 wants it loose."""
     try:
-        hop = NameAddr.parse(proxy) if isinstance(proxy, str) else proxy
+        hop: NameAddr | Uri | str = proxy
+        if isinstance(hop, str):
+            # Without brackets the parameters are those of the URI: nobody means anything else.
+            hop = NameAddr.parse(hop) if "<" in hop else Uri.parse(hop)
     except RemoteProtocolError as error:
         raise LocalProtocolError(f"outbound proxy {proxy!r}: {error}") from None
     uri = hop.uri if isinstance(hop, NameAddr) else hop

@@ -72,6 +72,8 @@ class OutgoingCall(CallBlock):
     answer: Answer | None
     """The answer, when it has come: what `answered` waits for."""
 
+    rejection: Exception | None
+
     def __init__(
         self,
         calls: Calls,
@@ -112,6 +114,8 @@ class OutgoingCall(CallBlock):
         calls = self._calls
         route = calls.route
         first_hop = route[0].uri if route else self.target
+        if self.target.scheme == "sips" and first_hop.is_sip:
+            first_hop = first_hop.replace(scheme="sips")
         flow = calls.stack.flow_nowait(first_hop)
         if flow is None:
             flow = await calls.stack.find_flow(first_hop)

@@ -23,7 +23,7 @@ from trio_sip.stack import (
     Tokens,
     open_stack,
 )
-from trio_sip.transport import Listen, Network
+from trio_sip.transport import Listen, Network, TlsSettings
 
 from ._account import AnswersFor, as_loose_route, create_account, parse_address
 from ._presence import AnswersOptions
@@ -58,6 +58,7 @@ async def open_user_agent(
     strict: bool = False,
     tokens: Tokens | None = None,
     grace: float = 4.0,
+    tls: TlsSettings | None = None,
 ) -> AsyncIterator[UserAgent]:
     """Run a user agent for as long as the block runs.
 
@@ -82,7 +83,7 @@ async def open_user_agent(
       call_limit: so many calls that came may be there at once; further ones are answered 486.
       stack: run on this one, with others; what concerns the sockets is then its business, and
         is not to be given here.
-      network, settings, strict, tokens, grace: as for `trio_sip.stack.open_stack`.
+      network, settings, strict, tokens, grace, tls: as for `trio_sip.stack.open_stack`.
 
     Raises:
       TransportFailed: an address cannot be bound.
@@ -113,6 +114,7 @@ async def open_user_agent(
                 strict=strict,
                 tokens=tokens,
                 grace=grace,
+                tls=tls,
             )
             if stack is None
             else nullcontext(stack)
