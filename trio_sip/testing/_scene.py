@@ -147,11 +147,7 @@ class Scene:
         self, main: Callable[[], Awaitable[Any]], nursery: trio.Nursery
     ) -> None:
         scope, deadline = trio.CancelScope(), trio.current_time() + self.deadline
-        if self.world.network is not None:
-            # It waits for what is due anyway: one task fewer for each test.
-            self.world.network._schedule(deadline, self._strike, scope)
-        else:
-            nursery.start_soon(self._strike_at, deadline, scope)
+        nursery.start_soon(self._strike, deadline, scope)
         late = False
         with scope:
             try:
@@ -169,11 +165,8 @@ class Scene:
                 )
             )
 
-    async def _strike_at(self, deadline: float, scope: trio.CancelScope) -> None:
+    async def _strike(self, deadline: float, scope: trio.CancelScope) -> None:
         await trio.sleep_until(deadline)
-        self._strike(scope)
-
-    def _strike(self, scope: trio.CancelScope) -> None:
         # Who waited where is not to be seen any more once they are cancelled.
         self._waiting = waiting_tasks()
         scope.cancel()
