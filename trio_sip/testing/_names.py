@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._aka import AkaSecret
 from ._arrivals import Arrival
 from ._capture import Capture, read_capture
 from ._certificates import Certificate, CertificateAuthority
@@ -54,6 +55,7 @@ from ._worlds import Place, SipWorld, WorldKind
 __all__ = [
     "MISBEHAVIOURS",
     "PROFILES",
+    "AkaSecret",
     "Arrival",
     "Capture",
     "Cause",

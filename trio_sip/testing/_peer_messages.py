@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.auth import AuthOutcome, DigestChallengeData, HashedSecret, PlainSecret
+from trio_sip.auth import AuthOutcome, HashedSecret, PlainSecret
 from trio_sip.message import Request, Response, Uri
 
+from ._aka import AkaSecret
 from ._failures import MissingMessage, ScriptFailed
 from ._misbehaviours import Rude
 from ._peer_sockets import PeerPath
@@ -172,7 +173,7 @@ class PeerRequest(PeerMessage):
     async def challenge(
         self,
         realm: str,
-        secret: PlainSecret | HashedSecret,
+        secret: PlainSecret | HashedSecret | AkaSecret,
         *,
         status: int = 401,
         algorithms: Sequence[str] = ("MD5",),
@@ -182,6 +183,7 @@ class PeerRequest(PeerMessage):
         """Answer with a challenge: 401, or 407 as a proxy does.
 
         Args:
+          secret: an `AkaSecret` asks for AKAv1-MD5, whatever *algorithms* says.
           qop: what is on offer: ``["auth-int"]`` covers the body; none is RFC 2069.
         """
         values = self.challenges(realm, secret, algorithms=algorithms, qop=qop, stale=stale)
@@ -194,19 +196,24 @@ class PeerRequest(PeerMessage):
     def challenges(
         self,
         realm: str,
-        secret: PlainSecret | HashedSecret,
+        secret: PlainSecret | HashedSecret | AkaSecret,
         *,
         algorithms: Sequence[str] = ("MD5",),
         qop: Sequence[str] = ("auth",),
         stale: bool = False,
     ) -> list[str]:
         """The values of a challenge, for an answer that has those of several realms."""
-        data = DigestChallengeData(realm=realm, auth=secret)
-        return self.peer.digest.challenges(self, data, algorithms, qop, stale)
+        return self.peer.digest.challenges(self, realm, secret, algorithms, qop, stale)
 
-    def check_credentials(self, realm: str, secret: PlainSecret | HashedSecret) -> AuthOutcome:
-        """Whether its credentials answer a challenge of ours: `AuthOutcome.OK`, or what is wrong."""
-        return self.peer.digest.verify(self, DigestChallengeData(realm=realm, auth=secret))
+    def check_credentials(
+        self, realm: str, secret: PlainSecret | HashedSecret | AkaSecret
+    ) -> AuthOutcome:
+        """Whether its credentials answer a challenge of ours: `AuthOutcome.OK`, or what is wrong.
+
+        A subscriber who asks to start from another sequence number (``auts`` of RFC 3310) is
+        obeyed, and it is `AuthOutcome.STALE`: challenge again.
+        """
+        return self.peer.digest.verify(self, realm, secret)
 
 
 class PeerResponse(PeerMessage):
