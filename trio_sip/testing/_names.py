@@ -20,7 +20,7 @@ from ._link import Link
 from ._load import LoadCall, sip_load
 from ._load_result import LoadFailure, LoadResult
 from ._message_pattern import MessagePattern
-from ._misbehaviours import MISBEHAVIOURS, Misbehaviour, Outgoing
+from ._misbehaviours import MISBEHAVIOURS, Ending, Misbehaviour, Outgoing
 from ._nat import NatBox, NatKind
 from ._network import MemoryNetwork
 from ._pcapng import write_pcapng
@@ -62,6 +62,7 @@ __all__ = [
     "Certificate",
     "CertificateAuthority",
     "DefaultBehaviour",
+    "Ending",
     "Fate",
     "Finding",
     "FindingKind",

@@ -316,6 +316,8 @@ class PeerWire:
         self._note(one.data, path.local, path.remote, path.transport, fate, ours=True)
         if not lost:
             await self.sockets.send(one.data, path)
+            if one.ending is not None:
+                self.sockets.end(path, one.ending)
         await trio.lowlevel.checkpoint()
 
     def _repeat(
