@@ -351,12 +351,24 @@ class SipPeer(PeerScript):
             came = await self.expect(MessagePattern("INVITE", **fields), within=within)
             assert isinstance(came, PeerRequest)
             invite = came
-        await invite.respond(self.profile.provisional)
+        body = self.sdp if body is None else body
+        has_spoken = await self._ring(invite, body)
         await trio.sleep(ring)
-        response = await invite.respond(200, body=self.sdp if body is None else body, rude=rude)
+        response = await invite.respond(200, body=b"" if has_spoken else body, rude=rude)
         call = PeerCall(self, self.voice.dialog_of(invite.message, response))
         await call.expect("ACK", within=within)
         return call
+
+    async def _ring(self, invite: PeerRequest, body: bytes | str) -> bool:
+        """Ring as the profile does; whether it has said for sure what there will be to hear."""
+        status = self.profile.provisional
+        early: bytes | str = body if status == 183 else b""
+        if not (self.profile.reliable and invite.supports_reliability):
+            await invite.respond(status, body=early)
+            return False
+        await invite.respond_reliably(status, body=early)
+        # RFC 3262 section 5: what was said reliably is not said again.
+        return bool(early)
 
     def call_of(self, message: PeerRequest | PeerResponse) -> PeerCall:
         """The call, or whatever dialog, that a request which came or a 2xx to ours has begun.

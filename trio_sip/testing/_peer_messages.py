@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from trio_sip.message import Request, Response, Uri
 
 from ._aka import AkaSecret
 from ._failures import MissingMessage, ScriptFailed
+from ._message_pattern import MessagePattern
 from ._misbehaviours import Rude
 from ._peer_sockets import PeerPath
 from ._wire import Wire
@@ -102,6 +104,7 @@ class PeerRequest(PeerMessage):
     """A request that came, and its answers."""
 
     message: Request
+    _reliable = 0
 
     @property
     def method(self) -> str:
@@ -156,6 +159,47 @@ class PeerRequest(PeerMessage):
         )
         await self.send(response, rude=rude, lost=lost, t1=t1)
         return response
+
+    @property
+    def supports_reliability(self) -> bool:
+        """Whether its provisional answers may be reliable ones: it knows ``100rel``."""
+        values = (self.message.headers.get_all(name) for name in ("Supported", "Require"))
+        tags = ",".join(one for several in values for one in several).lower().split(",")
+        return "100rel" in {one.strip() for one in tags}
+
+    async def respond_reliably(
+        self,
+        status: int = 183,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes | str = b"",
+        content_type: str = "application/sdp",
+        rude: Rude = (),
+        within: float | None = None,
+    ) -> PeerRequest:
+        """Answer an INVITE provisionally until it is heard: the PRACK, to which 200 was said.
+
+        RFC 3262 section 3: the answer has ``Require: 100rel`` and an RSeq, and is repeated, over
+        TCP as well, until the PRACK has come.  The arguments are those of `respond`.
+        """
+        __tracebackhide__ = True
+        self._reliable += 1
+        own = [("Require", "100rel"), ("RSeq", self._reliable)]
+        response = self.create_response(
+            status, reason, headers=[*headers, *own], body=body, content_type=content_type
+        )
+        await self.peer.send_reliably(self, response, self._reliable, rude=rude)
+        call_id = self.message.call_id
+        prack = await self.peer.take(
+            [MessagePattern("PRACK", rack=re.compile(rf"{self._reliable}\s"))],
+            within=within,
+            belongs=lambda one: isinstance(one, PeerRequest) and one.message.call_id == call_id,
+            call_id=call_id,
+        )
+        assert isinstance(prack, PeerRequest)
+        await prack.respond(200)
+        return prack
 
     async def send(
         self,
