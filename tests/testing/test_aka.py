@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import subprocess
 import sys
@@ -13,9 +14,19 @@ import trio
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, OutboundCredential, PlainSecret
-from trio_sip.testing import AkaSecret, ScriptFailed, SipPeer, ladder
+from trio_sip.testing import (
+    AkaSecret,
+    MemoryNetwork,
+    ScenarioResult,
+    ScriptFailed,
+    SipPeer,
+    ladder,
+    load_sipp_scenario,
+    run_sipp_scenario,
+)
 from trio_sip.testing._aka import AkaMacFailure, answered, asked, resynchronised
 from trio_sip.testing._milenage import Milenage
+from trio_sip.transport import Address
 
 pytest.importorskip("cryptography")
 
@@ -278,3 +289,58 @@ async def test_a_password_and_a_card_answer_each_its_challenge(make_sip_peer: Ma
 
     drawn = ladder(phone.wires) + str(phone.wires)
     assert [] == [one for one in (K, OP, repr(SECRET.k), repr(SECRET.op)) if one in drawn]
+
+
+# -- scenarios
+
+REGISTER = """REGISTER sip:[remote_ip] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:alice@[remote_ip]>;tag=[call_number]
+To: <sip:alice@[remote_ip]>
+Call-ID: [call_id]
+CSeq: {} REGISTER
+Max-Forwards: 70
+{}Content-Length: 0
+
+"""
+ANSWERED = (
+    f"[authentication username=alice password=wonderland aka_K=0x{K} aka_OP=0x{OP}"
+    " aka_AMF=0x8000]\n"
+)
+SCENARIO = f"""<scenario>
+<send><![CDATA[{REGISTER.format(1, "")}]]></send><recv response="401" auth="true"/>
+<send><![CDATA[{REGISTER.format(2, ANSWERED)}]]></send><recv response="401" auth="true"/>
+<send><![CDATA[{REGISTER.format(3, ANSWERED)}]]></send><recv response="200"/>
+</scenario>"""
+
+
+async def test_a_card_in_a_scenario_counts_and_has_a_password_for_who_asks_for_it(
+    sip_network: MemoryNetwork, make_sip_peer: Make
+) -> None:
+    network, phone = make_sip_peer("network"), sip_network.host("phone")
+    results: list[ScenarioResult] = []
+    secrets: list[AkaSecret | PlainSecret] = [SECRET, PlainSecret("alice", "wonderland")]
+
+    async def play() -> None:
+        results.append(
+            await run_sipp_scenario(
+                load_sipp_scenario(SCENARIO),
+                network.address,
+                network=phone,
+                local=Address(phone.addresses[0], 5060),
+            )
+        )
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await (await network.expect("REGISTER")).challenge("x", SECRET)
+        for secret, following in itertools.pairwise([*secrets, None]):
+            request = await network.expect("REGISTER")
+            assert secret is not None
+            assert AuthOutcome.OK is request.check_credentials("x", secret)
+            if following is None:
+                await request.respond(200)
+            else:
+                await request.challenge("x", following)
+
+    assert [[]] == [one.failures for one in results]

@@ -58,11 +58,11 @@ class Card:
 
     def answer(
         self, challenge: Challenge, username: str, request: tuple[str, str, bytes], cnonce: str
-    ) -> str:
-        """The header that answers a challenge.
+    ) -> str | None:
+        """The header that answers a challenge; ``None`` if it is none of AKA.
 
         Raises:
-          CallFailed: it is a false one, or none of AKA, or there is no such key.
+          CallFailed: it is a false one, or there is no such key.
         """
         for name, values in _ANSWERED.items():
             for value in values(challenge):
@@ -80,8 +80,7 @@ class Card:
                     words = f"cannot answer the challenge: {error}"
                     raise CallFailed(words, ScenarioFailure.REJECTED) from None
                 return f"{name}: {text}"
-        words = f"cannot answer the challenge: it is none of {AKA}"
-        raise CallFailed(words, ScenarioFailure.REJECTED)
+        return None
 
 
 _ANSWERED: dict[str, Callable[[Challenge], list[str]]] = {
@@ -113,8 +112,9 @@ def answer_challenge(
       CallFailed: there is no answer to it.
     """
     # Whoever asks: there is nobody else in a scenario.
-    if card is not None:
-        return card.answer(challenge, username, request, cnonce)
+    made = None if card is None else card.answer(challenge, username, request, cnonce)
+    if made is not None:
+        return made
     credential = OutboundCredential(PlainSecret(username, password), next_hops=["peer"])
     attempt = OutboundAuthenticator([credential]).start_attempt("peer")
     method, uri, body = request
