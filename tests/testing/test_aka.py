@@ -172,7 +172,7 @@ def test_who_has_not_the_extra_is_told_its_name(monkeypatch: pytest.MonkeyPatch)
 # -- peers
 
 
-@pytest.mark.sip(seeds=5, loss=0.3)
+@pytest.mark.sip(seeds=30, loss=0.3)
 async def test_a_subscriber_registers(make_sip_peer: Make) -> None:
     phone, network = make_sip_peer("phone"), make_sip_peer("network")
     outcomes = []
