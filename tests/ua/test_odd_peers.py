@@ -315,7 +315,9 @@ async def test_a_phone_with_early_media_rings_once_for_who_knows_no_prack(
         answer = await sent.expect(200)
         await answer.ack()
 
+    phone.answer_automatically("BYE")
     assert "Require" not in ringing
     assert [phone.sdp, phone.sdp] == [ringing.body, answer.body]
     await trio.sleep(40)
     assert [] == ringing.copies
+    await old.call_of(answer).bye()
