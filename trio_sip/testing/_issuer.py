@@ -5,7 +5,7 @@ Whoever imports this must expect that it is not installed.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import Iterable
 
@@ -16,9 +16,9 @@ from cryptography.x509.oid import NameOID
 
 __all__ = ["Issuer"]
 
-_BEGINS = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-_LAPSED = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
-_ENDS = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+_BEGINS = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_LAPSED = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
+_ENDS = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 _LONGEST_COMMON_NAME = 64
 """RFC 5280 appendix A.1, ub-common-name."""
 
@@ -56,7 +56,7 @@ class Issuer:
         self,
         subject: x509.Name,
         key: ec.EllipticCurvePublicKey,
-        ends: datetime.datetime,
+        ends: dt.datetime,
         *,
         is_authority: bool,
     ) -> x509.CertificateBuilder:
