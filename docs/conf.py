@@ -63,7 +63,7 @@ if "DOCS_INTERSPHINX" in os.environ:
 # What other projects document.
 FOREIGN = {
     "attrs", "collections", "contextlib", "contextvars", "datetime", "decimal", "enum", "hypothesis",
-    "ipaddress", "logging", "math", "os", "pathlib", "re", "ssl", "trio", "types", "typing",
+    "ipaddress", "logging", "math", "os", "pathlib", "random", "re", "ssl", "trio", "types", "typing",
 }  # fmt: skip
 
 # Bare names that two packages have, and what they mean outside of these.

@@ -116,7 +116,7 @@ class Failed:
 
 @attrs.define
 class StateChanged:
-    """A transaction has come to *state*: said only while `TransactionLayer.tells_states`."""
+    """A transaction has come to *state*: said only while ``TransactionLayer.tells_states``."""
 
     transaction: Transaction
     state: State

@@ -72,6 +72,8 @@ class OutgoingCall(CallBlock):
     answer: Answer | None
     """The answer, when it has come: what `answered` waits for."""
 
+    rejection: Exception | None
+
     def __init__(
         self,
         calls: Calls,
