@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtensionOID
 
 from trio_sip._errors import LocalProtocolError, TransportFailed
+from trio_sip.message import Request, create_response
 from trio_sip.testing import CertificateAuthority, MemoryNetwork
 from trio_sip.transport import (
     Address,
@@ -343,6 +344,34 @@ async def test_a_connection_of_a_client_is_used_for_its_own_address_alone(
         assert back == layer.flow_nowait("TLS", back.remote, back.remote.host)
         assert layer.flow_nowait("TLS", back.remote, "example.com") is None, "it proved no name"
         assert layer.flow_nowait("TCP", back.remote) is None
+
+
+async def test_an_answer_is_not_for_somebody_who_only_calls_himself_the_same(
+    authority: CertificateAuthority, server: TlsSettings, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with (
+        MemoryNetwork.open() as network,
+        open_layer(network.host("server"), LISTEN, tls=server, answering=False) as (
+            layer,
+            heard,
+            _,
+        ),
+        open_layer(network.host("client"), tls=authority.settings()) as (asker, _, _),
+        open_layer(network.host("client"), tls=authority.settings()) as (other, told, _),
+    ):
+        asker.send_nowait(options(VIA), await asker.flow_for("TLS", SERVER))
+        await heard.event("message")
+        await asker.aclose()
+        await heard.event("closed")
+        other.send_nowait(options(VIA), await other.flow_for("TLS", SERVER))
+        await heard.event("message")
+        (request, gone), _ = heard.messages
+        assert isinstance(request, Request)
+        with pytest.raises(TransportFailed, match="closed"):
+            layer.send_nowait(bytes(create_response(request, 200, to_tag="t")), gone)
+        await trio.sleep(1)
+
+        assert [] == told.messages
 
 
 # -- strangers
