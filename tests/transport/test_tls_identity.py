@@ -28,6 +28,12 @@ def test_without_a_sip_uri_dns_names_count() -> None:
     assert ("a.example.com", "b.example") == found.domains
 
 
+def test_a_uri_of_another_scheme_names_no_domain_not_even_sips() -> None:
+    found = identity(("URI", "sips:example.org"), ("DNS", "example.com"))
+
+    assert ("example.com",) == found.domains
+
+
 def test_a_uri_with_a_user_is_a_person_and_speaks_for_no_domain() -> None:
     assert () == identity(("URI", "sip:alice@example.com"), ("DNS", "example.com")).domains
 

@@ -76,8 +76,9 @@ class PeerIdentity:
 
 
 def _is_sip(uri: str) -> bool:
-    # Section 7.1 asks for "sip"; certificates with "sips" are around, and mean the same.
-    return uri.partition(":")[0].lower() in {"sip", "sips"}
+    # Section 7.1: "If the scheme of the URI is not "sip", then the implementation MUST NOT accept
+    # the value as a SIP domain identity", and sips is not.
+    return uri.partition(":")[0].lower() == "sip"
 
 
 def _domains_of_uris(uris: list[str]) -> Iterator[str]:
