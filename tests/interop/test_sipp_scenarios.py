@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from trio_sip.testing import Scenario, load_sipp_scenario, run_sipp_scenario
+from trio_sip.testing import Scenario, ScenarioPlan, load_sipp_scenario, run_sipp_scenario
 from trio_sip.transport import Address
 
 from .peers import find_peer, free_port
@@ -48,7 +48,10 @@ async def test_our_client_and_sipp_agree(ours: str, theirs: str, tmp_path: Path)
         sipp.wait_until_open()
         with trio.fail_after(30):
             result = await run_sipp_scenario(
-                built_in(ours), Address("127.0.0.1", int(port)), calls=CALLS, rate=50
+                built_in(ours),
+                Address("127.0.0.1", int(port)),
+                calls=CALLS,
+                plan=ScenarioPlan(rate=50),
             )
             calls = await trio.to_thread.run_sync(sipp.wait)
 
@@ -82,7 +85,11 @@ async def test_our_client_and_sipp_agree_over_tcp(tmp_path: Path) -> None:
         host, _, port = address.rpartition(":")
         with trio.fail_after(30):
             result = await run_sipp_scenario(
-                built_in("uac"), Address(host, int(port)), transport="tcp", calls=CALLS, rate=50
+                built_in("uac"),
+                Address(host, int(port)),
+                transport="tcp",
+                calls=CALLS,
+                plan=ScenarioPlan(rate=50),
             )
             calls = await trio.to_thread.run_sync(sipp.wait)
 

@@ -17,7 +17,9 @@ from trio_sip.stack import Endpoint, Tokens, open_stack
 from trio_sip.testing import (
     MemoryNetwork,
     ScenarioError,
+    ScenarioFields,
     ScenarioResult,
+    ScenarioRules,
     explain,
     load_sipp_scenario,
     read_sipp_rows,
@@ -101,7 +103,7 @@ async def play(
             result = await run_sipp_scenario(
                 load_sipp_scenario(client, keys or {}),
                 address,
-                retransmits=retransmits,
+                rules=ScenarioRules(retransmits=retransmits),
                 network=network.host("client"),
                 local=CLIENT,
                 calls=calls,
@@ -274,6 +276,35 @@ async def test_responses_belong_to_the_transactions_that_have_names(
     assert (successful, 1 - successful) == (result.successful, len(result.failures))
 
 
+@pytest.mark.parametrize(
+    ("before", "cseq", "successful"),
+    [
+        ("", "CSeq: 1 OPTIONS", 1),
+        ("", "CSeq: 7  OPTIONS", 1),
+        ("", "CSeq: 1 options", 0),
+        ("", "CSeq: 1 INVITE", 0),
+        ("", "", 1),
+        # What stands in the file counts, though it is not sent.
+        (send("MESSAGE sip:x"), "CSeq: 1 MESSAGE", 1),
+        # What has a name is answered where that name stands.
+        (send("MESSAGE sip:x", attributes="start_txn='a'"), "CSeq: 1 MESSAGE", 0),
+    ],
+)
+async def test_a_response_answers_what_the_scenario_has_asked_before(
+    before: str, cseq: str, successful: int, autojump_clock: MockClock
+) -> None:
+    client = scenario(
+        send("OPTIONS sip:bob@[remote_ip]", attributes="next='sent'"),
+        before,
+        "<label id='sent'/><recv response='200'/>",
+        send("INVITE sip:too-late"),
+    )
+    response = answer("200 OK").replace("[last_CSeq:]", cseq or "X-None: 1")
+    result, _ = await play(client, scenario("<recv request='OPTIONS'/>", response))
+
+    assert successful == result.successful
+
+
 async def test_a_password_is_proved_to_a_stack(autojump_clock: MockClock) -> None:
     ask = "OPTIONS sip:alice@[remote_ip]:[remote_port]"
     client = scenario(
@@ -297,7 +328,7 @@ async def test_a_password_is_proved_to_a_stack(autojump_clock: MockClock) -> Non
                     SERVER,
                     network=network.host("client"),
                     local=Address(CLIENT.host, 0),
-                    service="alice",
+                    fields=ScenarioFields(service="alice"),
                     rows=[[password]],
                 )
                 results.append(result)

@@ -20,8 +20,11 @@ from trio_sip.testing import (
     Ramp,
     ScenarioError,
     ScenarioFailure,
+    ScenarioFields,
     ScenarioMonitor,
+    ScenarioPlan,
     ScenarioResult,
+    ScenarioRules,
     Twin,
     load_sipp_scenario,
     read_injection_file,
@@ -112,15 +115,34 @@ async def test_a_call_that_finds_nobody_fails_by_itself(autojump_clock: MockCloc
     assert {ScenarioFailure.CONNECTION_CLOSED: 2} == result.statistics.failed
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_run_that_is_cancelled_leaves_its_address_free(
+    transport: str, autojump_clock: MockClock
+) -> None:
+    ends = []
+    async with MemoryNetwork.open() as network:
+        host = network.host("server")
+        for _ in range(2):
+            with trio.move_on_after(1) as scope:
+                await run_sipp_scenario(
+                    load_sipp_scenario(SERVE), network=host, local=SERVER, transport=transport
+                )
+            ends.append(scope.cancelled_caught)
+
+    assert [True, True] == ends
+
+
 async def test_a_rate_grows(autojump_clock: MockClock) -> None:
-    result, _ = await both(ASK, ANSWER, calls=6, rate=Ramp(1, 1, interval=2, maximum=2))
+    result, _ = await both(
+        ASK, ANSWER, calls=6, plan=ScenarioPlan(rate=Ramp(1, 1, interval=2, maximum=2))
+    )
 
     assert [0, 1, 2, 2.5, 3, 3.5] == begun(result)
 
 
 async def test_a_limit_holds_calls_back(autojump_clock: MockClock) -> None:
     client = scenario(send("OPTIONS sip:x"), "<recv response='200'/><pause milliseconds='960'/>")
-    result, _ = await both(client, ANSWER, calls=6, rate=100, limit=2)
+    result, _ = await both(client, ANSWER, calls=6, plan=ScenarioPlan(rate=100, limit=2))
 
     assert 2 == result.statistics.peak
     assert [0, 0.01, 1, 1.01, 2, 2.01] == begun(result)
@@ -134,7 +156,9 @@ async def test_users_call_again_when_their_call_has_ended(autojump_clock: MockCl
         "<User variables='n'/>",
     )
     file = read_injection_file("USER\nalice\nbob\n", "users.csv")
-    result, _ = await both(client, ANSWER, calls=4, users=2, files=[file])
+    result, _ = await both(
+        client, ANSWER, calls=4, plan=ScenarioPlan(users=2), fields=ScenarioFields(files=[file])
+    )
     sent = [wire.data for wire in result.wires if wire.data.startswith(b"OPTIONS")]
 
     assert [0, 0, 1, 1] == begun(result)
@@ -144,7 +168,11 @@ async def test_users_call_again_when_their_call_has_ended(autojump_clock: MockCl
 
 async def test_no_call_begins_when_the_time_is_over(autojump_clock: MockClock) -> None:
     result, served = await both(
-        CALL, SERVE, calls=None, rate=2, duration=2.9, served={"duration": 10}
+        CALL,
+        SERVE,
+        calls=None,
+        plan=ScenarioPlan(rate=2, duration=2.9),
+        served={"plan": ScenarioPlan(duration=10)},
     )
 
     assert served is not None
@@ -152,7 +180,7 @@ async def test_no_call_begins_when_the_time_is_over(autojump_clock: MockClock) -
 
 
 async def test_calls_that_have_not_ended_have_failed(autojump_clock: MockClock) -> None:
-    result, _ = await both(ASK, SILENT, calls=3, rate=1, patience=1.5)
+    result, _ = await both(ASK, SILENT, calls=3, plan=ScenarioPlan(rate=1, patience=1.5))
 
     assert [
         "call 1: had not ended after 1.5 s",
@@ -175,7 +203,7 @@ async def test_calls_that_have_not_ended_have_failed(autojump_clock: MockClock) 
 async def test_failures_are_counted_by_reason(
     client: str, server: str, reason: ScenarioFailure, repeated: int, autojump_clock: MockClock
 ) -> None:
-    result, _ = await both(client, server, receive_timeout=20, repetitions=2)
+    result, _ = await both(client, server, rules=ScenarioRules(receive_timeout=20, repetitions=2))
 
     assert {reason: 1} == result.statistics.failed
     assert repeated == result.retransmissions
@@ -193,20 +221,21 @@ TAKE = scenario(
 
 
 @pytest.mark.parametrize(
-    ("served", "failed", "answered"),
+    ("rules", "failed", "answered"),
     [
-        ({"automatic_answers": True}, {}, 1),
-        ({"defaults": DefaultBehaviour.NONE}, {}, 0),
-        ({}, {ScenarioFailure.UNEXPECTED_MESSAGE: 1}, 0),
+        (ScenarioRules(automatic_answers=True), {}, 1),
+        (ScenarioRules(defaults=DefaultBehaviour.NONE), {}, 0),
+        (ScenarioRules(), {ScenarioFailure.UNEXPECTED_MESSAGE: 1}, 0),
     ],
 )
 async def test_what_no_scenario_says(
-    served: dict[str, object],
+    rules: ScenarioRules,
     failed: dict[ScenarioFailure, int],
     answered: int,
     autojump_clock: MockClock,
 ) -> None:
-    _, result = await both(IN_CALL, TAKE, served=served, receive_timeout=5)
+    waiting = ScenarioRules(receive_timeout=5)
+    _, result = await both(IN_CALL, TAKE, served={"rules": rules}, rules=waiting)
 
     assert result is not None
     assert (failed, answered) == (result.statistics.failed, result.statistics.auto_answered)
@@ -237,7 +266,7 @@ async def test_requests_out_of_a_call_have_a_scenario(
     )
     out_of_call = None if aside is None else load_sipp_scenario(aside)
     client = scenario(send("OPTIONS sip:x"), "<recv response='200'/><pause milliseconds='500'/>")
-    result, _ = await both(client, server, out_of_call=out_of_call)
+    result, _ = await both(client, server, rules=ScenarioRules(out_of_call=out_of_call))
     counted = result.statistics
 
     assert [] == result.failures
@@ -265,7 +294,7 @@ async def test_files_are_looked_up_and_written() -> None:
     users = read_injection_file("SEQUENTIAL\nalice;1\nbob;2\ncarol;3\n", "users.csv", index=0)
     more = read_injection_file("RANDOM,PRINTF=9,PRINTFOFFSET=5,PRINTFMULTIPLE=2\nx%03d\n", "more")
 
-    result = await _alone(LOOKUP, files=[users, more])
+    result = await _alone(LOOKUP, fields=ScenarioFields(files=[users, more]))
 
     first, *rest = result.log
     assert "1.000000 2 alice x0" == first[:19]
@@ -298,7 +327,7 @@ async def test_variables_of_all_calls_are_set_before_the_first(autojump_clock: M
         "<nop><action><add assign_to='n' value='1'/><log message='[$n] [$think]'/></action></nop>",
     )
     defaults = await _alone(text, calls=2)
-    given = await _alone(text, variables={"think": "3"})
+    given = await _alone(text, fields=ScenarioFields(variables={"think": "3"}))
 
     assert ["1.000000 1", "2.000000 1"] == defaults.log
     assert ["1.000000 3"] == given.log
@@ -421,8 +450,8 @@ PAUSES = {
 async def test_pauses_are_distributed(distribution: str, autojump_clock: MockClock) -> None:
     parameters, mean = PAUSES[distribution]
     text = scenario(f'<pause distribution="{distribution}" {parameters}/>')
-    result = await _alone(text, calls=300, rate=1000)
-    again = await _alone(text, calls=300, rate=1000)
+    result = await _alone(text, calls=300, plan=ScenarioPlan(rate=1000))
+    again = await _alone(text, calls=300, plan=ScenarioPlan(rate=1000))
     lengths = result.statistics.call_length
 
     assert pytest.approx(mean / 1000, rel=0.15) == lengths.mean

@@ -33,10 +33,11 @@ from ._profiles import PROFILES, PeerProfile
 from ._rules import Pattern, every, first
 from ._scheduling import deterministic_scheduling
 from ._sipp_failure import ScenarioFailure
-from ._sipp_pace import Ramp
+from ._sipp_fields import ScenarioFields
+from ._sipp_pace import Ramp, ScenarioPlan
 from ._sipp_reader import load_sipp_scenario
 from ._sipp_rows import InjectionFile, InjectionOrder, read_injection_file, read_sipp_rows
-from ._sipp_rules import DefaultBehaviour
+from ._sipp_rules import DefaultBehaviour, ScenarioRules
 from ._sipp_run import ScenarioMonitor, ScenarioResult, run_sipp_scenario, run_sipp_twins
 from ._sipp_scenario import Scenario, Step, StepKind, Unsupported
 from ._sipp_sockets import ScenarioTransport
@@ -96,8 +97,11 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "ScenarioFailure",
+    "ScenarioFields",
     "ScenarioMonitor",
+    "ScenarioPlan",
     "ScenarioResult",
+    "ScenarioRules",
     "ScenarioStatistics",
     "ScenarioTransport",
     "ScriptFailed",

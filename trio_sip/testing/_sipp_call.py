@@ -15,10 +15,10 @@ from ._sipp_exchange import Exchange, Incoming
 from ._sipp_failure import CallFailed, ScenarioFailure
 from ._sipp_fields import CallFields
 from ._sipp_goodbye import goodbye
-from ._sipp_headers import branch_of
+from ._sipp_headers import branch_of, cseq_method_of
 from ._sipp_pause import Distribution
 from ._sipp_port import ScenarioPort
-from ._sipp_rules import CallRules, DefaultBehaviour, automatic_answer
+from ._sipp_rules import DefaultBehaviour, ScenarioRules, automatic_answer
 from ._sipp_scenario import Scenario, Step, StepKind
 from ._sipp_tally import Tally
 from ._sipp_twin import Twin
@@ -40,7 +40,7 @@ class ScenarioCall:
         scenario: Scenario,
         fields: CallFields,
         exchange: Exchange,
-        rules: CallRules,
+        rules: ScenarioRules,
         tally: Tally,
         twin: Twin | None,
     ) -> None:
@@ -148,7 +148,7 @@ class ScenarioCall:
             raise CallFailed(words, ScenarioFailure.REJECTED)
         try:
             number = int(number_of(port)) or 5060
-            where = await self._rules.network.resolve(host.strip("[]"), number, transport)
+            where = await self.fields.settings.network.resolve(host.strip("[]"), number, transport)
             self.fields.remote = Address(where[0].host, number)
         except (OSError, ValueError, IndexError):
             words = f"line {action.line}: there is no {host}:{port}"
@@ -286,7 +286,7 @@ class ScenarioCall:
     def _fits(self, step: Step, text: str) -> bool:
         if step.answers is not None and self._branches.get(step.answers) != branch_of(text):
             return False
-        return _fits(step, text)
+        return _fits(step, text) and _is_asked_for(step, text)
 
     async def _took(self, step: Step, place: int, came: Incoming) -> int:
         self._tally.steps[place].count += 1
@@ -333,6 +333,13 @@ def _fits(step: Step, text: str) -> bool:
         return line[0] != "SIP/2.0" and _equal(step, step.request, line[0])
     is_response = line[0] == "SIP/2.0" and len(line) > 1
     return is_response and _equal(step, step.response or "", line[1])
+
+
+def _is_asked_for(step: Step, text: str) -> bool:
+    if step.response is None or step.answers is not None or step.methods is None:
+        return True
+    method = cseq_method_of(text)
+    return not method or method in step.methods
 
 
 def _equal(step: Step, expected: str, came: str) -> bool:

@@ -13,7 +13,7 @@ from trio_sip.transport import Address
 from ._sipp_failure import CallFailed, ScenarioFailure
 from ._sipp_headers import values_of
 from ._sipp_port import ScenarioPort
-from ._sipp_rules import CallRules
+from ._sipp_rules import ScenarioRules
 from ._sipp_tally import StepTally
 from ._wire import Label
 
@@ -47,7 +47,7 @@ class Exchange:
     def __init__(
         self,
         port: ScenarioPort,
-        rules: CallRules,
+        rules: ScenarioRules,
         record: Callable[[bytes, Address, Address, bool], None],
     ) -> None:
         self.port = port
@@ -158,8 +158,7 @@ class Exchange:
         is_invite = label.status is None and label.method == "INVITE"
         rules = self._rules
         repetition.count += 1
-        most = rules.invite_repetitions if is_invite else rules.other_repetitions
-        if repetition.count > most:
+        if repetition.count > rules.most_repetitions(is_invite=is_invite):
             repetition.step.timeouts += 1
             words = f"{label.text} was sent {repetition.count} times, and nothing came of it"
             raise CallFailed(words, ScenarioFailure.NO_ANSWER)

@@ -4,41 +4,62 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-from trio_sip.transport import Address
+from trio_sip.transport import Address, Network
 
 from ._sipp_actions import Stop
 from ._sipp_credentials import Challenge, answer_challenge
 from ._sipp_headers import header_lines, values_of
 from ._sipp_keywords import Keyword, Template, read_template, render
-from ._sipp_rows import Rows
+from ._sipp_rows import InjectionFile, Rows
 from ._sipp_variables import Variables, number_of, text_of
 
-__all__ = ["CallFields", "CallSettings"]
+__all__ = ["CallFields", "CallSettings", "ScenarioFields"]
 
 _TAG = re.compile(r";\s*tag=([^;,\s>]+)", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
-class CallSettings:
-    """What is the same in all messages."""
+class ScenarioFields:
+    """What keywords of a scenario stand for."""
 
+    service: str = "service"
+    """``[service]``."""
+
+    username: str = ""
+    """For ``[authentication]`` that names nobody."""
+
+    password: str = attrs.field(default="", repr=False)
+    """Of that user."""
+
+    first_cseq: int = 1
+    """``[cseq]`` in the first request."""
+
+    files: Sequence[InjectionFile] = ()
+    """``[field0]``, … of several files, in whatever order; see `read_injection_file`."""
+
+    variables: Mapping[str, str] = attrs.field(factory=dict)
+    """Global variables from the beginning, as by SIPp's ``-set``."""
+
+
+@attrs.frozen(kw_only=True)
+class CallSettings:
+    """What is the same in all messages, and not in all runs."""
+
+    network: Network
     host: str
     """Where we are."""
 
     transport: str
-    service: str
     pid: int
     media_port: int
-    username: str
-    password: str = attrs.field(repr=False)
-    keys: Mapping[str, str]
-    first_cseq: int
     users: int
+    keys: Mapping[str, str]
     rows: Rows
+    given: ScenarioFields
     epoch: float
     """What the time of day is ahead of the clock."""
 
@@ -77,7 +98,7 @@ class CallFields:
         self.log: list[str] = []
         self._user = user
         self._chosen = settings.rows.choose(user, dice)
-        self._cseq = settings.first_cseq - 1
+        self._cseq = settings.given.first_cseq - 1
         self._visits: dict[int, int] = {}
         self._peer_tag: str | None = None
         self._routes: list[str] = []
@@ -195,7 +216,7 @@ class CallFields:
             "remote_host": remote.host,
             "remote_ip": _bracketed(remote.host),
             "server_ip": _bracketed(local.host),
-            "service": settings.service,
+            "service": settings.given.service,
             "sipp_version": "trio-sip",
             "timestamp": f"{self.now:.6f}",
             "transport": settings.transport,
@@ -222,9 +243,9 @@ class CallFields:
     def _authentication(self, keyword: Keyword) -> str | None:
         if self._challenge is None or self._start_line is None:
             return None
-        settings = self.settings
-        name = keyword.params.get("username", settings.username)
-        password = keyword.params.get("password", settings.password)
+        given = self.settings.given
+        name = keyword.params.get("username", given.username)
+        password = keyword.params.get("password", given.password)
         return answer_challenge(
             self._challenge,
             self.filled(name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["branch_of", "call_id_of", "header_lines", "values_of"]
+__all__ = ["branch_of", "call_id_of", "cseq_method_of", "header_lines", "values_of"]
 
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _SHORT_FORMS = {"via": "v", "from": "f", "to": "t", "call-id": "i", "contact": "m",
@@ -30,6 +30,12 @@ def branch_of(text: str) -> str:
         if (found := _BRANCH.search(via.partition(",")[0])) is not None:
             return found[1]
     return ""
+
+
+def cseq_method_of(text: str) -> str:
+    """What a response answers; empty where there is no CSeq."""
+    words = [word for value in values_of(text, "CSeq")[:1] for word in value.split()]
+    return words[-1] if words else ""
 
 
 def call_id_of(text: str) -> str:

@@ -6,7 +6,7 @@ import math
 
 import attrs
 
-__all__ = ["Pace", "Ramp"]
+__all__ = ["Pace", "Ramp", "ScenarioPlan"]
 
 
 @attrs.frozen
@@ -28,6 +28,26 @@ class Ramp:
     def rate(self, seconds: float) -> float:
         """Calls a second after so many seconds."""
         return min(self.start + self.increase * (seconds // self.interval), self.maximum)
+
+
+@attrs.frozen(kw_only=True)
+class ScenarioPlan:
+    """When the calls of a scenario begin, and until when."""
+
+    rate: float | Ramp = 10.0
+    """How many begin in a second."""
+
+    limit: int | None = None
+    """How many may be open at once."""
+
+    users: int | None = None
+    """So many callers instead of a rate: each begins a call when its last one has ended."""
+
+    duration: float = math.inf
+    """Seconds after which no call begins any more."""
+
+    patience: float = math.inf
+    """Seconds after which calls that have not ended have failed."""
 
 
 class Pace:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 import attrs
 
 from ._sipp_actions import Action, check_pattern, read_actions
-from ._sipp_keywords import read_template
+from ._sipp_keywords import Template, read_template
 from ._sipp_pause import Pause, read_pause
 from ._sipp_scenario import Scenario, Step, StepKind, Unsupported
 from ._sipp_xml import Element, ScenarioError, parse_elements
@@ -72,6 +72,9 @@ class _Reader:
         self._keys = keys
         self._steps: list[Step] = []
         self._labels: dict[str, int] = {}
+        self._methods: frozenset[str] | None = frozenset()
+        """Of the requests so far; ``None``: of one it is known only when it is sent."""
+
         self._unsupported: list[Unsupported] = []
         self._beginning: Scenario | None = None
         self._names: dict[str, set[str]] = {"Global": set(), "User": set(), "Reference": set()}
@@ -190,13 +193,22 @@ class _Reader:
         template, refused = read_template(element.text, element.text_line, self._keys)
         self._refuse_all(refused)
         retrans = self._number(element, "retrans", 0.0) / 1000 or None
+        given = element.attributes
+        if not given.keys() & {"start_txn", "ack_txn"}:
+            self._note_method(template)
         return self._step(
             element,
             StepKind.SEND,
             template=template,
             retrans=retrans,
-            begins=element.attributes.get("start_txn"),
+            begins=given.get("start_txn"),
         )
+
+    def _note_method(self, template: Template) -> None:
+        if template.pieces and not isinstance(template.pieces[0], str):
+            self._methods = None
+        elif self._methods is not None and template.method is not None:
+            self._methods |= {template.method}
 
     def _recv(self, element: Element) -> Step:
         given = element.attributes
@@ -212,6 +224,8 @@ class _Reader:
             request=request,
             response=response,
             answers=given.get("response_txn"),
+            # SIPp takes any response for the first step of a file.
+            methods=self._methods if self._steps else None,
             optional=given.get("optional", "false").lower() in {*_TRUE, "global"},
             is_global=given.get("optional", "").lower() == "global",
             timeout=timeout,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import enum
+import math
 
 import attrs
 
-from trio_sip.transport import Network
-
 from ._sipp_headers import header_lines
+from ._sipp_scenario import Scenario
 
-__all__ = ["CallRules", "DefaultBehaviour", "automatic_answer"]
+__all__ = ["DefaultBehaviour", "ScenarioRules", "automatic_answer"]
+
+# SIPp's own; its documentation says 7 of what is no INVITE.
+_INVITE_REPETITIONS = 5
+_OTHER_REPETITIONS = 9
 
 
 class DefaultBehaviour(enum.Flag):
@@ -32,19 +36,46 @@ class DefaultBehaviour(enum.Flag):
 
 
 @attrs.frozen(kw_only=True)
-class CallRules:
-    """What is the same for all calls of a run."""
+class ScenarioRules:
+    """What is done that a scenario does not say."""
 
-    network: Network
-    retransmits: bool
-    invite_repetitions: int
-    other_repetitions: int
-    longest_interval: float
-    pause: float
-    receive_timeout: float
-    loss: float
-    automatic_answers: bool
-    defaults: DefaultBehaviour
+    retransmits: bool = True
+    """Over UDP.  Without it, nothing is repeated, and a copy of what came is one more message, as
+    with SIPp's option ``-nr``."""
+
+    repetitions: int | None = None
+    """How often a message is sent again before the call fails; if left out, 5 times if it is an
+    INVITE, and otherwise 9, as with SIPp."""
+
+    longest_interval: float = 4.0
+    """T2, seconds: the most between repetitions, but of an INVITE."""
+
+    loss: float = 0.0
+    """How likely it is that a message is lost on purpose, where the scenario does not say."""
+
+    pause: float = 0.0
+    """Seconds, for a ``<pause>`` that does not say how long."""
+
+    receive_timeout: float = math.inf
+    """Seconds to wait for a message, where the scenario does not say."""
+
+    automatic_answers: bool = False
+    """INFO, NOTIFY, OPTIONS and UPDATE are answered wherever they come."""
+
+    defaults: DefaultBehaviour = DefaultBehaviour.ALL
+    """What else is done."""
+
+    out_of_call: Scenario | None = None
+    """The scenario of requests that belong to no call."""
+
+    skips_unsupported: bool = False
+    """Leave out what cannot be done here instead of refusing the scenario."""
+
+    def most_repetitions(self, *, is_invite: bool) -> int:
+        """How often a message is sent again."""
+        if self.repetitions is not None:
+            return self.repetitions
+        return _INVITE_REPETITIONS if is_invite else _OTHER_REPETITIONS
 
     def answers(self, method: str) -> bool:
         """Whether this request is answered wherever it comes, and the call goes on."""

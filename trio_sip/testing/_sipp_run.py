@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import os
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -12,28 +10,25 @@ import attrs
 import trio
 
 from trio_sip._errors import LocalProtocolError
+from trio_sip.stack import unwrapping_single_errors
 from trio_sip.transport import Address, Network, SocketNetwork
 
 from ._histogram import Histogram
 from ._ladder import ladder
-from ._sipp_fields import CallSettings
-from ._sipp_pace import Ramp
+from ._sipp_fields import CallSettings, ScenarioFields
+from ._sipp_pace import ScenarioPlan
 from ._sipp_rows import InjectionFile, Rows
-from ._sipp_rules import CallRules, DefaultBehaviour
-from ._sipp_runner import Plan, Runner
+from ._sipp_rules import ScenarioRules
+from ._sipp_runner import Runner
 from ._sipp_scenario import Scenario
-from ._sipp_sockets import ScenarioTransport, Sockets
+from ._sipp_sockets import ScenarioTransport, open_sockets
 from ._sipp_statistics import ScenarioStatistics
-from ._sipp_twin import SocketTwin, Twin, join_twins
+from ._sipp_twin import Twin, join_twins, open_twin
 from ._wire import Wire
 
 __all__ = ["ScenarioMonitor", "ScenarioResult", "run_sipp_scenario", "run_sipp_twins"]
 
 _MEDIA_PORT = 6000
-# SIPp's own; its documentation says 7 of what is no INVITE.
-_INVITE_REPETITIONS = 5
-_OTHER_REPETITIONS = 9
-_T2 = 4.0
 
 
 @attrs.frozen(kw_only=True)
@@ -99,31 +94,13 @@ async def run_sipp_scenario(
     network: Network | None = None,
     transport: ScenarioTransport | str = ScenarioTransport.UDP,
     calls: int | None = 1,
-    rate: float | Ramp = 10.0,
-    limit: int | None = None,
-    users: int | None = None,
-    duration: float = math.inf,
-    patience: float = math.inf,
-    pause: float = 0.0,
-    receive_timeout: float = math.inf,
-    service: str = "service",
     rows: Sequence[Sequence[str]] = (),
-    files: Sequence[InjectionFile] = (),
     keys: Mapping[str, str] | None = None,
-    variables: Mapping[str, str] | None = None,
-    username: str = "",
-    password: str = "",
-    first_cseq: int = 1,
-    retransmits: bool = True,
-    repetitions: int | None = None,
-    longest_interval: float = _T2,
-    loss: float = 0.0,
-    automatic_answers: bool = False,
-    defaults: DefaultBehaviour = DefaultBehaviour.ALL,
-    out_of_call: Scenario | None = None,
+    plan: ScenarioPlan = ScenarioPlan(),  # noqa: B008  (as above)
+    rules: ScenarioRules = ScenarioRules(),  # noqa: B008  (as above)
+    fields: ScenarioFields = ScenarioFields(),  # noqa: B008  (as above)
     twin: Twin | Address | None = None,
     seed: int = 0,
-    skip_unsupported: bool = False,
     keeps_wires: bool = True,
     monitor: ScenarioMonitor | None = None,
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
@@ -141,112 +118,54 @@ async def run_sipp_scenario(
       transport: a `ScenarioTransport`, or its value: ``udp``, ``udp-per-call``, ``tcp``,
         ``tcp-per-call``.
       calls: how many of them; ``None``: as many as there is time for.
-      rate: how many begin in a second.
-      limit: how many may be open at once.
-      users: so many callers instead of a rate: each begins a call when its last one has ended.
-      duration: seconds after which no call begins any more.
-      patience: seconds after which calls that have not ended have failed.
-      pause: seconds, for a ``<pause>`` that does not say how long.
-      receive_timeout: seconds to wait for a message, where the scenario does not say.
-      service: what ``[service]`` stands for.
       rows: what ``[field0]``, … stand for in each call, from the beginning again when used up;
         see `read_sipp_rows`.
-      files: the same from several files, in whatever order; see `read_injection_file`.
       keys: what the keywords mean that `load_sipp_scenario` was told of.
-      variables: global variables from the beginning, as by SIPp's ``-set``.
-      username: for ``[authentication]`` that names nobody.
-      first_cseq: what ``[cseq]`` is in the first request.
-      retransmits: over UDP; without it, nothing is repeated, and a copy of what came is one more
-        message, as with SIPp's option ``-nr``.
-      repetitions: how often a message is sent again before the call fails; 5 times if it is an
-        INVITE, and otherwise 9, as with SIPp.
-      longest_interval: T2, seconds: the most between repetitions, but of an INVITE.
-      loss: how likely it is that a message is lost on purpose, where the scenario does not say.
-      automatic_answers: INFO, NOTIFY, OPTIONS and UPDATE are answered wherever they come.
-      defaults: what else is done that no scenario says.
-      out_of_call: the scenario of requests that belong to no call.
+      plan: when calls begin, and until when.
+      rules: what is done that the scenario does not say.
+      fields: what the other keywords stand for.
       twin: the scenario that gets what ``<sendCmd>`` sends: see `run_sipp_twins`, or the address
         of SIPp's twin socket.  It is connected to if the first command goes out, and else bound.
       seed: of the dice for losses, chances and pauses.
-      skip_unsupported: leave out what cannot be done here instead of refusing the scenario.
       keeps_wires: keep all messages, for the ladder; many calls have many.
       monitor: tells how it is going.
 
     Raises:
       LocalProtocolError: something in the scenario cannot be done here; it says what, with its
         lines.  Or a client has nobody to call, or a command nobody to go to.
+      OSError: the sockets cannot be had.
 
     Cancellation: every call ends where it is.
     """
     transport = ScenarioTransport(transport)
-    _check(scenario, remote, twin, skip_unsupported=skip_unsupported)
+    _check(scenario, remote, twin, rules)
     where = network or SocketNetwork()
-    files = [*([InjectionFile(rows=tuple(map(tuple, rows)))] if rows else []), *files]
-    rules = CallRules(
-        network=where,
-        retransmits=retransmits,
-        invite_repetitions=_INVITE_REPETITIONS if repetitions is None else repetitions,
-        other_repetitions=_OTHER_REPETITIONS if repetitions is None else repetitions,
-        longest_interval=longest_interval,
-        pause=pause,
-        receive_timeout=receive_timeout,
-        loss=loss,
-        automatic_answers=automatic_answers,
-        defaults=defaults,
-    )
-    plan = Plan(
-        calls=calls,
-        rate=rate,
-        limit=limit,
-        users=users,
-        duration=duration,
-        patience=patience,
-        out_of_call=out_of_call,
-        keeps_wires=keeps_wires,
-    )
-    try:
-        async with trio.open_nursery() as nursery:
-            listens = scenario.is_server
-            sockets = Sockets(where, transport, local, nursery, listens=listens)
-            socket_twin = SocketTwin(nursery)
-            try:
-                here = await sockets.open(remote)
-                if isinstance(twin, Address):
-                    connects = scenario.commands_first
-                    await socket_twin.open(where, twin, connects=connects)
-                    twin = socket_twin
-                settings = CallSettings(
-                    host=here.host,
-                    transport="TCP" if transport.is_tcp else "UDP",
-                    service=service,
-                    pid=_pid(here, network),
-                    media_port=_MEDIA_PORT,
-                    username=username,
-                    password=password,
-                    keys=keys or {},
-                    first_cseq=first_cseq,
-                    users=users or 0,
-                    rows=Rows(files),
-                    epoch=0.0 if network is not None else time.time() - trio.current_time(),
-                )
-                dice = random.Random(seed)  # noqa: S311
-                given = dict(variables or {})
-                runner = Runner(scenario, settings, rules, plan, sockets, twin, dice, given)
-                if monitor is not None:
-                    monitor._watch(runner)
-                task_status.started(here)
-                await runner.run(remote)
-                with trio.move_on_after(1):
-                    await sockets.close()
-            finally:
-                socket_twin.close()
-            nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # What has gone wrong leaves as itself; the nurseries are nobody's business.
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        raise error from None
+    listens, connects = scenario.is_server, scenario.commands_first
+    with unwrapping_single_errors():
+        async with (
+            open_sockets(where, transport, local, remote, listens=listens) as (sockets, here),
+            open_twin(where, twin, connects=connects) as joined,
+        ):
+            settings = CallSettings(
+                network=where,
+                host=here.host,
+                transport="TCP" if transport.is_tcp else "UDP",
+                pid=_pid(here, network),
+                media_port=_MEDIA_PORT,
+                users=plan.users or 0,
+                keys=keys or {},
+                rows=Rows([*_unnamed(rows), *fields.files]),
+                given=fields,
+                epoch=0.0 if network is not None else time.time() - trio.current_time(),
+            )
+            runner = Runner(
+                scenario, settings, rules, plan, sockets, joined,
+                calls=calls, seed=seed, keeps_wires=keeps_wires,
+            )  # fmt: skip
+            if monitor is not None:
+                monitor._watch(runner)
+            task_status.started(here)
+            await runner.run(remote)
     return ScenarioResult(
         statistics=runner.tally.statistics(trio.current_time()),
         failures=runner.failures,
@@ -269,14 +188,15 @@ async def run_sipp_twins(
     return await join_twins(runs)
 
 
+def _unnamed(rows: Sequence[Sequence[str]]) -> list[InjectionFile]:
+    """The file of rows that were given without one."""
+    return [InjectionFile(rows=tuple(map(tuple, rows)))] if rows else []
+
+
 def _check(
-    scenario: Scenario,
-    remote: Address | None,
-    twin: Twin | Address | None,
-    *,
-    skip_unsupported: bool,
+    scenario: Scenario, remote: Address | None, twin: Twin | Address | None, rules: ScenarioRules
 ) -> None:
-    if scenario.unsupported and not skip_unsupported:
+    if scenario.unsupported and not rules.skips_unsupported:
         told = "; ".join(str(one) for one in scenario.unsupported)
         raise LocalProtocolError(f"not supported: {told}")
     if remote is None and not scenario.is_server:

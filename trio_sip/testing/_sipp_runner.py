@@ -7,9 +7,7 @@ import itertools
 import math
 import random
 from collections import deque
-from collections.abc import Mapping
 
-import attrs
 import trio
 
 from trio_sip.transport import Address
@@ -20,9 +18,9 @@ from ._sipp_exchange import Exchange
 from ._sipp_failure import CallFailed, ScenarioFailure
 from ._sipp_fields import CallFields, CallSettings
 from ._sipp_headers import call_id_of
-from ._sipp_pace import Pace, Ramp
+from ._sipp_pace import Pace, ScenarioPlan
 from ._sipp_port import NoPort, ScenarioPort
-from ._sipp_rules import CallRules, automatic_answer
+from ._sipp_rules import ScenarioRules, automatic_answer
 from ._sipp_scenario import Scenario
 from ._sipp_sockets import Sockets
 from ._sipp_tally import Tally
@@ -30,24 +28,10 @@ from ._sipp_twin import Twin
 from ._sipp_variables import Value, Variables
 from ._wire import Wire
 
-__all__ = ["Plan", "Runner"]
+__all__ = ["Runner"]
 
 # How long messages still find a call that has ended; SIPp's ``-deadcall_wait``.
 _REMEMBERED = 33.0
-
-
-@attrs.frozen(kw_only=True)
-class Plan:
-    """How many calls, and when."""
-
-    calls: int | None
-    rate: float | Ramp
-    limit: int | None
-    users: int | None
-    duration: float
-    patience: float
-    out_of_call: Scenario | None
-    keeps_wires: bool
 
 
 class Runner:
@@ -57,13 +41,16 @@ class Runner:
         self,
         scenario: Scenario,
         settings: CallSettings,
-        rules: CallRules,
-        plan: Plan,
+        rules: ScenarioRules,
+        plan: ScenarioPlan,
         sockets: Sockets,
         twin: Twin | None,
-        dice: random.Random,
-        variables: Mapping[str, Value],
+        *,
+        calls: int | None,
+        seed: int,
+        keeps_wires: bool,
     ) -> None:
+        variables = settings.given.variables
         self.tally = Tally(scenario, trio.current_time())
         self.failures: list[str] = []
         self.log: list[str] = []
@@ -74,7 +61,9 @@ class Runner:
         self._plan = plan
         self._sockets = sockets
         self._twin = twin
-        self._dice = dice
+        self._most = calls
+        self._keeps_wires = keeps_wires
+        self._dice = random.Random(seed)  # noqa: S311
         self._shared: dict[str, Value] = dict(variables)
         self._shared_names = scenario.shared_variables | variables.keys()
         self._of_users: dict[int | None, dict[str, Value]] = {}
@@ -114,8 +103,7 @@ class Runner:
 
     @property
     def _may_begin(self) -> bool:
-        calls = self._plan.calls
-        return not self._is_closing and (calls is None or self._count < calls)
+        return not self._is_closing and (self._most is None or self._count < self._most)
 
     # -- beginning and end
 
@@ -136,7 +124,7 @@ class Runner:
                     break
                 call_id = f"{number}-{self._settings.pid}@{self._settings.host}"
                 self._place_call(call_id, remote, user)
-                if self._count == self._plan.calls:
+                if self._count == self._most:
                     break
         self._end_if_over()
 
@@ -162,10 +150,8 @@ class Runner:
                 length = trio.current_time() - call.began
                 self.tally.end(length, ScenarioFailure.UNFINISHED)
                 self.log += call.fields.log
-        if self._may_begin and self._plan.calls is not None:
-            self.failures.append(
-                f"only {self._count} of {self._plan.calls} calls had begun {after}"
-            )
+        if self._may_begin and self._most is not None:
+            self.failures.append(f"only {self._count} of {self._most} calls had begun {after}")
 
     # -- calls
 
@@ -306,9 +292,9 @@ class Runner:
             answer = automatic_answer(text)
             self._record(answer, port.local, source, True)
             port.send(answer, source)
-        elif method and self._plan.out_of_call is not None:
+        elif method and self._rules.out_of_call is not None:
             self.tally.auto_answered += 1
-            self._begin_out_of_call(self._plan.out_of_call, call_id, port, data, source)
+            self._begin_out_of_call(self._rules.out_of_call, call_id, port, data, source)
         else:
             self.tally.out_of_call += 1
 
@@ -351,7 +337,7 @@ class Runner:
                 self.tally.out_of_call += 1
 
     def _record(self, data: bytes, local: Address, other: Address, outgoing: bool) -> None:
-        if not self._plan.keeps_wires:
+        if not self._keeps_wires:
             return
         self.wires.append(
             Wire(

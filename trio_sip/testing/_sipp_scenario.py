@@ -78,6 +78,10 @@ class Step:
     answers: str | None = None
     """The name of the transaction that the response must belong to."""
 
+    methods: frozenset[str] | None = None
+    """What the response may answer if it says so: the requests that stand before it in the file,
+    but those that have names.  ``None``: anything."""
+
     optional: bool = False
     is_global: bool = False
     """Whether it may come wherever the call is from then on."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -10,7 +12,10 @@ from trio_sip.transport import Address, Network
 
 from ._sipp_port import DatagramPort, ScenarioPort, StreamPort
 
-__all__ = ["ScenarioTransport", "Sockets"]
+__all__ = ["ScenarioTransport", "Sockets", "open_sockets"]
+
+# Seconds for what was sent last to go out.
+_GOODBYE = 1.0
 
 
 class ScenarioTransport(enum.Enum):
@@ -92,10 +97,14 @@ class Sockets:
             port.close()
             self._nursery.start_soon(self._let_go, port, name="scenario goodbye")
 
-    async def close(self) -> None:
-        """Close all of them, when what was sent has gone out."""
-        for port in list(self._open):
+    def close(self) -> None:
+        """Close all of them, each when what was sent has gone out."""
+        for port in self._open:
             port.close()
+
+    async def drain(self) -> None:
+        """Wait until what was sent before they were closed has gone out."""
+        for port in list(self._open):
             await port.drain()
 
     async def _let_go(self, port: ScenarioPort) -> None:
@@ -114,3 +123,28 @@ class Sockets:
                 await port.connect(remote)
         self._open.add(port)
         return port
+
+
+@asynccontextmanager
+async def open_sockets(
+    network: Network,
+    transport: ScenarioTransport,
+    local: Address,
+    remote: Address | None,
+    *,
+    listens: bool,
+) -> AsyncIterator[tuple[Sockets, Address]]:
+    """The sockets of a run, and where we are.
+
+    Raises:
+      OSError: they cannot be had.
+    """
+    async with trio.open_nursery() as nursery:
+        sockets = Sockets(network, transport, local, nursery, listens=listens)
+        try:
+            yield sockets, await sockets.open(remote)
+        finally:
+            sockets.close()
+        with trio.move_on_after(_GOODBYE):
+            await sockets.drain()
+        nursery.cancel_scope.cancel()

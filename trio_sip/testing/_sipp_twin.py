@@ -7,7 +7,8 @@ which a command ends with the character Escape.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 import trio
@@ -15,7 +16,7 @@ import trio
 from trio_sip._errors import LocalProtocolError
 from trio_sip.transport import Address, Connection, ConnectionListener, Network
 
-__all__ = ["SocketTwin", "Twin", "join_twins"]
+__all__ = ["Twin", "join_twins", "open_twin"]
 
 _END = b"\x1b"
 _LARGEST = 65536
@@ -67,7 +68,7 @@ async def join_twins(
     return results
 
 
-class SocketTwin:
+class _SocketTwin:
     """The other scenario is another program's, SIPp's for example."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
@@ -145,3 +146,25 @@ class SocketTwin:
         if self._connection is connection:
             self._connection = None
         connection.close()
+
+
+@asynccontextmanager
+async def open_twin(
+    network: Network, twin: Twin | Address | None, *, connects: bool
+) -> AsyncIterator[Twin | None]:
+    """Who gets the commands: *twin* itself, unless it is an address.
+
+    Raises:
+      OSError: nobody listens there, or it cannot be bound.
+    """
+    if not isinstance(twin, Address):
+        yield twin
+        return
+    async with trio.open_nursery() as nursery:
+        opened = _SocketTwin(nursery)
+        try:
+            await opened.open(network, twin, connects=connects)
+            yield opened
+        finally:
+            opened.close()
+        nursery.cancel_scope.cancel()
