@@ -14,7 +14,17 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "trio_sip"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-_OPTIONAL = {"dns", "wsproto", "cyclopts", "rich", "cattrs", "pytest", "hypothesis", "sphinx"}
+_OPTIONAL = {
+    "cryptography",
+    "dns",
+    "wsproto",
+    "cyclopts",
+    "rich",
+    "cattrs",
+    "pytest",
+    "hypothesis",
+    "sphinx",
+}
 _FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "base", "misc"}
 _OWN_WORLD = re.compile(
     r"MemoryNetwork\.open\(|MemoryNetwork\(|autojump_clock|mock_clock|MockClock"

@@ -11,7 +11,17 @@ from pathlib import Path
 import trio_sip
 
 _NAMES = Path(trio_sip.__file__).with_name("_names.py")
-_HEAVY = ["cattrs", "coverage", "cyclopts", "dns", "hypothesis", "pytest", "rich", "wsproto"]
+_HEAVY = [
+    "cattrs",
+    "coverage",
+    "cryptography",
+    "cyclopts",
+    "dns",
+    "hypothesis",
+    "pytest",
+    "rich",
+    "wsproto",
+]
 
 
 def test_every_name_is_public_in_its_package() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -9,11 +10,13 @@ import trio
 from trio_sip._errors import LocalProtocolError, RemoteProtocolError
 from trio_sip.message import parse_message_untrusted
 from trio_sip.services import OptionsService
-from trio_sip.stack import Stack
+from trio_sip.stack import Stack, open_stack
 from trio_sip.testing import (
     MISBEHAVIOURS,
     PROFILES,
+    CertificateAuthority,
     Fate,
+    MemoryNetwork,
     MessagePattern,
     Misbehaviour,
     Outgoing,
@@ -21,6 +24,7 @@ from trio_sip.testing import (
     PeerRequest,
     SipPeer,
 )
+from trio_sip.transport import Address, ConnectionListener
 
 Make = Callable[..., SipPeer]
 REQUEST = (
@@ -72,6 +76,9 @@ def test_a_misbehaviour_changes_what_it_fits(name: str) -> None:
         ("lower case method", REQUEST, b"bye sip:bob@"),
         ("other version", RESPONSE, b"SIP/3.0 200 OK"),
         ("two Call-IDs", REQUEST, b"Call-ID: another\r\n"),
+        ("wrong From tag", REQUEST, b"From: <sip:a@b>;tag=nobody\r\nTo: <sip:c@d>;tag=ttttt\r\n"),
+        ("no colon", REQUEST, b" SIP/2.0\r\nWhat is this\r\nVia: "),
+        ("huge", RESPONSE, b" OK\r\nSubject: " + 70_000 * b"x" + b"\r\nVia: "),
     ],
 )
 def test_a_misbehaviour_does_what_its_name_says(name: str, data: bytes, line: bytes) -> None:
@@ -93,6 +100,113 @@ def test_a_misbehaviour_leaves_out_what_its_name_says(
 ) -> None:
     assert header in data
     assert header not in spoiled(name, data)
+
+
+@pytest.mark.parametrize("data", [REQUEST, RESPONSE], ids=["request", "response"])
+def test_what_breaks_a_message_breaks_nothing_else_of_it(data: bytes) -> None:
+    corrupt = spoiled("corrupt octet", data)
+    turned = [(a ^ b).bit_count() for a, b in zip(data, corrupt, strict=True) if a != b]
+
+    assert [1] == turned
+    assert data.split(b"\r\n") == spoiled("bare LF", data).split(b"\n")
+    assert b"\r" not in spoiled("bare LF", data)
+    assert data[: len(data) * 2 // 3] == spoiled("truncated", data)
+    assert data == spoiled("huge", data).replace(b"Subject: " + 70_000 * b"x" + b"\r\n", b"")
+    assert data == spoiled("no colon", data).replace(b"What is this\r\n", b"")
+
+
+async def test_what_is_never_said_is_not_on_the_wire(make_sip_peer: Make) -> None:
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob", retransmits=False)
+
+    async def answer() -> None:
+        invite = await bob.expect("INVITE")
+        await invite.respond(200)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer)
+        call = await alice.invite(bob.uri, rude=["no ACK"])
+    await call.send("BYE", rude=["no BYE"])
+    await trio.sleep(40)
+
+    assert {"INVITE"} == {one.label.method for one in bob.wires}
+    unsaid = {one.label.method: one.fate for one in alice.wires if one.label.method != "INVITE"}
+    assert {"ACK": Fate.LOST, "BYE": Fate.LOST} == unsaid
+
+
+async def test_what_is_too_late_comes_when_the_transaction_is_over(make_sip_peer: Make) -> None:
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob", patience=100)
+    alice.patience = 100
+    sent = await alice.request("MESSAGE", bob.uri)
+    message = await bob.expect("MESSAGE")
+    began = trio.current_time()
+    await message.respond(200, rude=["too late"])
+    response = await sent.expect(200)
+
+    # RFC 3261 section 17.1.2.2: Timer F is 32 seconds.
+    assert 40 == pytest.approx(response.time - began, abs=0.1)
+
+
+async def _octets_until_the_end(listener: ConnectionListener) -> bytes:
+    connection = await listener.accept()
+    octets = b""
+    while more := await connection.receive_some():
+        octets += more
+    connection.close()
+    return octets
+
+
+async def test_a_connection_is_closed_when_half_of_a_message_has_arrived(
+    sip_network: MemoryNetwork, make_sip_peer: Make
+) -> None:
+    rude, server = make_sip_peer("rude"), sip_network.host("server")
+    listener = server.bind_connections(Address(server.addresses[0], 5060))
+    target = f"sip:{listener.local.host};transport=tcp"
+    request = rude.create_request("OPTIONS", target, body="x" * 500)
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(functools.partial(rude.send, request, rude=["closed in the middle"]))
+            came = await _octets_until_the_end(listener)
+    listener.close()
+
+    assert bytes(request)[: len(bytes(request)) // 2] == came
+    assert [came] == [one.data for one in rude.wires]
+
+
+async def test_a_stack_survives_who_closes_in_the_middle_and_hears_who_begins_again(
+    sip_stack: Stack, make_sip_peer: Make
+) -> None:
+    await sip_stack.add_service(OptionsService())
+    target = f"sip:{sip_stack.listening[0].host};transport=tcp"
+    rude = make_sip_peer("rude")
+    await rude.request("OPTIONS", target, rude=["closed in the middle"])
+    await trio.sleep(1)
+    options = await rude.request("OPTIONS", target)
+
+    assert 200 == (await options.final()).status
+    assert 2 == sip_stack.statistics().transport.connections_accepted
+
+
+async def test_over_tls_the_end_is_an_alert_behind_the_message(
+    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: Make
+) -> None:
+    rude, host = make_sip_peer("rude", transports=("TLS",)), sip_network.host("stack")
+    async with open_stack(
+        f"tls://{host.addresses[0]}",
+        services=[OptionsService()],
+        network=host,
+        tls=sip_tls.settings(host.addresses[0]),
+        strict=True,
+    ) as stack:
+        target = f"sip:{host.addresses[0]};transport=tls"
+        await rude.request("OPTIONS", target, rude=["TLS alert"])
+        await trio.sleep(1)
+        broken = stack.statistics().transport.connections_broken
+        options = await rude.request("OPTIONS", target)
+
+        assert 1 == broken
+        assert 200 == (await options.final()).status
+        methods = [one.label.method for one in sip_network.wires if one.label.status is None]
+        assert ["OPTIONS", "OPTIONS"] == methods
 
 
 def test_all_of_them_leave_the_parser_standing() -> None:

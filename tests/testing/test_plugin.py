@@ -220,6 +220,32 @@ async def test_forgiven(sip_registrar, sip_peer):
     )
 
 
+def test_a_request_that_a_service_keeps_is_a_leak_with_the_line_where_it_waits(run: Run) -> None:
+    text = """
+import trio
+from trio_sip import Service
+
+class Callee(Service):
+    name = "callee"
+    priority = 100
+    methods = frozenset({"INVITE"})
+
+    async def on_request(self, request):
+        await trio.sleep_forever()
+
+async def test_kept(sip_stack, sip_peer):
+    await sip_stack.add_service(Callee())
+    sip_peer.ignore(range(100, 700))
+    await sip_peer.request("INVITE", f"sip:x@{sip_stack.listening[0].host}")
+    await trio.sleep(1)
+"""
+    result = run(text)
+
+    result.assert_outcomes(failed=1)
+    line = "*1 request without an answer, whose service waits at test_it.py:* in on_request"
+    result.stdout.fnmatch_lines([line])
+
+
 def test_one_test_runs_in_three_worlds(run: Run) -> None:
     text = """
 from contextlib import asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from trio_sip.message import parse_message_untrusted
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import Side
 from trio_sip.testing import MemoryNetwork
@@ -238,3 +239,83 @@ async def test_early_media_and_answer_are_one_description(
 
         before, after = origins(early.body, answered.body)
         assert (before[0], before[1] + 1) == after
+
+
+@pytest.mark.sip(seeds=30, loss=0.3, deadline=86400)
+async def test_a_phone_with_early_media_rings_until_it_is_heard(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer, profile="early media") as (
+        alice,
+        phone,
+        nursery,
+    ):
+        phone.patience = 64
+        heard: list[object] = []
+
+        async def call_phone() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                heard.extend([(one.status, bytes(one.sdp or b"")) async for one in call.progress()])
+                answer = await call.answered()
+                heard.append(answer.response.body)
+                await trio.sleep_forever()
+
+        nursery.start_soon(call_phone)
+        call = await phone.answer(ring=3)
+        await call.bye()
+
+        assert [(183, phone.sdp), b""] == heard
+        said = [parse_message_untrusted(one.data) for one in phone.wires if one.label.status == 183]
+        heard_of = [one for one in phone.wires if one.label.method == "PRACK"]
+        assert {("100rel", "1")} == {(one.headers["Require"], one.headers["RSeq"]) for one in said}
+        assert all(
+            b"\r\nRAck: 1 1 INVITE\r\n" in one.data for one in heard_of if not one.label.status
+        )
+
+
+async def test_a_reliable_answer_is_repeated_until_the_prack_comes(
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
+) -> None:
+    async with alice_and_peer(sip_network, make_sip_peer, profile="early media") as (
+        alice,
+        phone,
+        nursery,
+    ):
+        phone.lose("PRACK", count=5)
+
+        async def call_phone() -> None:
+            async with alice.call(phone.uri, OFFER) as call:
+                await call.answered()
+                await trio.sleep_forever()
+
+        nursery.start_soon(call_phone)
+        call = await phone.answer(ring=100)
+        await call.bye()
+
+        rings = [one.time for one in phone.wires if one.label.status == 183]
+        pracks = [one.time for one in phone.wires if one.label.text == "PRACK"]
+        # RFC 3262 section 3: after T1, and then twice as long each time.
+        due = [0, 0.5, 1.5, 3.5, 7.5, 15.5]
+        last = next(time for time in pracks[5:])
+        assert [one for one in due if one < last - rings[0]] == pytest.approx(
+            [time - rings[0] for time in rings]
+        )
+        assert 6 <= len(pracks)
+
+
+async def test_a_phone_with_early_media_rings_once_for_who_knows_no_prack(
+    make_sip_peer: MakeSipPeer,
+) -> None:
+    phone, old = make_sip_peer("phone", profile="early media"), make_sip_peer("old")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(phone.answer)
+        sent = await old.request("INVITE", phone.uri, body=old.sdp)
+        ringing = await sent.expect(183)
+        answer = await sent.expect(200)
+        await answer.ack()
+
+    assert "Require" not in ringing
+    assert [phone.sdp, phone.sdp] == [ringing.body, answer.body]
+    await trio.sleep(40)
+    assert [] == ringing.copies

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import trio
 
-__all__ = ["calling_line", "is_of_a_program", "relative_name"]
+__all__ = ["PACKAGE", "calling_line", "is_of_a_program", "relative_name"]
 
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+PACKAGE = Path(__file__).parent.parent
 _LIBRARIES = (
     str(Path(trio.__file__).parent) + os.sep,
     str(Path(os.__file__).parent) + os.sep,
-    _PACKAGE,
+    str(PACKAGE) + os.sep,
     "<",
 )
 

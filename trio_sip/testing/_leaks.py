@@ -12,6 +12,7 @@ from trio_sip.stack import DialogEntry, Stack
 from trio_sip.work import Work, WorkState
 
 from ._calling_line import calling_line
+from ._waiting import waiting_services
 
 __all__ = ["Leak", "StackWatch"]
 
@@ -84,6 +85,8 @@ class StackWatch:
             if count:
                 lines = self._lines(openers.get(kind, ""))
                 where = f", opened at {'; '.join(lines[-count:])}" if lines else ""
+                if kind == "request without an answer" and (waiting := waiting_services()):
+                    where = f", whose service waits at {'; '.join(waiting)}"
                 found.append(f"{count} {kind}{'s' if count > 1 else ''}{where}")
         return found
 

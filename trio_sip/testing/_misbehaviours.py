@@ -6,6 +6,7 @@ it.  They are data: read the table at the end.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -16,7 +17,15 @@ from trio_sip._errors import LocalProtocolError
 
 from ._wire import Label
 
-__all__ = ["MISBEHAVIOURS", "Misbehaviour", "Outgoing", "Rude", "misbehave"]
+__all__ = ["MISBEHAVIOURS", "Ending", "Misbehaviour", "Outgoing", "Rude", "misbehave"]
+
+
+class Ending(enum.Enum):
+    """What becomes of the connection once octets are sent."""
+
+    CLOSED = "closed"
+    ALERT = "alert"
+    """Over TLS, a fatal one; other connections are closed."""
 
 
 @attrs.frozen
@@ -29,6 +38,9 @@ class Outgoing:
 
     lost: bool = False
     """They are noted, and never arrive."""
+
+    ending: Ending | None = None
+    """What it does to the connection then; nothing over UDP."""
 
 
 @attrs.frozen(kw_only=True)
@@ -161,6 +173,14 @@ def _never(one: Outgoing) -> list[Outgoing]:
     return [attrs.evolve(one, lost=True)]
 
 
+def _half(one: Outgoing) -> list[Outgoing]:
+    return [attrs.evolve(one, data=one.data[: len(one.data) // 2], ending=Ending.CLOSED)]
+
+
+def _alert(one: Outgoing) -> list[Outgoing]:
+    return [attrs.evolve(one, ending=Ending.ALERT)]
+
+
 def _bare_lines(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n")
 
@@ -280,6 +300,13 @@ _ALL: tuple[Misbehaviour, ...] = (
     Misbehaviour(name="late", says="comes 5 seconds late", alter=_later(5.0)),
     Misbehaviour(name="too late", says="comes after 40 seconds, when all is over", alter=_later(40.0)),
     Misbehaviour(name="lost", says="never comes", alter=_never),
+    # -- what it does to the connection
+    Misbehaviour(
+        name="closed in the middle", says="closes the connection in the middle of it", alter=_half
+    ),
+    Misbehaviour(
+        name="TLS alert", says="breaks the connection behind it with a fatal alert", alter=_alert
+    ),
 )  # fmt: skip
 
 MISBEHAVIOURS: Mapping[str, Misbehaviour] = MappingProxyType({one.name: one for one in _ALL})

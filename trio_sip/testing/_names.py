@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._aka import AkaSecret
 from ._arrivals import Arrival
 from ._capture import Capture, read_capture
 from ._certificates import Certificate, CertificateAuthority
@@ -19,7 +20,7 @@ from ._link import Link
 from ._load import LoadCall, sip_load
 from ._load_result import LoadFailure, LoadResult
 from ._message_pattern import MessagePattern
-from ._misbehaviours import MISBEHAVIOURS, Misbehaviour, Outgoing
+from ._misbehaviours import MISBEHAVIOURS, Ending, Misbehaviour, Outgoing
 from ._nat import NatBox, NatKind
 from ._network import MemoryNetwork
 from ._pcapng import write_pcapng
@@ -55,12 +56,14 @@ from ._worlds import Place, SipWorld, WorldKind
 __all__ = [
     "MISBEHAVIOURS",
     "PROFILES",
+    "AkaSecret",
     "Arrival",
     "Capture",
     "Cause",
     "Certificate",
     "CertificateAuthority",
     "DefaultBehaviour",
+    "Ending",
     "Fate",
     "Finding",
     "FindingKind",

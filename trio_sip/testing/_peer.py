@@ -13,13 +13,14 @@ from contextlib import asynccontextmanager
 import trio
 
 from trio_sip._errors import LocalProtocolError
-from trio_sip.auth import OutboundAuthenticator, OutboundCredential
 from trio_sip.message import NameAddr, Request, Uri
 from trio_sip.stack import Tokens, unwrapping_single_errors
 from trio_sip.transport import Address, Network, TlsSettings
 
+from ._aka import AkaSecret
 from ._message_pattern import MessagePattern
 from ._misbehaviours import Rude
+from ._peer_answers import Answers, Credential
 from ._peer_call import PeerCall, SentRequest, call_of_response
 from ._peer_digest import PeerDigest
 from ._peer_messages import PeerRequest, PeerResponse
@@ -31,7 +32,7 @@ from ._profiles import PROFILES, PeerProfile
 
 __all__ = ["SipPeer"]
 
-Credentials = OutboundCredential | Iterable[OutboundCredential] | None
+Credentials = Credential | Iterable[Credential] | None
 
 # Less than 64*T1: the script of a test speaks before everybody's transactions give up.
 _PATIENCE = 30.0
@@ -88,6 +89,7 @@ class SipPeer(PeerScript):
         tokens = tokens or Tokens.sequential(name)
         self.voice: PeerVoice = PeerVoice(name, self.address, spoken, tokens, self.addresses)
         self.digest: PeerDigest = PeerDigest()
+        self._numbers: dict[AkaSecret, int] = {}
 
     @classmethod
     @asynccontextmanager
@@ -269,11 +271,11 @@ class SipPeer(PeerScript):
         if "Via" not in request:
             request.headers.insert_first("Via", self.voice.via_of(path))
             self.voice.adjust_contact(request, path)
-        attempt = None
+        answers = None
         if credentials is not None:
-            known = [credentials] if isinstance(credentials, OutboundCredential) else credentials
-            attempt = OutboundAuthenticator(list(known)).start_attempt(path.remote.host)
-        sent = SentRequest(self, request, path, attempt)
+            known = [credentials] if isinstance(credentials, Credential) else credentials
+            answers = Answers(known, path.remote.host, self._numbers)
+        sent = SentRequest(self, request, path, answers)
         await self.transmit_request(sent, rude=rude, lost=lost, t1=t1)
         return sent
 
@@ -349,12 +351,24 @@ class SipPeer(PeerScript):
             came = await self.expect(MessagePattern("INVITE", **fields), within=within)
             assert isinstance(came, PeerRequest)
             invite = came
-        await invite.respond(self.profile.provisional)
+        body = self.sdp if body is None else body
+        has_spoken = await self._ring(invite, body)
         await trio.sleep(ring)
-        response = await invite.respond(200, body=self.sdp if body is None else body, rude=rude)
+        response = await invite.respond(200, body=b"" if has_spoken else body, rude=rude)
         call = PeerCall(self, self.voice.dialog_of(invite.message, response))
         await call.expect("ACK", within=within)
         return call
+
+    async def _ring(self, invite: PeerRequest, body: bytes | str) -> bool:
+        """Ring as the profile does; whether it has said for sure what there will be to hear."""
+        status = self.profile.provisional
+        early: bytes | str = body if status == 183 else b""
+        if not (self.profile.reliable and invite.supports_reliability):
+            await invite.respond(status, body=early)
+            return False
+        await invite.respond_reliably(status, body=early)
+        # RFC 3262 section 5: what was said reliably is not said again.
+        return bool(early)
 
     def call_of(self, message: PeerRequest | PeerResponse) -> PeerCall:
         """The call, or whatever dialog, that a request which came or a 2xx to ours has begun.

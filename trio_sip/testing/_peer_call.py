@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, overload
 import trio
 
 from trio_sip._errors import AuthenticationRejected, LocalProtocolError
-from trio_sip.auth import AuthenticationAttempt
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request, create_cancel
 from trio_sip.transport import Address
@@ -16,6 +15,7 @@ from trio_sip.transport import Address
 from ._failures import UnexpectedMessage
 from ._message_pattern import MessagePattern, Wanted
 from ._misbehaviours import Rude
+from ._peer_answers import Answers
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._peer_sockets import PeerPath
 from ._peer_voice import WITH_CONTACT
@@ -37,7 +37,7 @@ class SentRequest:
         peer: SipPeer,
         request: Request,
         path: PeerPath,
-        attempt: AuthenticationAttempt | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self.peer = peer
         self.request: Request = request
@@ -46,7 +46,7 @@ class SentRequest:
         self.path = path
         self._call_id: str | None = request.headers.get("Call-ID")
         self.time: float = trio.current_time()
-        self._attempt = attempt
+        self._answers = answers
 
     def owns(self, message: PeerMessage) -> bool:
         """Whether that is a response to it."""
@@ -88,24 +88,14 @@ class SentRequest:
 
     async def answer_challenge(self, response: PeerResponse) -> bool:
         """Send it again with credentials, if it has some that *response* may accept."""
-        attempt = self._attempt
-        if attempt is None or response.status not in (401, 407):
+        if self._answers is None or response.status not in (401, 407):
             return False
-        values = response.message.headers.get_all
+        again = self.peer.again(self.request)
         try:
-            attempt.receive_rejection(
-                response.status,
-                server_challenges=values("WWW-Authenticate"),
-                proxy_challenges=values("Proxy-Authenticate"),
-                response=response.message,
-            )
+            headers = self._answers.answer(response.message, again, self.peer.token())
         except AuthenticationRejected:
             # There is nothing new to say: it is the answer, for the script to judge.
             return False
-        again = self.peer.again(self.request)
-        headers = attempt.headers(
-            method=again.method, uri=again.target, body=again.body, cnonce=self.peer.token()
-        )
         # All of the old ones first: two proxies get a Proxy-Authorization each.
         for header in headers:
             again.headers.remove(header.name)

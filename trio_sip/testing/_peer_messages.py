@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import trio
 
 from trio_sip._errors import RemoteProtocolError
-from trio_sip.auth import AuthOutcome, DigestChallengeData, HashedSecret, PlainSecret
+from trio_sip.auth import AuthOutcome, HashedSecret, PlainSecret
 from trio_sip.message import Request, Response, Uri
 
+from ._aka import AkaSecret
 from ._failures import MissingMessage, ScriptFailed
+from ._message_pattern import MessagePattern
 from ._misbehaviours import Rude
 from ._peer_sockets import PeerPath
 from ._wire import Wire
@@ -101,6 +104,7 @@ class PeerRequest(PeerMessage):
     """A request that came, and its answers."""
 
     message: Request
+    _reliable = 0
 
     @property
     def method(self) -> str:
@@ -156,6 +160,47 @@ class PeerRequest(PeerMessage):
         await self.send(response, rude=rude, lost=lost, t1=t1)
         return response
 
+    @property
+    def supports_reliability(self) -> bool:
+        """Whether its provisional answers may be reliable ones: it knows ``100rel``."""
+        values = (self.message.headers.get_all(name) for name in ("Supported", "Require"))
+        tags = ",".join(one for several in values for one in several).lower().split(",")
+        return "100rel" in {one.strip() for one in tags}
+
+    async def respond_reliably(
+        self,
+        status: int = 183,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes | str = b"",
+        content_type: str = "application/sdp",
+        rude: Rude = (),
+        within: float | None = None,
+    ) -> PeerRequest:
+        """Answer an INVITE provisionally until it is heard: the PRACK, to which 200 was said.
+
+        RFC 3262 section 3: the answer has ``Require: 100rel`` and an RSeq, and is repeated, over
+        TCP as well, until the PRACK has come.  The arguments are those of `respond`.
+        """
+        __tracebackhide__ = True
+        self._reliable += 1
+        own = [("Require", "100rel"), ("RSeq", self._reliable)]
+        response = self.create_response(
+            status, reason, headers=[*headers, *own], body=body, content_type=content_type
+        )
+        await self.peer.send_reliably(self, response, self._reliable, rude=rude)
+        call_id = self.message.call_id
+        prack = await self.peer.take(
+            [MessagePattern("PRACK", rack=re.compile(rf"{self._reliable}\s"))],
+            within=within,
+            belongs=lambda one: isinstance(one, PeerRequest) and one.message.call_id == call_id,
+            call_id=call_id,
+        )
+        assert isinstance(prack, PeerRequest)
+        await prack.respond(200)
+        return prack
+
     async def send(
         self,
         response: Response | bytes,
@@ -172,7 +217,7 @@ class PeerRequest(PeerMessage):
     async def challenge(
         self,
         realm: str,
-        secret: PlainSecret | HashedSecret,
+        secret: PlainSecret | HashedSecret | AkaSecret,
         *,
         status: int = 401,
         algorithms: Sequence[str] = ("MD5",),
@@ -182,6 +227,7 @@ class PeerRequest(PeerMessage):
         """Answer with a challenge: 401, or 407 as a proxy does.
 
         Args:
+          secret: an `AkaSecret` asks for AKAv1-MD5, whatever *algorithms* says.
           qop: what is on offer: ``["auth-int"]`` covers the body; none is RFC 2069.
         """
         values = self.challenges(realm, secret, algorithms=algorithms, qop=qop, stale=stale)
@@ -194,19 +240,24 @@ class PeerRequest(PeerMessage):
     def challenges(
         self,
         realm: str,
-        secret: PlainSecret | HashedSecret,
+        secret: PlainSecret | HashedSecret | AkaSecret,
         *,
         algorithms: Sequence[str] = ("MD5",),
         qop: Sequence[str] = ("auth",),
         stale: bool = False,
     ) -> list[str]:
         """The values of a challenge, for an answer that has those of several realms."""
-        data = DigestChallengeData(realm=realm, auth=secret)
-        return self.peer.digest.challenges(self, data, algorithms, qop, stale)
+        return self.peer.digest.challenges(self, realm, secret, algorithms, qop, stale)
 
-    def check_credentials(self, realm: str, secret: PlainSecret | HashedSecret) -> AuthOutcome:
-        """Whether its credentials answer a challenge of ours: `AuthOutcome.OK`, or what is wrong."""
-        return self.peer.digest.verify(self, DigestChallengeData(realm=realm, auth=secret))
+    def check_credentials(
+        self, realm: str, secret: PlainSecret | HashedSecret | AkaSecret
+    ) -> AuthOutcome:
+        """Whether its credentials answer a challenge of ours: `AuthOutcome.OK`, or what is wrong.
+
+        A subscriber who asks to start from another sequence number (``auts`` of RFC 3310) is
+        obeyed, and it is `AuthOutcome.STALE`: challenge again.
+        """
+        return self.peer.digest.verify(self, realm, secret)
 
 
 class PeerResponse(PeerMessage):

@@ -22,6 +22,8 @@ from trio_sip.transport import (
     TransportLimits,
 )
 
+from ._misbehaviours import Ending
+
 __all__ = ["PeerPath", "PeerSockets"]
 
 _HANDSHAKE_SECONDS = 10.0
@@ -137,11 +139,21 @@ class PeerSockets:
 
     def alert_streams(self) -> None:
         """Break the connections over TLS with a fatal alert, and close them."""
-        for place, path in list(self._streams.items()):
+        for path in list(self._streams.values()):
             if isinstance(path.socket, TlsConnection):
-                del self._streams[place]
-                path.socket.abort()
-                path.socket.close()
+                self.end(path, Ending.ALERT)
+
+    def end(self, path: PeerPath, ending: Ending) -> None:
+        """Put an end to one connection."""
+        connection = path.socket
+        if path.carrier is None:
+            return
+        place = path.transport, path.remote
+        if self._streams.get(place) is path:
+            del self._streams[place]
+        if ending is Ending.ALERT and isinstance(connection, TlsConnection):
+            connection.abort()
+        connection.close()
 
     # -- sending
 

@@ -10,14 +10,16 @@ from typing import Any, Generic, TypeVar, overload
 
 import trio
 
-from trio_sip.auth import OutboundCredential, PlainSecret
+from trio_sip.auth import PlainSecret
 from trio_sip.message import NameAddr, Request, Response, Uri
 from trio_sip.stack import unwrapping_single_errors
 from trio_sip.transport import Address, SocketNetwork, TlsSettings
 
+from ._aka import AkaSecret
 from ._message_pattern import MessagePattern, Wanted
 from ._misbehaviours import Rude
 from ._peer import SipPeer
+from ._peer_answers import Credential
 from ._peer_call import PeerCall, SentRequest
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._profiles import PeerProfile
@@ -139,7 +141,7 @@ class PeerThread:
         headers: Iterable[tuple[str, object]] = (),
         body: bytes | str = b"",
         content_type: str = "application/sdp",
-        credentials: OutboundCredential | None = None,
+        credentials: Credential | None = None,
         rude: Rude = (),
         within: float | None = None,
     ) -> ThreadMessage[PeerResponse]:
@@ -225,7 +227,11 @@ class ThreadMessage(Generic[M]):
         self._thread._call(functools.partial(self.received.respond, status, reason, **how))
 
     def challenge(
-        self: ThreadMessage[PeerRequest], realm: str, secret: PlainSecret, *, status: int = 401
+        self: ThreadMessage[PeerRequest],
+        realm: str,
+        secret: PlainSecret | AkaSecret,
+        *,
+        status: int = 401,
     ) -> None:
         """See `PeerRequest.challenge`."""
         self._thread._call(functools.partial(self.received.challenge, realm, secret, status=status))

@@ -21,7 +21,7 @@ from ._ladder import ladder
 from ._message_pattern import MessagePattern
 from ._misbehaviours import Misbehaviour, Outgoing, Rude, misbehave
 from ._peer_call import PeerCall, SentRequest
-from ._peer_keys import invite_of, keys, response_key
+from ._peer_keys import invite_of, keys, reliable_key, reliable_of, response_key
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._peer_repeats import T1, Repeats
 from ._peer_sockets import PeerPath, PeerSockets
@@ -162,6 +162,8 @@ class PeerWire:
             self._answers[id(came)] = (came, None, [])
             if message.method == "ACK":
                 self._repeats.stop(("response", *invite_of(message)))
+            if message.method == "PRACK":
+                self._repeats.stop(reliable_of(message))
             status = self.automatic.get(message.method)
             self._seen[data, path.remote] = came
             if status is not None:
@@ -255,6 +257,15 @@ class PeerWire:
             self._repeat(("response", *key), data, path, capped=True, rude=rude, t1=t1)
         await self.transmit(data, path, rude=rude, lost=lost)
 
+    async def send_reliably(
+        self, request: PeerRequest, response: Response, number: int, *, rude: Rude
+    ) -> None:
+        """Send a provisional answer again and again until its PRACK comes."""
+        await self.send_response(request, response, rude=rude, lost=False)
+        key = reliable_key(request.message.call_id, number)
+        # RFC 3262 section 3: twice as long each time, without T2, and over any transport.
+        self._repeat(key, bytes(response), request.path, capped=False, rude=rude, t1=T1)
+
     async def transmit_request(
         self, sent: SentRequest, *, rude: Rude = (), lost: bool = False, t1: float | None = None
     ) -> None:
@@ -316,6 +327,8 @@ class PeerWire:
         self._note(one.data, path.local, path.remote, path.transport, fate, ours=True)
         if not lost:
             await self.sockets.send(one.data, path)
+            if one.ending is not None:
+                self.sockets.end(path, one.ending)
         await trio.lowlevel.checkpoint()
 
     def _repeat(

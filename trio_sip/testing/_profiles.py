@@ -37,7 +37,10 @@ class PeerProfile:
     """It spells header names with one letter."""
 
     provisional: int = 180
-    """How it rings."""
+    """How it rings; a 183 has the session description of its 200."""
+
+    reliable: bool = False
+    """It rings until it is heard (RFC 3262), where the caller knows that."""
 
     rude: tuple[str | Misbehaviour, ...] = ()
     """What it does to every message."""
@@ -63,7 +66,7 @@ _ALL = (
     PeerProfile(
         name="no UPDATE", allow=_METHODS.replace(" UPDATE,", "").replace(" PRACK,", "")
     ),
-    PeerProfile(name="early media", supported="100rel, timer", provisional=183),
+    PeerProfile(name="early media", supported="100rel, timer", provisional=183, reliable=True),
     PeerProfile(name="behind a NAT", contact_host="10.0.0.5"),
     PeerProfile(name="behind an old NAT", contact_host="10.0.0.5", rport=False),
     PeerProfile(name="compact", compact=True),

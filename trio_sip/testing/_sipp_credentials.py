@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from trio_sip._errors import RemoteProtocolError, SipError
 from trio_sip.auth import (
     Algorithm,
     Credentials,
+    OtherChallenge,
     OutboundAuthenticator,
     OutboundCredential,
     PlainSecret,
     compute_ha1,
     compute_response,
+    parse_challenge,
 )
 
+from ._aka import AKA, AkaMacFailure, AkaSecret
+from ._peer_answers import aka_credentials
 from ._sipp_failure import CallFailed, ScenarioFailure
 from ._sipp_headers import values_of
 
-__all__ = ["Challenge", "answer_challenge", "is_proved"]
+__all__ = ["Card", "Challenge", "answer_challenge", "is_proved"]
 
 
 @attrs.frozen
@@ -41,6 +47,53 @@ class Challenge:
         )
 
 
+@attrs.define(eq=False)
+class Card:
+    """What ``[authentication aka_K=… aka_OP=… aka_AMF=…]`` says, and the number it has come to."""
+
+    k: str = attrs.field(repr=False)
+    op: str = attrs.field(repr=False)
+    amf: str = ""
+    number: int = 0
+
+    def answer(
+        self, challenge: Challenge, username: str, request: tuple[str, str, bytes], cnonce: str
+    ) -> str | None:
+        """The header that answers a challenge; ``None`` if it is none of AKA.
+
+        Raises:
+          CallFailed: it is a false one, or there is no such key.
+        """
+        for name, values in _ANSWERED.items():
+            for value in values(challenge):
+                try:
+                    asked = parse_challenge(value)
+                    if isinstance(asked, OtherChallenge) or asked.algorithm != AKA:
+                        continue
+                    secret = AkaSecret(
+                        username=username, k=_key(self.k), op=_key(self.op), amf=_key(self.amf)
+                    )
+                    text, self.number, _ = aka_credentials(
+                        secret, self.number, asked, request, cnonce
+                    )
+                except (SipError, AkaMacFailure) as error:
+                    words = f"cannot answer the challenge: {error}"
+                    raise CallFailed(words, ScenarioFailure.REJECTED) from None
+                return f"{name}: {text}"
+        return None
+
+
+_ANSWERED: dict[str, Callable[[Challenge], list[str]]] = {
+    "Authorization": lambda one: one.server,
+    "Proxy-Authorization": lambda one: one.proxy,
+}
+
+
+def _key(text: str) -> bytes | str:
+    # Octets as they are, or hexadecimal digits behind "0x".
+    return text if text.startswith("0x") else text.encode("utf-8", "surrogateescape")
+
+
 def answer_challenge(
     challenge: Challenge,
     username: str,
@@ -48,13 +101,20 @@ def answer_challenge(
     request: tuple[str, str, bytes],
     *,
     cnonce: str,
+    card: Card | None = None,
 ) -> str:
     """The headers that answer a challenge, for a request of this method, URI and body.
+
+    Args:
+      card: for a challenge of AKA.
 
     Raises:
       CallFailed: there is no answer to it.
     """
     # Whoever asks: there is nobody else in a scenario.
+    made = None if card is None else card.answer(challenge, username, request, cnonce)
+    if made is not None:
+        return made
     credential = OutboundCredential(PlainSecret(username, password), next_hops=["peer"])
     attempt = OutboundAuthenticator([credential]).start_attempt("peer")
     method, uri, body = request

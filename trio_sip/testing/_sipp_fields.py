@@ -11,7 +11,7 @@ import attrs
 from trio_sip.transport import Address, Network
 
 from ._sipp_actions import Stop
-from ._sipp_credentials import Challenge, answer_challenge
+from ._sipp_credentials import Card, Challenge, answer_challenge
 from ._sipp_headers import header_lines, values_of
 from ._sipp_keywords import Keyword, Template, read_template, render
 from ._sipp_rows import InjectionFile, Rows
@@ -104,6 +104,7 @@ class CallFields:
         self._routes: list[str] = []
         self._next_url = ""
         self._challenge: Challenge | None = None
+        self._card: Card | None = None
         self._start_line: tuple[str, str, bytes] | None = None
 
     # -- messages
@@ -252,7 +253,25 @@ class CallFields:
             self.filled(password),
             self._start_line,
             cnonce=f"{self.dice.getrandbits(64):016x}",
+            card=self._card_of(keyword, password),
         )
+
+    def _card_of(self, keyword: Keyword, password: str) -> Card | None:
+        """The card that the keyword describes: one for the whole call, for it counts."""
+        params = keyword.params
+        if "aka_OP" not in params:
+            return None
+        k, op, amf = (
+            self.filled(one)
+            for one in (
+                params.get("aka_K", password),
+                params["aka_OP"],
+                params.get("aka_AMF", "0x8000"),
+            )
+        )
+        if self._card is None or (k, op) != (self._card.k, self._card.op):
+            self._card = Card(k, op, amf)
+        return self._card
 
     def filled(self, text: str) -> str:
         """What a parameter of a keyword says."""
