@@ -327,8 +327,7 @@ class StreamTransport:
             connection = self._connections.get(flow.number)
             # Who reads too slowly would read no faster on another connection.
             slow = connection is not None and isinstance(connection.error, TransportFailed)
-            identity = None if connection is None else connection.identity
-            if slow or not self._return(data, flow, identity):
+            if slow or not self._return(data, flow, self.identity(flow)):
                 self._counters.sends_failed += 1
                 raise
 
@@ -412,12 +411,9 @@ class StreamTransport:
 
     def signs_of_life(self, flow: Flow) -> SignsOfLife:
         """What has come by the connection of *flow*."""
-        connection = self._connections.get(flow.number)
-        return (
-            SignsOfLife()
-            if connection is None
-            else SignsOfLife(connection.arrivals, connection.pongs)
-        )
+        if (connection := self._connections.get(flow.number)) is None:
+            return SignsOfLife()
+        return SignsOfLife(connection.arrivals, connection.pongs)
 
     def close_flow(self, flow: Flow, reason: str) -> None:
         """Close the connection of *flow*."""
