@@ -166,9 +166,6 @@ class StreamPeer:
         self.connection.close()
 
 
-MakePeer = Callable[..., SipPeer]
-"""What ``make_sip_peer`` is."""
-
 Handle = Callable[[IncomingRequest], Awaitable[None]]
 
 METHODS = frozenset({"OPTIONS", "MESSAGE", "INVITE", "INFO", "PUBLISH"})

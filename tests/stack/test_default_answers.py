@@ -16,14 +16,13 @@ from trio_sip.stack import (
     StackSettings,
     open_stack,
 )
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MakeSipPeer, MemoryNetwork
 
 from .realms import Realm
 from .scene import (
     UDP_BOB,
     Application,
     Knows,
-    MakePeer,
     Scene,
     accept,
     invite,
@@ -393,7 +392,7 @@ async def test_a_handler_that_forgets_to_answer_makes_a_500(
 
 
 async def test_in_strict_mode_a_forgotten_answer_ends_the_stack(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async def forget(incoming: IncomingRequest) -> None:
         pass

@@ -18,10 +18,10 @@ from trio_sip.stack import (
     StackSettings,
     open_stack,
 )
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MakeSipPeer, MemoryNetwork
 
 from .realms import Realm, with_credentials
-from .scene import BOB, UDP_BOB, Application, Knows, MakePeer, Peer, request, scene
+from .scene import BOB, UDP_BOB, Application, Knows, Peer, request, scene
 
 
 class Asked:
@@ -278,7 +278,7 @@ def test_an_access_list_of_no_networks_is_refused() -> None:
 
 
 async def test_a_stack_can_know_its_gate_before_the_first_message(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     application = Application()
     alice, bob = make_sip_peer("alice"), sip_network.host("bob")

@@ -8,13 +8,12 @@ import trio
 from trio_sip._errors import LocalProtocolError, TransportFailed
 from trio_sip.message import Response
 from trio_sip.stack import IncomingRequest, Service, Stack, StackState, open_stack
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MakeSipPeer, MemoryNetwork
 
 from .scene import (
     BOB,
     UDP_BOB,
     Application,
-    MakePeer,
     Peer,
     accept,
     request,
@@ -120,7 +119,7 @@ async def test_what_is_no_address_to_listen_on_is_refused(text: str) -> None:
 
 
 async def test_nothing_is_read_before_everything_is_there(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     class Slow(Application):
         async def setup(self, stack: Stack) -> None:
@@ -224,7 +223,7 @@ async def test_what_has_begun_may_finish_within_the_grace(sip_network: MemoryNet
 
 @pytest.mark.sip(seeds=8)
 async def test_what_takes_longer_than_the_grace_is_cancelled_and_answered_503(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async def forever(incoming: IncomingRequest) -> None:
         await trio.sleep_forever()
@@ -275,7 +274,7 @@ async def test_a_closed_stack_sends_and_registers_nothing(sip_network: MemoryNet
 
 
 async def test_who_still_waits_for_an_answer_when_the_stack_closes_is_told(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async with trio.open_nursery() as nursery:
         alice = make_sip_peer("alice")
@@ -338,7 +337,7 @@ async def test_two_errors_leave_as_the_group_they_are(sip_network: MemoryNetwork
 
 
 async def test_in_strict_mode_a_bug_in_a_handler_ends_the_stack_bare(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async def fail(incoming: IncomingRequest) -> None:
         raise ZeroDivisionError("a bug")
@@ -355,7 +354,7 @@ async def test_in_strict_mode_a_bug_in_a_handler_ends_the_stack_bare(
 
 @pytest.mark.sip(seeds=8)
 async def test_a_bug_ends_a_strict_stack_alone_though_others_are_cancelled_with_it(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async def fail_late(incoming: IncomingRequest) -> None:
         await trio.sleep(3 if incoming.method == "MESSAGE" else 60)
@@ -398,7 +397,7 @@ async def test_what_a_peer_did_is_no_bug_even_in_strict_mode(sip_network: Memory
 
 
 async def test_keyboard_interrupt_passes_even_where_bugs_are_contained(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async def interrupt(incoming: IncomingRequest) -> None:
         raise KeyboardInterrupt

@@ -18,12 +18,12 @@ from trio_sip._errors import (
 from trio_sip.auth import OutboundAuthenticator, OutboundCredential, PlainSecret
 from trio_sip.message import Request
 from trio_sip.stack import LocalContact, open_stack
-from trio_sip.testing import MemoryNetwork, MessagePattern, PeerRequest, SipPeer
+from trio_sip.testing import MakeSipPeer, MemoryNetwork, MessagePattern, PeerRequest, SipPeer
 from trio_sip.transport import Address, NaptrRecord, SrvRecord
 
 from .answers import ManyAddresses, Script, answer, serve
 from .realms import credentials
-from .scene import ALICE, UDP_BOB, Application, MakePeer, scene
+from .scene import ALICE, UDP_BOB, Application, scene
 
 TARGET = "sip:alice@192.0.2.1"
 
@@ -491,7 +491,7 @@ SERVERS = [Address(f"203.0.113.{number}", 5060) for number in (1, 2, 3)]
 class Farm:
     """Bob's stack, and servers at several addresses of one name."""
 
-    def __init__(self, network: MemoryNetwork, make_peer: MakePeer) -> None:
+    def __init__(self, network: MemoryNetwork, make_peer: MakeSipPeer) -> None:
         self.network = network
         self.make_peer = make_peer
         bob = network.host("bob", "192.0.2.2", "2001:db8::2")
@@ -526,7 +526,7 @@ def unavailable(request: Request) -> list[bytes]:
 
 @pytest.mark.parametrize(("first", "seconds"), [(nothing, 32), (unavailable, 0), (None, 0)])
 async def test_a_server_that_fails_is_passed_over_for_the_next(
-    first: Script | None, seconds: int, sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    first: Script | None, seconds: int, sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async with trio.open_nursery() as nursery:
         farm = Farm(sip_network, make_sip_peer)
@@ -550,7 +550,7 @@ async def test_a_server_that_fails_is_passed_over_for_the_next(
 
 
 async def test_when_all_servers_fail_what_the_last_one_did_is_told(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async with trio.open_nursery() as nursery:
         farm = Farm(sip_network, make_sip_peer)
@@ -562,7 +562,7 @@ async def test_when_all_servers_fail_what_the_last_one_did_is_told(
 
 
 async def test_an_address_no_socket_leads_to_does_not_hide_what_another_one_said(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async with trio.open_nursery() as nursery:
         farm = Farm(sip_network, make_sip_peer)
@@ -579,7 +579,7 @@ async def test_an_address_no_socket_leads_to_does_not_hide_what_another_one_said
 
 
 async def test_a_challenge_is_answered_to_the_server_that_made_it(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     async with trio.open_nursery() as nursery:
         farm = Farm(sip_network, make_sip_peer)

@@ -14,12 +14,12 @@ from trio_sip._errors import NoRoute, RequestTimedOut, TransportFailed
 from trio_sip.dialog import Dialog
 from trio_sip.message import Request, Response, Uri, create_request, parse_message_untrusted
 from trio_sip.stack import SentRequest, Stack, open_stack
-from trio_sip.testing import MemoryHost, MemoryNetwork, SipPeer
+from trio_sip.testing import MakeSipPeer, MemoryHost, MemoryNetwork, SipPeer
 from trio_sip.transport import Flow
 
 from .answers import ManyAddresses, answer, serve
 from .realms import credentials
-from .scene import ALICE, UDP_BOB, MakePeer, scene
+from .scene import ALICE, UDP_BOB, scene
 
 TARGET = "sip:alice@192.0.2.1"
 CHALLENGE = "WWW-Authenticate", 'Digest realm="example.com", nonce="n1", qop="auth"'
@@ -176,7 +176,7 @@ async def where_there_are(*servers: SipPeer, host: MemoryHost) -> AsyncIterator[
 
 
 async def test_a_server_that_has_no_time_is_passed_over(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     user = User()
     first, second = make_sip_peer("first"), make_sip_peer("second")
@@ -193,7 +193,7 @@ async def test_a_server_that_has_no_time_is_passed_over(
 
 
 async def test_when_no_server_has_time_that_is_the_answer(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     user = User()
     servers = make_sip_peer("first"), make_sip_peer("second")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +16,13 @@ from trio_sip.stack import open_stack
 from trio_sip.testing import (
     CertificateAuthority,
     FindingKind,
+    MakeSipPeer,
     MemoryNetwork,
-    SipPeer,
     explain,
     read_capture,
     write_pcapng,
 )
 from trio_sip.transport import PeerIdentity
-
-Make = Callable[..., SipPeer]
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +132,7 @@ def test_without_the_package_the_fixture_says_in_one_line_what_to_install(
 
 
 async def test_peers_of_a_test_talk_over_tls_by_themselves(
-    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: Make
+    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     alice = make_sip_peer("alice", transports=("UDP", "TLS"))
     bob = make_sip_peer("bob", transports=("TLS",))
@@ -149,7 +147,7 @@ async def test_peers_of_a_test_talk_over_tls_by_themselves(
 
 
 async def test_a_peer_can_break_its_connections_with_an_alert(
-    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: Make
+    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     peer = make_sip_peer("peer", transports=("TLS",))
     async with open_stack(
@@ -171,7 +169,7 @@ async def test_a_peer_can_break_its_connections_with_an_alert(
 async def test_a_capture_shows_what_was_encrypted(
     sip_tls: CertificateAuthority,
     sip_network: MemoryNetwork,
-    make_sip_peer: Make,
+    make_sip_peer: MakeSipPeer,
     tmp_path: Path,
 ) -> None:
     alice = make_sip_peer("alice", transports=("UDP", "TLS"))
@@ -190,7 +188,7 @@ async def test_a_capture_shows_what_was_encrypted(
 
 
 async def test_messages_over_a_websocket_are_understood_without_their_length(
-    sip_network: MemoryNetwork, make_sip_peer: Make
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob", transports=("WS",))
     for number in range(2):

@@ -134,6 +134,34 @@ def test_many_retransmissions_are_counted() -> None:
     assert ladder(wires, NAMES, fold=True).endswith(" 12.000 and 7 times more\n")
 
 
+def test_what_is_told_of_retransmissions_goes_on_in_the_next_line() -> None:
+    times = [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5]
+    wires = [
+        attrs.evolve(wire(n, ALICE, BOB, request("BYE")), fate=Fate.LOST if n else Fate.DELIVERED)
+        for n in times
+    ]
+
+    assert ladder(wires, NAMES, fold=True) == (
+        "          alice                     bob\n"
+        "   0.000  |-----------BYE---------->|  again at 0.500 (lost), 1.500 (lost), 3.500 (lost),\n"
+        "          |                         |  7.500 (lost), 11.500 (lost), 15.500 (lost)\n"
+    )
+
+
+def test_where_there_is_no_room_beside_an_arrow_it_is_told_below() -> None:
+    fourth = Address("192.0.2.4", 5060)
+    wires = [
+        wire(0, ALICE, fourth, request("BYE")),
+        wire(0, PROXY, BOB, request("BYE")),
+        *(wire(n, ALICE, fourth, request("BYE")) for n in range(1, 4)),
+    ]
+
+    assert [
+        "   0.000  |-----------BYE---------->|",
+        "            again at 1.000, 2.000, 3.000",
+    ] == [one[:45].rstrip() for one in ladder(wires, NAMES, fold=True).splitlines()[1:3]]
+
+
 def test_a_message_can_be_marked_and_is_never_folded_then() -> None:
     first, second = (wire(n, ALICE, BOB, request("BYE")) for n in range(2))
 

@@ -4,7 +4,6 @@ import csv
 import itertools
 import json
 import random
-from collections.abc import Callable
 
 import pytest
 import trio
@@ -12,6 +11,7 @@ import trio
 from trio_sip.testing import (
     Arrival,
     LoadCall,
+    MakeSipPeer,
     MissingMessage,
     PeerRequest,
     ScriptFailed,
@@ -21,8 +21,6 @@ from trio_sip.testing import (
 )
 from trio_sip.testing._arrivals import arrival_times
 from trio_sip.transport import SocketNetwork
-
-Make = Callable[..., SipPeer]
 
 
 def begun(rate: float, ramp: float, arrival: Arrival, count: int, seed: int = 0) -> list[float]:
@@ -74,7 +72,9 @@ def test_poisson_arrivals_have_the_rate_and_come_from_the_seed() -> None:
 # -- a load
 
 
-async def test_callers_begin_at_the_rate_until_there_are_so_many(make_sip_peer: Make) -> None:
+async def test_callers_begin_at_the_rate_until_there_are_so_many(
+    make_sip_peer: MakeSipPeer,
+) -> None:
     began: list[tuple[int, float]] = []
 
     async def caller(call: LoadCall) -> None:
@@ -161,7 +161,7 @@ async def test_a_load_without_an_end_or_at_once_is_refused() -> None:
 # -- what came of it
 
 
-async def test_response_times_are_measured_by_stage(make_sip_peer: Make) -> None:
+async def test_response_times_are_measured_by_stage(make_sip_peer: MakeSipPeer) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
 
     async def caller(call: LoadCall) -> None:
@@ -186,7 +186,9 @@ async def test_response_times_are_measured_by_stage(make_sip_peer: Make) -> None
     assert not times["100"].percentile(99) < 1
 
 
-async def test_failures_are_collected_by_kind_with_the_first_ladder(make_sip_peer: Make) -> None:
+async def test_failures_are_collected_by_kind_with_the_first_ladder(
+    make_sip_peer: MakeSipPeer,
+) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
 
     async def refuse() -> None:
@@ -234,7 +236,7 @@ async def test_the_first_failure_ends_a_strict_load(autojump_clock: object) -> N
     assert 4.0 == trio.current_time()
 
 
-async def test_the_numbers_are_written_as_csv_and_json(make_sip_peer: Make) -> None:
+async def test_the_numbers_are_written_as_csv_and_json(make_sip_peer: MakeSipPeer) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
     bob.answer_automatically("OPTIONS")
 
@@ -254,7 +256,7 @@ async def test_the_numbers_are_written_as_csv_and_json(make_sip_peer: Make) -> N
 
 
 @pytest.mark.sip(seeds=30, loss=0.3)
-async def test_every_call_is_accounted_for_on_a_bad_network(make_sip_peer: Make) -> None:
+async def test_every_call_is_accounted_for_on_a_bad_network(make_sip_peer: MakeSipPeer) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
     bob.answer_automatically("OPTIONS")
 
@@ -288,7 +290,7 @@ async def test_a_load_goes_over_real_sockets_too() -> None:
 # -- the numbers of one peer
 
 
-async def test_a_peer_counts_what_it_says_and_hears(make_sip_peer: Make) -> None:
+async def test_a_peer_counts_what_it_says_and_hears(make_sip_peer: MakeSipPeer) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
     bob.lose("MESSAGE", count=2)
     bob.answer_automatically("OPTIONS")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
 
 import pytest
 import trio
@@ -16,17 +15,16 @@ from trio_sip.testing import (
     PROFILES,
     CertificateAuthority,
     Fate,
+    MakeSipPeer,
     MemoryNetwork,
     MessagePattern,
     Misbehaviour,
     Outgoing,
     PeerProfile,
     PeerRequest,
-    SipPeer,
 )
 from trio_sip.transport import Address, ConnectionListener
 
-Make = Callable[..., SipPeer]
 REQUEST = (
     b"BYE sip:bob@192.0.2.2 SIP/2.0\r\n"
     b"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport\r\n"
@@ -115,7 +113,7 @@ def test_what_breaks_a_message_breaks_nothing_else_of_it(data: bytes) -> None:
     assert data == spoiled("no colon", data).replace(b"What is this\r\n", b"")
 
 
-async def test_what_is_never_said_is_not_on_the_wire(make_sip_peer: Make) -> None:
+async def test_what_is_never_said_is_not_on_the_wire(make_sip_peer: MakeSipPeer) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob", retransmits=False)
 
     async def answer() -> None:
@@ -133,7 +131,9 @@ async def test_what_is_never_said_is_not_on_the_wire(make_sip_peer: Make) -> Non
     assert {"ACK": Fate.LOST, "BYE": Fate.LOST} == unsaid
 
 
-async def test_what_is_too_late_comes_when_the_transaction_is_over(make_sip_peer: Make) -> None:
+async def test_what_is_too_late_comes_when_the_transaction_is_over(
+    make_sip_peer: MakeSipPeer,
+) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob", patience=100)
     alice.patience = 100
     sent = await alice.request("MESSAGE", bob.uri)
@@ -156,7 +156,7 @@ async def _octets_until_the_end(listener: ConnectionListener) -> bytes:
 
 
 async def test_a_connection_is_closed_when_half_of_a_message_has_arrived(
-    sip_network: MemoryNetwork, make_sip_peer: Make
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     rude, server = make_sip_peer("rude"), sip_network.host("server")
     listener = server.bind_connections(Address(server.addresses[0], 5060))
@@ -173,7 +173,7 @@ async def test_a_connection_is_closed_when_half_of_a_message_has_arrived(
 
 
 async def test_a_stack_survives_who_closes_in_the_middle_and_hears_who_begins_again(
-    sip_stack: Stack, make_sip_peer: Make
+    sip_stack: Stack, make_sip_peer: MakeSipPeer
 ) -> None:
     await sip_stack.add_service(OptionsService())
     target = f"sip:{sip_stack.listening[0].host};transport=tcp"
@@ -187,7 +187,7 @@ async def test_a_stack_survives_who_closes_in_the_middle_and_hears_who_begins_ag
 
 
 async def test_over_tls_the_end_is_an_alert_behind_the_message(
-    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: Make
+    sip_tls: CertificateAuthority, sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     rude, host = make_sip_peer("rude", transports=("TLS",)), sip_network.host("stack")
     async with open_stack(
@@ -219,7 +219,7 @@ def test_all_of_them_leave_the_parser_standing() -> None:
                     continue
 
 
-async def test_a_peer_is_rude_for_one_message(make_sip_peer: Make) -> None:
+async def test_a_peer_is_rude_for_one_message(make_sip_peer: MakeSipPeer) -> None:
     alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
     sent = await alice.request("MESSAGE", bob.uri, rude=["wrong Call-ID", "late"])
     message = await bob.expect("MESSAGE", call_id=f"x{sent.request.call_id}")
@@ -229,7 +229,7 @@ async def test_a_peer_is_rude_for_one_message(make_sip_peer: Make) -> None:
     assert Fate.LOST is bob.wires[-1].fate
 
 
-async def test_a_peer_can_be_rude_all_the_time(make_sip_peer: Make) -> None:
+async def test_a_peer_can_be_rude_all_the_time(make_sip_peer: MakeSipPeer) -> None:
     alice, bob = make_sip_peer("alice", retransmits=False), make_sip_peer("bob")
     alice.rude = ["duplicate"]
     await alice.request("MESSAGE", bob.uri)
@@ -241,7 +241,7 @@ async def test_a_peer_can_be_rude_all_the_time(make_sip_peer: Make) -> None:
     await alice.expect(200)
 
 
-async def test_an_unknown_rudeness_names_the_known_ones(make_sip_peer: Make) -> None:
+async def test_an_unknown_rudeness_names_the_known_ones(make_sip_peer: MakeSipPeer) -> None:
     alice = make_sip_peer("alice")
     with pytest.raises(LocalProtocolError, match=r"no misbehaviour 'friendly'; there are: .*late"):
         await alice.request("MESSAGE", alice.uri, rude=["friendly"])
@@ -249,7 +249,7 @@ async def test_an_unknown_rudeness_names_the_known_ones(make_sip_peer: Make) -> 
 
 @pytest.mark.parametrize("name", ["no ACK", "lost", "duplicate", "bare LF", "truncated", "huge"])
 async def test_a_strict_stack_survives_rude_peers(
-    name: str, sip_stack: Stack, make_sip_peer: Make
+    name: str, sip_stack: Stack, make_sip_peer: MakeSipPeer
 ) -> None:
     await sip_stack.add_service(OptionsService())
     target = f"sip:{sip_stack.listening[0].host}"
@@ -264,7 +264,7 @@ async def test_a_strict_stack_survives_rude_peers(
 
 @pytest.mark.parametrize("name", PROFILES)
 async def test_telephones_of_every_kind_get_their_calls_through(
-    name: str, make_sip_peer: Make
+    name: str, make_sip_peer: MakeSipPeer
 ) -> None:
     alice, bob = make_sip_peer("alice", profile=name), make_sip_peer("bob")
     sent = await alice.request("OPTIONS", bob.uri)
@@ -277,7 +277,7 @@ async def test_telephones_of_every_kind_get_their_calls_through(
 
 
 async def test_a_strict_stack_survives_a_connection_closed_in_the_middle_of_a_message(
-    sip_stack: Stack, make_sip_peer: Make
+    sip_stack: Stack, make_sip_peer: MakeSipPeer
 ) -> None:
     await sip_stack.add_service(OptionsService())
     target = f"sip:{sip_stack.listening[0].host};transport=tcp"
@@ -304,7 +304,7 @@ async def test_a_strict_stack_survives_a_connection_closed_in_the_middle_of_a_me
     ],
 )
 async def test_a_profile_does_on_the_wire_what_its_name_says(
-    name: str, fields: dict[str, object], make_sip_peer: Make
+    name: str, fields: dict[str, object], make_sip_peer: MakeSipPeer
 ) -> None:
     alice, bob = make_sip_peer("alice", profile=name), make_sip_peer("bob")
     await alice.request("INVITE", bob.uri)
@@ -315,7 +315,7 @@ async def test_a_profile_does_on_the_wire_what_its_name_says(
     await (await alice.expect(603)).ack()
 
 
-async def test_a_profile_of_ones_own_is_as_good(make_sip_peer: Make) -> None:
+async def test_a_profile_of_ones_own_is_as_good(make_sip_peer: MakeSipPeer) -> None:
     mine = PeerProfile(user_agent="Mine/1", contact_host="10.1.1.1", rude=("no Max-Forwards",))
     alice, bob = make_sip_peer("alice", profile=mine), make_sip_peer("bob")
     await alice.request("INVITE", bob.uri)
@@ -326,7 +326,7 @@ async def test_a_profile_of_ones_own_is_as_good(make_sip_peer: Make) -> None:
     await (await alice.expect(603)).ack()
 
 
-async def test_what_one_message_has_wrong_need_not_have_a_name(make_sip_peer: Make) -> None:
+async def test_what_one_message_has_wrong_need_not_have_a_name(make_sip_peer: MakeSipPeer) -> None:
     peer, other = make_sip_peer(), make_sip_peer("other")
     await peer.request("OPTIONS", other.uri, rude=[Misbehaviour.replacing(b": 70", b": many")])
     options = await other.expect("OPTIONS")

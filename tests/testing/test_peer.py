@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 
 import pytest
 import trio
 
+from trio_sip._errors import LocalProtocolError
 from trio_sip.auth import AuthOutcome, OutboundCredential, PlainSecret
 from trio_sip.message import Request
 from trio_sip.testing import (
+    MakeSipPeer,
     MemoryNetwork,
     MessagePattern,
     MissingMessage,
@@ -23,16 +24,14 @@ from trio_sip.testing import (
     first,
 )
 
-Make = Callable[..., SipPeer]
-
 
 @pytest.fixture
-def alice(make_sip_peer: Make) -> SipPeer:
+def alice(make_sip_peer: MakeSipPeer) -> SipPeer:
     return make_sip_peer("alice")
 
 
 @pytest.fixture
-def bob(make_sip_peer: Make) -> SipPeer:
+def bob(make_sip_peer: MakeSipPeer) -> SipPeer:
     return make_sip_peer("bob")
 
 
@@ -47,6 +46,13 @@ async def calling(alice: SipPeer, bob: SipPeer) -> tuple[PeerCall, PeerCall]:
         nursery.start_soon(answer)
         calls["alice"] = await alice.invite(bob.uri)
     return calls["alice"], calls["bob"]
+
+
+async def parting(ours: PeerCall, theirs: PeerCall) -> None:
+    """Let the first of them hang up."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(theirs.expect_bye)
+        await ours.bye()
 
 
 # -- in order, or not
@@ -228,7 +234,7 @@ async def test_retransmissions_at_other_times_fail(alice: SipPeer, bob: SipPeer)
     await alice.expect(200)
 
 
-async def test_a_peer_can_leave_out_retransmissions(make_sip_peer: Make) -> None:
+async def test_a_peer_can_leave_out_retransmissions(make_sip_peer: MakeSipPeer) -> None:
     quiet, bob = make_sip_peer("quiet", retransmits=False), make_sip_peer("bob")
     await quiet.request("MESSAGE", bob.uri)
     message = await bob.expect("MESSAGE")
@@ -253,7 +259,7 @@ async def test_a_message_has_a_t1_of_its_own_or_no_copies(alice: SipPeer, bob: S
     await bob.expect("ACK")
 
 
-async def test_one_message_of_a_quiet_peer_may_be_repeated(make_sip_peer: Make) -> None:
+async def test_one_message_of_a_quiet_peer_may_be_repeated(make_sip_peer: MakeSipPeer) -> None:
     quiet, bob = make_sip_peer("quiet", retransmits=False), make_sip_peer("bob")
     await quiet.request("MESSAGE", bob.uri, t1=0.5)
     message = await bob.expect("MESSAGE")
@@ -347,10 +353,11 @@ async def test_the_messages_of_a_call_are_not_in_the_way_of_other_scripts(
     await (await theirs.expect("INFO")).respond(200)
     await message.expect(200)
     await info.expect(200)
+    await parting(ours, theirs)
 
 
 async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
-    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+    alice: SipPeer, bob: SipPeer, make_sip_peer: MakeSipPeer
 ) -> None:
     ours, theirs = await calling(alice, bob)
     moved = make_sip_peer("moved")
@@ -361,20 +368,23 @@ async def test_a_call_follows_the_target_and_the_numbers_of_the_other_side(
     await (await theirs.expect("UPDATE", contact__user="moved")).respond(200)
     await update.expect(200)
     await again.expect(200)
+    await parting(ours, theirs)
 
     assert again.request.cseq.number == theirs.dialog.remote_sequence
     assert moved.uri == theirs.dialog.remote_target
 
 
 async def test_the_next_message_of_a_call_goes_elsewhere(
-    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+    alice: SipPeer, bob: SipPeer, make_sip_peer: MakeSipPeer
 ) -> None:
-    ours, _ = await calling(alice, bob)
+    ours, theirs = await calling(alice, bob)
     carol = make_sip_peer("carol")
     info = await ours.send("INFO", to=carol.address)
     await (await carol.expect("INFO", uri__user="bob")).respond(481)
+    refused = await info.final()
+    await parting(ours, theirs)
 
-    assert 481 == (await info.final()).status
+    assert 481 == refused.status
 
 
 async def test_a_call_id_with_another_from_tag_is_another_call(
@@ -391,7 +401,7 @@ async def test_a_call_id_with_another_from_tag_is_another_call(
         await ours.bye()
 
 
-async def test_several_calls_and_peers_go_on_at_once(make_sip_peer: Make) -> None:
+async def test_several_calls_and_peers_go_on_at_once(make_sip_peer: MakeSipPeer) -> None:
     carol, peers = make_sip_peer("carol"), [make_sip_peer(name) for name in ("a", "b", "c")]
     seen: list[str] = []
 
@@ -445,7 +455,7 @@ async def test_a_request_can_be_cancelled(alice: SipPeer, bob: SipPeer) -> None:
 
 
 async def test_record_routes_are_followed(
-    alice: SipPeer, bob: SipPeer, make_sip_peer: Make
+    alice: SipPeer, bob: SipPeer, make_sip_peer: MakeSipPeer
 ) -> None:
     proxy = make_sip_peer("proxy")
     sent = await alice.request("INVITE", bob.uri, headers=[("Record-Route", f"<{proxy.uri};lr>")])
@@ -627,3 +637,58 @@ async def test_the_network_loses_the_first_200(
         await ours.bye()
 
     assert any("200 (INVITE) (lost)" in line for line in sip_network.ladder().splitlines())
+
+
+async def test_the_answer_to_a_bye_whose_sender_was_cancelled_is_explained(
+    alice: SipPeer, bob: SipPeer
+) -> None:
+    ours, theirs = await calling(alice, bob)
+    with trio.move_on_after(0.03):
+        await ours.bye()
+    await theirs.expect_bye()
+    await trio.sleep(0.1)
+
+    with pytest.raises(UnexpectedMessage) as caught:
+        alice.check_nothing_is_left()
+    assert [
+        "nobody expected what alice got: 200 (BYE) at 0.110 s",
+        (
+            "the 200 (BYE) answers a BYE of the script, and nobody awaited it: was `bye` cancelled "
+            "because the call's block ended with it?"
+        ),
+    ] == str(caught.value).splitlines()
+    # Its owner is gone, so that only who looks at all of them gets it.
+    await alice.take([MessagePattern(200)], belongs=lambda message: True)
+
+
+async def test_who_waits_for_a_copy_is_told_that_copies_came(alice: SipPeer, bob: SipPeer) -> None:
+    sent = await alice.request("INVITE", bob.uri)
+    invite = await bob.expect("INVITE")
+    await invite.respond(200)
+    response = await sent.final()
+    ack = await response.ack()
+    theirs = bob.call_of(invite)
+    await theirs.expect("ACK")
+    for _ in range(2):
+        await alice.send_raw(bytes(ack), bob.uri)
+
+    with pytest.raises(MissingMessage) as caught:
+        await theirs.expect("ACK", within=1)
+    assert [
+        "bob expected ACK, but nothing came in 1 s",
+        "2 copies of the ACK of 0.060 s came: they are no messages of their own, see its `copies`",
+    ] == str(caught.value).splitlines()
+    await parting(alice.call_of(response), theirs)
+
+
+@pytest.mark.parametrize(
+    ("method", "way"), [("ACK", "response.ack()"), ("CANCEL", "sent.cancel()")]
+)
+async def test_what_belongs_to_an_invite_is_not_sent_in_a_call(
+    method: str, way: str, alice: SipPeer, bob: SipPeer
+) -> None:
+    ours, theirs = await calling(alice, bob)
+
+    with pytest.raises(LocalProtocolError, match=re.escape(way)):
+        await ours.send(method)
+    await parting(ours, theirs)

@@ -177,6 +177,21 @@ async def test_hangs(sip_peer, nursery):
     assert result.duration < 5
 
 
+def test_a_test_that_hangs_in_real_time_fails_at_its_deadline(run: Run) -> None:
+    result = run(
+        """
+@pytest.mark.sip(worlds=["loopback"], deadline=0.02)
+async def test_hangs(sip_peer):
+    await trio.Event().wait()
+"""
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["HangsForever: after 0.02 seconds the test still waits:", "*test_it.py:6 in test_hangs"]
+    )
+
+
 def test_what_a_test_leaves_open_fails_it_and_names_the_line(run: Run) -> None:
     result = run(
         """
@@ -216,6 +231,128 @@ async def test_forgiven(sip_registrar, sip_peer):
             "  x: UDP socket 192.0.2.1:9, opened at test_it.py:12 in test_socket",
             "  stack: 1 dialog, opened at test_it.py:18 in test_dialog",
             "  registrar: sip:192.0.2.* is still registered at sip:peer@192.0.2.*",
+        ]
+    )
+
+
+@pytest.mark.parametrize("plugin", [(), ("-p", "no:trio")])
+def test_a_test_makes_stacks_that_live_until_its_end(run: Run, plugin: tuple[str, ...]) -> None:
+    result = run(
+        """
+from trio_sip import OptionsService
+from trio_sip.stack import StackSettings
+
+@pytest.fixture
+async def bob(make_sip_stack):
+    return await make_sip_stack("bob", OptionsService(), listen=["udp"])
+
+async def ask(peer, stack, results):
+    sent = await peer.request("OPTIONS", f"sip:{stack.listening[0].host}")
+    results.append((await sent.final()).status)
+
+async def test_two(make_sip_stack, sip_network, bob, sip_peer):
+    settings = StackSettings(retry_after=9)
+    async with trio.open_nursery() as nursery:
+        # A stack outlives the task that has made it.
+        carol = await make_sip_stack("carol", settings=settings)
+    assert (1, 2) == (len(bob.listening), len(carol.listening))
+    hosts = [sip_network.host(name).addresses[0] for name in ("bob", "carol")]
+    assert hosts == [one.listening[0].host for one in (bob, carol)]
+    assert settings is carol.settings
+    results = []
+    for stack in (bob, carol):
+        await ask(sip_peer, stack, results)
+    assert [200, 405] == results
+
+async def test_tls(make_sip_stack, make_sip_peer):
+    await make_sip_stack("gina", OptionsService(), listen=["tls"])
+    peer = make_sip_peer("peer")
+    sent = await peer.request("OPTIONS", "sip:gina:5061;transport=tls")
+    await sent.expect(200)
+
+async def test_leak(make_sip_stack):
+    stack = await make_sip_stack("dave")
+    await make_sip_stack("erin")
+    stack.create_work("forgotten")
+
+async def test_strict(make_sip_stack, sip_peer):
+    from trio_sip.stack import Service
+
+    class Broken(Service):
+        name = "broken"
+        methods = frozenset({"OPTIONS"})
+
+        async def on_request(self, request):
+            raise ValueError("a defect of the service")
+
+    await make_sip_stack("frank", Broken())
+    await sip_peer.request("OPTIONS", "sip:frank")
+    await trio.sleep_forever()
+""",
+        *plugin,
+    )
+
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(["  dave: 1 work, opened at test_it.py:* in test_leak"])
+    result.stdout.no_fnmatch_line("*erin: *")
+    result.stdout.fnmatch_lines(["*a defect of the service*"])
+
+
+def test_a_call_that_nobody_ends_fails_the_test_and_names_the_line(run: Run) -> None:
+    result = run(
+        """
+async def call(alice, bob, nursery, **options):
+    nursery.start_soon(bob.answer)
+    return await alice.invite(bob.uri, **options)
+
+@pytest.fixture
+def alice(make_sip_peer):
+    return make_sip_peer("alice")
+
+@pytest.fixture
+def bob(make_sip_peer):
+    return make_sip_peer("bob")
+
+async def test_open(alice, bob, nursery):
+    await call(alice, bob, nursery)
+    await trio.sleep(1)
+
+@pytest.mark.sip(leaks=False)
+async def test_forgiven(alice, bob, nursery):
+    await call(alice, bob, nursery)
+    await trio.sleep(1)
+
+async def test_a_bye_without_an_answer(alice, bob, nursery):
+    ours = await call(alice, bob, nursery)
+    await ours.send("BYE", lost=True, t1=100)
+
+async def test_an_automatic_answer_to_a_bye(alice, bob, nursery):
+    ours = await call(alice, bob, nursery)
+    bob.answer_automatically("BYE", status=481)
+    await (await ours.send("BYE")).expect(481)
+
+async def test_never_confirmed(alice, bob):
+    sent = await alice.request("INVITE", bob.uri, headers=[("Subject", "x")])
+    invite = await bob.expect("INVITE")
+    theirs = bob.call_of(invite)
+    await invite.respond(200)
+    ours = alice.call_of(await sent.final())
+
+async def test_refused(alice, bob):
+    sent = await alice.request("INVITE", bob.uri)
+    invite = await bob.expect("INVITE")
+    theirs = bob.call_of(invite)
+    await invite.respond(486)
+    await sent.final()
+"""
+    )
+
+    result.assert_outcomes(passed=5, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "Leak: the test has left calls open, without a BYE:",
+            "  alice: call alice2alice3, begun at test_it.py:6 in call",
+            "  bob: call alice2alice3, begun at test_it.py:6 in call",
         ]
     )
 
@@ -481,7 +618,7 @@ def test_the_fixtures_and_options_say_what_they_are_for(
     options = run("", "--help").stdout.str()
 
     for name in (
-        "sip_network", "sip_peer", "make_sip_peer", "sip_stack", "sip_registrar",
+        "sip_network", "sip_peer", "make_sip_peer", "sip_stack", "make_sip_stack", "sip_registrar",
         "sip_peer_thread", "sip_world", "sip_seed",
     ):  # fmt: skip
         assert f"\n{name}" in fixtures
@@ -520,6 +657,26 @@ async def test_unacknowledged(make_sip_peer):
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*- SIP explained -*", "*no ACK*"])
+
+
+def test_reports_are_a_hundred_columns_wide(run: Run) -> None:
+    result = run(
+        """
+async def test_unacknowledged(make_sip_peer, sip_network):
+    sip_network.nat("alice")
+    alice, bob = make_sip_peer("alice"), make_sip_peer("bob")
+    await alice.request("INVITE", bob.uri)
+    invite = await bob.expect("INVITE")
+    await invite.respond(200)
+    await bob.expect("ACK")
+"""
+    )
+
+    result.assert_outcomes(failed=1)
+    for title in ("SIP ladder", "SIP explained"):
+        lines = section(result, title)
+        assert 100 >= max(map(len, lines)), lines
+    assert any(line.startswith("  ") for line in section(result, "SIP explained"))
 
 
 def test_the_same_seed_gives_the_same_trace_in_every_run(run: Run) -> None:

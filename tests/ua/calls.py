@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +12,7 @@ import trio
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import SessionSettings
 from trio_sip.stack import StackSettings, Tokens
-from trio_sip.testing import MemoryNetwork, SipPeer
+from trio_sip.testing import MakeSipPeer, MemoryNetwork, SipPeer
 from trio_sip.ua import CallHandler, IncomingCall, UserAgent, open_user_agent
 
 ALICE = "sip:alice@192.0.2.1"
@@ -25,8 +25,6 @@ on_terrible_networks = pytest.mark.sip(
 """Thirty of them, which lose a third of everything."""
 
 _LONGEST = 32.0
-
-MakeSipPeer = Callable[..., SipPeer]
 
 
 @asynccontextmanager

@@ -6,10 +6,10 @@ import trio
 
 from trio_sip.auth import OutboundCredential, PlainSecret
 from trio_sip.session import Side
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MakeSipPeer, MemoryNetwork
 from trio_sip.ua import UserAgent
 
-from .calls import BOB, OFFER, MakeSipPeer, alice_and_peer, labels
+from .calls import BOB, OFFER, alice_and_peer, labels
 
 
 async def give_up(alice: UserAgent) -> None:

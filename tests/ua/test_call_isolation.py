@@ -12,10 +12,10 @@ from trio_sip._errors import SipError
 from trio_sip.message import Request
 from trio_sip.session import Side
 from trio_sip.stack import IncomingRequest
-from trio_sip.testing import MemoryNetwork, MessagePattern
+from trio_sip.testing import MakeSipPeer, MemoryNetwork, MessagePattern
 from trio_sip.ua import CallSupplement, IncomingCall, OutgoingCall, UserAgent
 
-from .calls import BOB, OFFER, MakeSipPeer, alice_and_bob
+from .calls import BOB, OFFER, alice_and_bob
 
 Trouble = Callable[[IncomingCall], Awaitable[None]]
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import trio
 
 from trio_sip.message import Body
 from trio_sip.session import Ended, How, Side
 from trio_sip.stack import StackSettings
-from trio_sip.testing import MemoryNetwork, PeerCall, SipPeer
+from trio_sip.testing import MakeSipPeer, MemoryNetwork, PeerCall, SipPeer
 from trio_sip.transport import Address
 from trio_sip.ua import IncomingCall, IncomingSubscription, UserAgent
 
 from .calls import OFFER, agent, nothing_is_left
 
-MakePeer = Callable[..., SipPeer]
 PROXY = "sip:192.0.2.1:5060;lr"
 BOB = "sip:bob@192.0.2.2"
 HOUR = 3600.0
 
 
-def phone_behind_nat(network: MemoryNetwork, make_peer: MakePeer) -> SipPeer:
+def phone_behind_nat(network: MemoryNetwork, make_peer: MakeSipPeer) -> SipPeer:
     """A phone that believes to be at 10.0.0.1."""
     network.nat("phone", lifetime=100)
     phone = make_peer("phone")
@@ -44,7 +41,7 @@ async def quiet(*agents: UserAgent) -> None:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_the_bye_goes_where_the_invite_of_a_hidden_phone_came_from(
-    transport: str, sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    transport: str, sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     phone = phone_behind_nat(sip_network, make_sip_peer)
     async with agent(sip_network, "bob") as bob, trio.open_nursery() as nursery:
@@ -64,7 +61,7 @@ async def ask_the_way(phone: SipPeer) -> None:
 
 
 async def test_ack_and_bye_go_where_a_hidden_phone_answered_from(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     box = sip_network.nat("phone", lifetime=100)
     phone = make_sip_peer("phone")
@@ -87,7 +84,7 @@ async def test_ack_and_bye_go_where_a_hidden_phone_answered_from(
 
 
 async def test_a_hidden_phone_is_followed_when_its_nat_gives_it_another_port(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     box = sip_network.nat("phone", lifetime=100)
     phone = make_sip_peer("phone")
@@ -110,8 +107,10 @@ async def test_a_hidden_phone_is_followed_when_its_nat_gives_it_another_port(
         nursery.cancel_scope.cancel()
 
 
+# The BYE goes astray, and the phone's call stands for ever.
+@pytest.mark.sip(leaks=False)
 async def test_the_letter_of_the_rfc_can_be_had(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     phone = phone_behind_nat(sip_network, make_sip_peer)
     settings = StackSettings(answers_by_flow=False)
@@ -128,7 +127,7 @@ async def test_the_letter_of_the_rfc_can_be_had(
 
 
 async def test_a_proxy_that_stays_on_the_way_is_asked(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     proxy = make_sip_peer("proxy")
     async with agent(sip_network, "bob") as bob, trio.open_nursery() as nursery:
@@ -191,7 +190,7 @@ async def test_a_call_with_somebody_hidden_gets_through_whatever_is_lost(
 
 
 async def test_a_hidden_watcher_is_notified(
-    sip_network: MemoryNetwork, make_sip_peer: MakePeer
+    sip_network: MemoryNetwork, make_sip_peer: MakeSipPeer
 ) -> None:
     phone = phone_behind_nat(sip_network, make_sip_peer)
 

@@ -18,13 +18,12 @@ from trio_sip.message import Request, Response
 from trio_sip.services import DigestAuthenticator, IdentifyByUser
 from trio_sip.session import Reliable, SessionSettings, Side
 from trio_sip.stack import Endpoint
-from trio_sip.testing import MemoryNetwork, PeerRequest, SipPeer
+from trio_sip.testing import MakeSipPeer, MemoryNetwork, PeerRequest, SipPeer
 from trio_sip.ua import Call, CallSupplement, IncomingCall, UserAgent
 
 from .calls import (
     BOB,
     OFFER,
-    MakeSipPeer,
     agent,
     alice_and_bob,
     alice_and_peer,

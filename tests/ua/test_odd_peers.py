@@ -8,10 +8,10 @@ import trio
 from trio_sip.message import parse_message_untrusted
 from trio_sip.sdp import SessionDescription
 from trio_sip.session import Side
-from trio_sip.testing import MemoryNetwork
+from trio_sip.testing import MakeSipPeer, MemoryNetwork
 from trio_sip.ua import IncomingCall
 
-from .calls import OFFER, MakeSipPeer, alice_and_peer, answer_and_wait
+from .calls import OFFER, alice_and_peer, answer_and_wait
 
 
 async def test_an_offer_in_a_multipart_is_the_offer(

@@ -15,10 +15,10 @@ from trio_sip._errors import (
 from trio_sip.message import Request
 from trio_sip.session import Side
 from trio_sip.subscription import ReferProgress, SubscriberState
-from trio_sip.testing import MemoryNetwork, Misbehaviour
+from trio_sip.testing import MakeSipPeer, MemoryNetwork, Misbehaviour
 from trio_sip.ua import Call, IncomingCall, IncomingReferral, Referral, open_user_agent
 
-from .calls import ALICE, BOB, OFFER, MakeSipPeer, agent, alice_and_peer, labels
+from .calls import ALICE, BOB, OFFER, agent, alice_and_peer, labels
 from .transfers import CAROL, dialogs, drawing, go, golden, notify, talking, three
 
 RINGING = ReferProgress(180, "Ringing")

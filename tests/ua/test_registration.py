@@ -23,10 +23,10 @@ from trio_sip.registration import (
     RegistrationState,
 )
 from trio_sip.stack import open_stack
-from trio_sip.testing import MemoryNetwork, PeerRequest, TestRegistrar
+from trio_sip.testing import MakeSipPeer, MemoryNetwork, PeerRequest, TestRegistrar
 from trio_sip.ua import Registration, UserAgent, open_user_agent
 
-from .calls import MakeSipPeer, on_terrible_networks
+from .calls import on_terrible_networks
 from .registrars import ALICE, bound, open_alice
 
 REGISTERED, REFRESHING, RETRYING = (

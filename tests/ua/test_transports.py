@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,7 +14,7 @@ from trio_sip.message import Uri
 from trio_sip.sdp import SessionDescription
 from trio_sip.services import MemoryLocation, Registrar
 from trio_sip.stack import IncomingRequest, Stack, open_stack
-from trio_sip.testing import CertificateAuthority, MemoryNetwork, SipPeer, SipWorld
+from trio_sip.testing import CertificateAuthority, MakeSipPeer, MemoryNetwork, SipPeer, SipWorld
 from trio_sip.transport import Address, Flow
 from trio_sip.ua import IncomingCall, UserAgent, open_user_agent
 
@@ -22,7 +22,7 @@ ALL = ("UDP", "TCP", "TLS", "WS", "WSS")
 OFFER = SessionDescription.audio(4000, "192.0.2.1", session_id=1)
 FAILURES = (TransportFailed, RequestTimedOut, NoRoute, RequestRejected)
 AOR = {"TLS": "sips:alice@example.com", "WSS": "sip:alice@example.com"}
-Make = Callable[..., SipPeer]
+
 Place = tuple[str, bool]
 
 
@@ -77,7 +77,7 @@ def uri_of_peer(peer: SipPeer, transport: str) -> Uri:
 
 @pytest.mark.sip(worlds=["simulator", "loopback"])
 async def test_one_bob_is_called_by_and_calls_peers_on_all_transports_of_both_families(
-    sip_world: SipWorld, sip_tls: CertificateAuthority, make_sip_peer: Make
+    sip_world: SipWorld, sip_tls: CertificateAuthority, make_sip_peer: MakeSipPeer
 ) -> None:
     async def talk(transport: str, ipv6: bool) -> None:
         name = f"{transport.lower()}{6 if ipv6 else 4}"
@@ -113,7 +113,7 @@ async def test_a_browser_is_called_back_over_the_connection_that_it_has_opened(
     sip_world: SipWorld,
     sip_tls: CertificateAuthority,
     sip_network: MemoryNetwork,
-    make_sip_peer: Make,
+    make_sip_peer: MakeSipPeer,
 ) -> None:
     peer = make_sip_peer("browser", transports=("UDP",))
     async with open_bob(sip_world, sip_tls) as bob:

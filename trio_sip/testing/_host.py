@@ -162,6 +162,11 @@ class MemoryHost:
         else:
             self.streams.remove(one)
 
+    def forget_sockets(self) -> None:
+        """Be without any, whoever has opened them: all that used them is over."""
+        for memory in (self._datagrams, self._listeners, self._openers, self.streams):
+            memory.clear()
+
     def bind_datagrams(self, local: Address) -> MemoryDatagramSocket:
         """Open a UDP socket."""
         return MemoryDatagramSocket(self, self._free(local, self._datagrams))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 
 from trio_sip.transport import Address
@@ -16,6 +17,9 @@ _WIDTH = 25
 # Room for an arrow's head, its tail, and a dash at each side of the text.
 _ARROW = 4
 _SHOWN_REPETITIONS = 12
+_WIDEST = 100
+# With less room than that beside an arrow, the rest goes below it.
+_NARROWEST = 30
 
 
 def ladder(
@@ -53,7 +57,9 @@ def ladder(
     for row in picture.rows:
         bars = _overlay(len(columns), width, *_draw(row, width))
         mark = "  " if row.note is None else " !"
-        lines.append(f"{row.time:8.3f}{mark}{bars}{_aside(row)}")
+        line = f"{row.time:8.3f}{mark}{bars}"
+        empty = " " * _MARGIN + _overlay(len(columns), width, 0, "")
+        lines += _beside(line, _aside(row), empty) if row.again else [line + _aside(row)]
     return "\n".join(lines) + "\n"
 
 
@@ -69,6 +75,24 @@ def _aside(row: Row) -> str:
     if row.note:
         words.append(row.note)
     return "  " + "; ".join(words) if words else ""
+
+
+def _beside(line: str, aside: str, empty: str) -> list[str]:
+    """An arrow and what is said about it, which goes on in the next line when there is too much."""
+    room = _WIDEST - len(line)
+    if len(aside) <= room:
+        return [line + aside]
+    if room < _NARROWEST:
+        return [line, *_wrapped(aside, " " * (_MARGIN + 2), _WIDEST)]
+    first, *more = _wrapped(aside, "", room - 2)
+    return [f"{line}  {first}", *(f"{empty.ljust(len(line))}  {one}" for one in more)]
+
+
+def _wrapped(text: str, indent: str, width: int) -> list[str]:
+    # What became of a copy stays with its time.
+    bound = text.strip().replace(" (", "\0(")
+    wrapped = textwrap.wrap(bound, width, initial_indent=indent, subsequent_indent=indent)
+    return [one.replace("\0(", " (") for one in wrapped]
 
 
 def _draw(row: Row, width: int) -> tuple[int, str]:

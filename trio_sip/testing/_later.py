@@ -18,6 +18,9 @@ class Later:
         self.function = function
         self.arguments = arguments
 
+    def __repr__(self) -> str:
+        return f"<fixture {self.function.__name__}>"
+
 
 @asynccontextmanager
 async def resolved(values: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:

@@ -19,6 +19,7 @@ from ._leaks import Leak
 from ._link import Link
 from ._load import LoadCall, sip_load
 from ._load_result import LoadFailure, LoadResult
+from ._makers import MakeSipPeer, MakeSipStack
 from ._message_pattern import MessagePattern
 from ._misbehaviours import MISBEHAVIOURS, Ending, Misbehaviour, Outgoing
 from ._nat import NatBox, NatKind
@@ -77,6 +78,8 @@ __all__ = [
     "LoadCall",
     "LoadFailure",
     "LoadResult",
+    "MakeSipPeer",
+    "MakeSipStack",
     "MemoryConnection",
     "MemoryHost",
     "MemoryNetwork",

@@ -6,9 +6,11 @@ everything.
 
 from __future__ import annotations
 
+import copy
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 
@@ -20,6 +22,7 @@ from trio_sip.transport import Address, Network, TlsSettings
 from ._aka import AkaSecret
 from ._message_pattern import MessagePattern
 from ._misbehaviours import Rude
+from ._open_calls import open_calls
 from ._peer_answers import Answers, Credential
 from ._peer_call import PeerCall, SentRequest, call_of_response
 from ._peer_digest import PeerDigest
@@ -36,7 +39,7 @@ Credentials = Credential | Iterable[Credential] | None
 
 # Less than 64*T1: the script of a test speaks before everybody's transactions give up.
 _PATIENCE = 30.0
-_FINAL = range(200, 700)
+_SETTINGS = ("patience", "retransmits", "loss", "rude", "automatic", "losing")
 
 
 class SipPeer(PeerScript):
@@ -86,6 +89,7 @@ class SipPeer(PeerScript):
         self.patience = patience
         self.retransmits = retransmits
         self.address: Address = self.sockets.bind_all(host, port, transports)
+        self._made_with = (tokens, seed, tls)
         tokens = tokens or Tokens.sequential(name)
         self.voice: PeerVoice = PeerVoice(name, self.address, spoken, tokens, self.addresses)
         self.digest: PeerDigest = PeerDigest()
@@ -126,6 +130,28 @@ class SipPeer(PeerScript):
                 yield peer
                 nursery.cancel_scope.cancel()
         peer.check_nothing_is_left()
+
+    # Any: each has a type of its own.
+    def settings(self) -> dict[str, Any]:
+        """What a script may have changed of it, for `begin_again`."""
+        found = {name: copy.copy(getattr(self, name)) for name in _SETTINGS}
+        return {**found, "ignored": list(self.inbox.ignored)}
+
+    def begin_again(self, settings: Mapping[str, Any]) -> None:
+        """Forget everything, and have new sockets at the same address and these *settings*."""
+        tokens, seed, tls = self._made_with
+        addresses = self.addresses
+        dice = random.Random(f"{seed} {self.name}")  # noqa: S311
+        super().__init__(self._network, self.name, self.profile, dice, tls)
+        for transport, address in addresses.items():
+            self.sockets.addresses[transport] = self.sockets.bind(transport, address)
+        tokens = tokens or Tokens.sequential(self.name)
+        self.voice = PeerVoice(self.name, self.address, self.profile, tokens, self.addresses)
+        self.digest = PeerDigest()
+        self._numbers = {}
+        for name in _SETTINGS:
+            setattr(self, name, copy.copy(settings[name]))
+        self.inbox.ignored = list(settings["ignored"])
 
     # -- who it is
 
@@ -173,6 +199,13 @@ class SipPeer(PeerScript):
             automatically_answered=self.automatically_answered,
             unexpected=self.inbox.unexpected + len(self.inbox.leftovers()),
         )
+
+    def open_lines(self) -> list[str]:
+        """A line for each call that was confirmed and that no BYE has ended: who began it where."""
+        return [
+            f"{self.name}: call {call.dialog.id.call_id}, begun at {call.opened}"
+            for call in open_calls(self._calls.values(), self.wires)
+        ]
 
     def token(self) -> str:
         """A word of its own that it has not used before."""

@@ -12,6 +12,7 @@ from trio_sip.dialog import Dialog
 from trio_sip.message import Request, create_cancel
 from trio_sip.transport import Address
 
+from ._calling_line import calling_line
 from ._failures import UnexpectedMessage
 from ._message_pattern import MessagePattern, Wanted
 from ._misbehaviours import Rude
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["PeerCall", "SentRequest"]
 
 _FINAL = range(200, 700)
+_OF_AN_INVITE = {
+    "ACK": (
+        "the ACK of a 2xx is sent by `await response.ack()`; to send another one of your own, "
+        "make it with `call.dialog.create_ack(invite)`, and give it to `peer.send`"
+    ),
+    "CANCEL": "a CANCEL is sent by `await sent.cancel()`, of the request that it is about",
+}
 _PROVISIONAL = MessagePattern(range(100, 200))
 
 
@@ -123,6 +131,9 @@ class PeerCall:
         self.dialog = dialog
         """Tags, CSeq, route set and target.  Spoil them as you like."""
 
+        self.opened: str = calling_line()
+        """The line of the test that it began at."""
+
         peer.own(self)
 
     def owns(self, message: PeerMessage) -> bool:
@@ -193,7 +204,14 @@ class PeerCall:
         body: bytes | str = b"",
         content_type: str = "application/sdp",
     ) -> Request:
-        """The next request of ours in this call, for you to alter before `SipPeer.send`."""
+        """The next request of ours in this call, for you to alter before `SipPeer.send`.
+
+        Raises:
+          LocalProtocolError: an ACK or a CANCEL, which belong to an INVITE: see `PeerResponse.ack`
+            and `SentRequest.cancel`.
+        """
+        if method in _OF_AN_INVITE:
+            raise LocalProtocolError(_OF_AN_INVITE[method])
         request = self.dialog.create_request(
             method,
             contact=self.peer.contact if method in WITH_CONTACT else None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import overload
 
 import trio
 
-from ._failures import ScriptFailed, UnexpectedMessage
+from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
 from ._message_pattern import MessagePattern, Wanted
 from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
 from ._peer_wire import PeerWire
@@ -143,14 +143,34 @@ class PeerScript(PeerWire):
     ) -> PeerMessage:
         """What all the others are made of."""
         __tracebackhide__ = True
-        _, message = await self.inbox.take(
-            wanted,
-            within=self.patience if within is None else within,
-            optional=_patterns(optional),
-            belongs=belongs,
-            call_id=call_id,
-        )
+        try:
+            _, message = await self.inbox.take(
+                wanted,
+                within=self.patience if within is None else within,
+                optional=_patterns(optional),
+                belongs=belongs,
+                call_id=call_id,
+            )
+        except MissingMessage as error:
+            error.args = ("\n".join([str(error), *self._copies_of(wanted, belongs)]),)
+            raise
         return message
+
+    def _copies_of(
+        self,
+        wanted: Sequence[MessagePattern],
+        belongs: Callable[[PeerMessage], bool] | None,
+    ) -> Iterator[str]:
+        """A line for what was repeated, as if that were another message."""
+        for one in self._seen.values():
+            if not one.copies or not any(pattern.fits(one.message) for pattern in wanted):
+                continue
+            if belongs is None or belongs(one):
+                number = "a copy" if len(one.copies) == 1 else f"{len(one.copies)} copies"
+                yield (
+                    f"{number} of the {one.label} of {one.time:.3f} s came: they are no messages "
+                    "of their own, see its `copies`"
+                )
 
     def check_nothing_is_left(self) -> None:
         """Fail if something came that no part of the script has expected.
@@ -161,11 +181,21 @@ class PeerScript(PeerWire):
         left = self.inbox.leftovers()
         if left:
             names = ", ".join(f"{one.label} at {one.time:.3f} s" for one in left)
-            error: ScriptFailed = UnexpectedMessage(
-                f"nobody expected what {self.name} got: {names}"
-            )
+            lines = [f"nobody expected what {self.name} got: {names}", *_unread_answers(left)]
+            error: ScriptFailed = UnexpectedMessage("\n".join(lines))
             error.wire = left[0].wire
             raise error
+
+
+def _unread_answers(left: Iterable[PeerMessage]) -> Iterator[str]:
+    """A line for each final answer to a request of the script."""
+    for one in left:
+        if isinstance(one, PeerResponse) and one.request is not None and one.status >= 200:
+            method = one.request.method
+            text = f"the {one.label} answers a {method} of the script, and nobody awaited it"
+            if method == "BYE":
+                text += ": was `bye` cancelled because the call's block ended with it?"
+            yield text
 
 
 def _patterns(wanted: Iterable[Wanted]) -> list[MessagePattern]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trio_sip.stack import Stack
 
     from ._certificates import CertificateAuthority
+    from ._makers import MakeSipPeer, MakeSipStack
     from ._network import MemoryNetwork
     from ._peer import SipPeer
     from ._peer_thread import PeerThread
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _SCENE = pytest.StashKey["Scene"]()
 _THREAD = pytest.StashKey["PeerThread"]()
 _FAILED = pytest.StashKey[bool]()
+# What pytest-trio's fixture ``nursery`` gives, for its runner to replace.
+_PLACEHOLDER = "NURSERY_FIXTURE_PLACEHOLDER"
 _LARGEST_SEED = 2**32
 _MARKER = (
     "sip(seed=N, seeds=N, worlds=[...], deadline=S, leaks=False, loss=P, latency=S, ...): "
@@ -170,8 +173,8 @@ def _run(
         return trio.run(scene.perform, async_fn, clock=chosen, instruments=instruments)
     except BaseException as error:
         traceback = _from_the_test(item, error.__traceback__)
-        if traceback is None and isinstance(error, AssertionError):
-            # What is found at the end has no line in the test, and ours are of no interest.
+        if traceback is None and isinstance(error, AssertionError) and not _inner_test(item):
+            # Hypothesis has notes to add to the error.  Otherwise: what is found at the end has no line in the test, and ours are of no interest.
             _fail(f"{type(error).__name__}: {error}")
         raise error.with_traceback(traceback) from error.__cause__
 
@@ -218,6 +221,7 @@ def _as_plain(function: Callable[..., Any]) -> Callable[..., Any]:
     def plain(**arguments: Any) -> Any:
         return function(**arguments)
 
+    plain.__name__ = function.__name__
     # By this, pytest-trio, and we where it is not, know what to run in the test's own loop.
     return _forced_trio_fixture(plain)
 
@@ -225,7 +229,9 @@ def _as_plain(function: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
     """Put async fixtures of our tests off until there is a loop to run them."""
-    if request.config.pluginmanager.hasplugin("trio") or not _is_ours(request.node):
+    if not _is_ours(request.node):
+        return None
+    if request.config.pluginmanager.hasplugin("trio") and _inner_test(request.node) is None:
         return None
     function = fixturedef.func
     kwargs = {name: request.getfixturevalue(name) for name in fixturedef.argnames}
@@ -239,7 +245,58 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
     return later
 
 
-# -- without pytest-trio
+# -- without pytest-trio, and for each example of Hypothesis
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Give each example of Hypothesis a world, and async fixtures, of its own."""
+    inner = _inner_test(item) if _is_ours(item) else None
+    if inner is None:
+        return (yield)
+
+    # Hypothesis hides the names that it gives values to, not those of the fixtures.
+    @functools.wraps(inner)
+    def run(**values: Any) -> None:
+        __tracebackhide__ = True
+        item.stash[_SCENE].begin_example()
+        _run_with_fixtures(item, inner, values)
+
+    # By this, pytest-trio knows that somebody has seen to it.
+    run._trio_test_runner_wrapped = True  # type: ignore[attr-defined]
+    handle = item.obj.hypothesis  # type: ignore[attr-defined]  # a function that it has made
+    handle.inner_test = run
+    try:
+        return (yield)
+    finally:
+        handle.inner_test = inner
+
+
+# Any: whatever the test takes.
+def _inner_test(item: pytest.Item) -> Callable[..., Any] | None:
+    """The test that Hypothesis runs again and again."""
+    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+    return getattr(handle, "inner_test", None)
+
+
+def _run_with_fixtures(
+    item: pytest.Item, function: Callable[..., Any], values: dict[str, Any]
+) -> None:
+    import trio
+
+    from ._later import resolved
+
+    async def main() -> None:
+        async with resolved(values) as arguments, trio.open_nursery() as nursery:
+            for name, value in arguments.items():
+                if getattr(value, "__name__", None) == _PLACEHOLDER:
+                    arguments[name] = nursery
+            await function(**arguments)
+            nursery.cancel_scope.cancel()
+
+    __tracebackhide__ = True
+    clocks = [one for one in values.values() if isinstance(one, trio.abc.Clock)]
+    _run(item, main, clock=clocks[0] if clocks else None)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -252,15 +309,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
         or pyfuncitem.config.pluginmanager.hasplugin("trio")
     ):
         return (yield)
-    from ._later import resolved
 
     def run(**values: Any) -> None:
-        async def main() -> None:
-            async with resolved(values) as arguments:
-                await function(**arguments)
-
         __tracebackhide__ = True
-        _run(pyfuncitem, main)
+        _run_with_fixtures(pyfuncitem, function, values)
 
     pyfuncitem.obj = run
     try:
@@ -378,7 +430,7 @@ def sip_world(_sip_scene: Scene) -> SipWorld:
 
 
 @pytest.fixture
-def make_sip_peer(_sip_scene: Scene) -> Callable[..., SipPeer]:
+def make_sip_peer(_sip_scene: Scene) -> MakeSipPeer:
     """A function that makes peers: ``make_sip_peer("bob", profile="compact")``."""
     return _sip_scene.make_peer
 
@@ -397,12 +449,19 @@ def _forced_trio_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture
 @_forced_trio_fixture
-async def sip_stack(_sip_scene: Scene) -> AsyncIterator[Stack]:
-    """A strict stack without services, listening on UDP and TCP of its host ``stack``."""
-    from ._test_stack import open_test_stack
+async def make_sip_stack(_sip_scene: Scene) -> AsyncIterator[MakeSipStack]:
+    """A function that runs stacks: ``stack = await make_sip_stack("bob", OptionsService())``."""
+    from ._test_stack import open_stack_maker
 
-    async with open_test_stack(_sip_scene, "stack") as stack:
-        yield stack
+    async with open_stack_maker(_sip_scene) as make:
+        yield make
+
+
+@pytest.fixture
+@_forced_trio_fixture
+async def sip_stack(make_sip_stack: MakeSipStack) -> Stack:
+    """A strict stack without services, listening on UDP and TCP of its host ``stack``."""
+    return await make_sip_stack("stack")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import trio
@@ -19,10 +19,11 @@ from ._leaks import Leak
 from ._link import Link
 from ._network import MemoryNetwork
 from ._peer import SipPeer
+from ._renewal import Renewal
 from ._scheduling import deterministic_scheduling
 from ._waiting import HangsForever, waiting_tasks
 from ._wire import Wire
-from ._worlds import SipWorld, WorldKind
+from ._worlds import Place, SipWorld, WorldKind
 
 __all__ = ["Scene"]
 
@@ -55,6 +56,7 @@ class Scene:
         self.deadline = deadline or (_VIRTUAL_DEADLINE if self.world.is_virtual else _REAL_DEADLINE)
         self.peers: list[SipPeer] = []
         self.error: BaseException | None = None
+        self._renewal: Renewal | None = None
         self._trusted = trusted
         self._authority: CertificateAuthority | None = None
         self._nursery: trio.Nursery | None = None
@@ -76,6 +78,14 @@ class Scene:
             self._authority = CertificateAuthority()
         return self._authority
 
+    def tls(self, place: Place, name: str, transports: Iterable[str]) -> TlsSettings | None:
+        """What a program at *place* uses that listens on these *transports*."""
+        if self._trusted is not None:
+            return TlsSettings(authorities=self._trusted)
+        if not {"TLS", "WSS"}.isdisjoint(map(str.upper, transports)):
+            return self.authority.settings(place.address.host, name)
+        return None if self._authority is None else self._authority.settings()
+
     def close(self) -> None:
         """Remove what it has on the disk."""
         if self._authority is not None:
@@ -93,13 +103,7 @@ class Scene:
             options.setdefault("patience", _REAL_PATIENCE)
         options.setdefault("port", place.address.port)
         options.setdefault("seed", self.seed)
-        if self._trusted is not None:
-            options.setdefault("tls", TlsSettings(authorities=self._trusted))
-        elif not {"TLS", "WSS"}.isdisjoint(map(str.upper, options.get("transports", ()))):
-            host = place.address.host
-            options.setdefault("tls", self.authority.settings(host, name))
-        elif self._authority is not None:
-            options.setdefault("tls", self._authority.settings())
+        options.setdefault("tls", self.tls(place, name, options.get("transports", ())))
         peer = SipPeer(place.network, place.address.host, name=name, **options)
         self.peers.append(peer)
         if self._nursery is not None:
@@ -107,6 +111,14 @@ class Scene:
         return peer
 
     # -- the performance
+
+    def begin_example(self) -> None:
+        """Let the world be as the fixtures had made it: of one test, Hypothesis makes many."""
+        if self._renewal is None:
+            self._renewal = Renewal(self.world.network, self.peers)
+            return
+        self.peers = self._renewal.renew()
+        self.problems, self.error = [], None
 
     async def perform(self, main: Callable[[], Awaitable[Any]]) -> None:
         """Run *main* in this world, and check what is left of it."""
@@ -121,7 +133,7 @@ class Scene:
                     await nursery.start(peer.run, name=f"peer {peer.name}")
                 self._nursery = nursery
                 try:
-                    await self._before_the_deadline(main)
+                    await self._before_the_deadline(main, nursery)
                     self._check()
                 except BaseException as error:
                     self.error = error
@@ -131,20 +143,20 @@ class Scene:
                 nursery.cancel_scope.cancel()
         self._check_sockets()
 
-    async def _before_the_deadline(self, main: Callable[[], Awaitable[Any]]) -> None:
-        scope = trio.CancelScope(deadline=trio.current_time() + self.deadline)
-        async with trio.open_nursery() as watch:
-            watch.start_soon(self._look_before, scope.deadline)
-            late = False
-            with scope:
-                try:
-                    await main()
-                except (Exception, BaseExceptionGroup):
-                    # pytest-trio complains that somebody has cancelled the test: that was we.
-                    late = scope.cancel_called
-                    if not late:
-                        raise
-            watch.cancel_scope.cancel()
+    async def _before_the_deadline(
+        self, main: Callable[[], Awaitable[Any]], nursery: trio.Nursery
+    ) -> None:
+        scope, deadline = trio.CancelScope(), trio.current_time() + self.deadline
+        nursery.start_soon(self._strike, deadline, scope)
+        late = False
+        with scope:
+            try:
+                await main()
+            except (Exception, BaseExceptionGroup):
+                # pytest-trio complains that somebody has cancelled the test: that was we.
+                late = scope.cancel_called
+                if not late:
+                    raise
         if late or scope.cancelled_caught:
             kind = "virtual seconds" if self.world.is_virtual else "seconds"
             raise HangsForever(
@@ -153,15 +165,21 @@ class Scene:
                 )
             )
 
-    async def _look_before(self, deadline: float) -> None:
-        await trio.sleep_until(deadline - 0.001)
+    async def _strike(self, deadline: float, scope: trio.CancelScope) -> None:
+        await trio.sleep_until(deadline)
+        # Who waited where is not to be seen any more once they are cancelled.
         self._waiting = waiting_tasks()
+        scope.cancel()
 
     def _check(self) -> None:
         if self.problems and self.check_leaks:
             raise Leak("the test has left open:\n  " + "\n  ".join(self.problems))
         for peer in self.peers:
             peer.check_nothing_is_left()
+        if self.check_leaks:
+            calls = [line for peer in self.peers for line in peer.open_lines()]
+            if calls:
+                raise Leak("the test has left calls open, without a BYE:\n  " + "\n  ".join(calls))
 
     def _check_sockets(self) -> None:
         if self.world.network is not None and self.check_leaks and self.error is None:

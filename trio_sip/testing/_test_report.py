@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,8 @@ __all__ = ["Conversation", "drawing", "findings", "messages", "write_files"]
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.\-]+")
 _LONGEST_NAME = 150
+_WIDTH = 100
+_SECTION = re.compile(r"\[[^\[\]]*\]$")
 
 
 class Conversation(Protocol):
@@ -45,7 +48,19 @@ def drawing(said: Conversation) -> str:
 
 def findings(said: Conversation) -> str:
     """What may explain it, in words; empty if nothing is remarkable."""
-    return "\n".join(str(one) for one in explain(said.wires(), said.names()))
+    return "\n".join(_paragraph(str(one)) for one in explain(said.wires(), said.names()))
+
+
+def _paragraph(sentence: str) -> str:
+    # The section stays in one piece, to be searched for.
+    bound = _SECTION.sub(lambda found: found[0].replace(" ", "\0"), sentence)
+    return textwrap.fill(
+        bound,
+        _WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ).replace("\0", " ")
 
 
 def messages(said: Conversation) -> str:

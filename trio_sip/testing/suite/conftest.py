@@ -11,7 +11,7 @@ import pytest
 from trio_sip.auth import OutboundCredential, PlainSecret
 from trio_sip.message import Uri
 from trio_sip.stack import Tokens
-from trio_sip.testing import SipPeer, SipWorld
+from trio_sip.testing import MakeSipPeer, SipPeer, SipWorld
 
 from ._system import RINGER, USER, own_system
 from ._target import Target
@@ -49,7 +49,7 @@ def _on_trio(function: Callable[..., AsyncIterator[Target]]) -> Callable[..., An
 async def target(
     request: pytest.FixtureRequest,
     sip_world: SipWorld,
-    make_sip_peer: Callable[..., SipPeer],
+    make_sip_peer: MakeSipPeer,
     caplog: pytest.LogCaptureFixture,
 ) -> AsyncIterator[Target]:
     """The system that the suite is aimed at; at the end no call is left there."""
