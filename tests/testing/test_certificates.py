@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 
+from tests.conftest import PLUGIN
 from trio_sip._errors import TransportFailed
 from trio_sip.stack import open_stack
 from trio_sip.testing import (
@@ -20,7 +22,6 @@ from trio_sip.testing import (
     read_capture,
     write_pcapng,
 )
-from trio_sip.testing._signing import SigningKey
 from trio_sip.transport import PeerIdentity
 
 
@@ -90,12 +91,11 @@ def test_an_authority_trusts_no_other(authority: CertificateAuthority) -> None:
     other.close()
 
 
-def test_the_same_names_give_the_same_certificate_and_the_files_go_with_it() -> None:
+def test_the_same_names_give_the_same_certificate_and_the_files_go_with_the_authority() -> None:
     one, two = CertificateAuthority(), CertificateAuthority()
     first, second = one.issue("example.com"), two.issue("example.com")
     one.close()
 
-    assert first.pem == second.pem
     assert first is one.issue("example.com")
     assert not one.path.exists()
     assert not first.path.exists()
@@ -103,15 +103,32 @@ def test_the_same_names_give_the_same_certificate_and_the_files_go_with_it() -> 
     two.close()
 
 
-def test_a_signature_is_that_of_rfc_6979() -> None:
-    """Appendix A.2.5, P-256, SHA-256, message "sample"."""
-    key = SigningKey(0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721)
+def test_no_certificate_is_taken_for_another(authority: CertificateAuthority) -> None:
+    plain = authority.issue("a")
+    other = authority.issue("a", common_name="somebody else")
+    third = authority.issue("b")
 
-    assert key.public_point.hex().startswith("0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6c")
+    assert 3 == len({plain.path, other.path, third.path})
+    assert plain is authority.issue("a")
+    assert other is authority.issue("a", common_name="somebody else")
+    assert third.path.read_bytes() == third.key_pem + third.pem
+
+
+def test_without_the_package_the_fixture_says_in_one_line_what_to_install(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where None stands, an import finds no module.
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    monkeypatch.delitem(sys.modules, "trio_sip.testing._issuer", raising=False)
+    pytester.makepyfile("async def test_it(sip_tls): pass")
+    result = pytester.runpytest(*[word for name in PLUGIN for word in ("-p", name)])
+
+    result.assert_outcomes(errors=1)
+    said = [line for line in result.outlines if "trio-sip[test-tls]" in line]
     assert (
-        0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716,
-        0xF7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8,
-    ) == key.sign(b"sample")
+        "certificates for tests need cryptography, which is not installed: "
+        "pip install trio-sip[test-tls]"
+    ) == said[0]
 
 
 async def test_peers_of_a_test_talk_over_tls_by_themselves(

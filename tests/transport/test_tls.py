@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtensionOID
 
 from trio_sip._errors import LocalProtocolError, TransportFailed
+from trio_sip.message import Request, create_response
 from trio_sip.testing import CertificateAuthority, MemoryNetwork
 from trio_sip.transport import (
     Address,
@@ -85,6 +92,67 @@ async def test_a_message_of_any_size_arrives_whole(
             await heard.event("message")
 
         assert [size] * 3 == [len(message.body) for message, _ in heard.messages]
+
+
+async def test_who_stops_waiting_at_any_moment_loses_nothing(
+    authority: CertificateAuthority, server: TlsSettings, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with MemoryNetwork.open() as network:
+        listener = network.host("server").bind_connections(SERVER)
+        pipe = await network.host("client").connect(SERVER)
+        near = TlsConnection(
+            pipe, authority.settings().for_client, server_side=False, name="example.com"
+        )
+        far = TlsConnection(await listener.accept(), server.for_server, server_side=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(near.handshake)
+            nursery.start_soon(far.handshake)
+        near.send_some_nowait(b"one")
+        near.send_some_nowait(b"two")
+        await trio.sleep(1)
+        heard = await far.receive_some()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            heard += await far.receive_some()
+        with trio.move_on_after(1):
+            heard += await far.receive_some()
+
+        assert scope.cancelled_caught
+        assert b"onetwo" == heard
+        for one in (near, far, listener):
+            one.close()
+
+
+async def test_a_certificate_with_names_that_are_no_text_is_refused(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    # A URI of subjectAltName: RFC 5280 section 4.2.1.6, but for its last octet.
+    names = x509.UnrecognizedExtension(
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x08\x86\x06sip:a\xff"
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    begins = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(begins)
+        .not_valid_after(begins.replace(year=2100))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "odd.pem"
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file.write_bytes(
+        key.private_bytes(pem, pkcs8, serialization.NoEncryption()) + certificate.public_bytes(pem)
+    )
+    tls = TlsSettings(certificate=file, authorities=file)
+    async with (
+        MemoryNetwork.open() as network,
+        open_layer(network.host("server"), LISTEN, tls=tls),
+        open_layer(network.host("client"), tls=tls) as (layer, _, _),
+    ):
+        with pytest.raises(TransportFailed, match="its certificate cannot be read"):
+            await layer.flow_for("TLS", SERVER, "a")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +344,34 @@ async def test_a_connection_of_a_client_is_used_for_its_own_address_alone(
         assert back == layer.flow_nowait("TLS", back.remote, back.remote.host)
         assert layer.flow_nowait("TLS", back.remote, "example.com") is None, "it proved no name"
         assert layer.flow_nowait("TCP", back.remote) is None
+
+
+async def test_an_answer_is_not_for_somebody_who_only_calls_himself_the_same(
+    authority: CertificateAuthority, server: TlsSettings, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with (
+        MemoryNetwork.open() as network,
+        open_layer(network.host("server"), LISTEN, tls=server, answering=False) as (
+            layer,
+            heard,
+            _,
+        ),
+        open_layer(network.host("client"), tls=authority.settings()) as (asker, _, _),
+        open_layer(network.host("client"), tls=authority.settings()) as (other, told, _),
+    ):
+        asker.send_nowait(options(VIA), await asker.flow_for("TLS", SERVER))
+        await heard.event("message")
+        await asker.aclose()
+        await heard.event("closed")
+        other.send_nowait(options(VIA), await other.flow_for("TLS", SERVER))
+        await heard.event("message")
+        (request, gone), _ = heard.messages
+        assert isinstance(request, Request)
+        with pytest.raises(TransportFailed, match="closed"):
+            layer.send_nowait(bytes(create_response(request, 200, to_tag="t")), gone)
+        await trio.sleep(1)
+
+        assert [] == told.messages
 
 
 # -- strangers

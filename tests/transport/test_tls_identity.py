@@ -28,6 +28,12 @@ def test_without_a_sip_uri_dns_names_count() -> None:
     assert ("a.example.com", "b.example") == found.domains
 
 
+def test_a_uri_of_another_scheme_names_no_domain_not_even_sips() -> None:
+    found = identity(("URI", "sips:example.org"), ("DNS", "example.com"))
+
+    assert ("example.com",) == found.domains
+
+
 def test_a_uri_with_a_user_is_a_person_and_speaks_for_no_domain() -> None:
     assert () == identity(("URI", "sip:alice@example.com"), ("DNS", "example.com")).domains
 
@@ -35,7 +41,13 @@ def test_a_uri_with_a_user_is_a_person_and_speaks_for_no_domain() -> None:
 def test_the_common_name_counts_only_without_other_names() -> None:
     assert identity().is_of("cn.example.com")
     assert not identity(("DNS", "a.example.com")).is_of("cn.example.com")
-    assert not identity(("IP Address", "192.0.2.1")).is_of("cn.example.com")
+    for kind, name in [
+        ("IP Address", "192.0.2.1"),
+        ("email", "alice@example.com"),
+        ("URI", "https://example.com"),
+        ("othername", "<unsupported>"),
+    ]:
+        assert not identity((kind, name)).is_of("cn.example.com")
 
 
 @pytest.mark.parametrize("name", ["a.example.com", "example.com", "b.a.example.com"])

@@ -448,6 +448,22 @@ async def test_a_message_that_never_ends_has_its_time(
         assert 1001 == await browser.code()
 
 
+@pytest.mark.parametrize("between", [Ping(), Pong()], ids=["ping", "pong"])
+@pytest.mark.parametrize("text", ["x", ""])
+async def test_neither_pings_nor_pongs_nor_emptiness_give_a_message_more_time(
+    between: Event, text: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with serving() as (network, layer, _):
+        browser = await open_browser(network)
+        for _ in range(33):
+            await browser.send(TextMessage(text, message_finished=False))
+            await browser.send(between)
+            await trio.sleep(1)
+
+        assert 1 == layer.statistics().slow_messages
+        assert 0 == layer.statistics().connections
+
+
 async def test_a_flood_of_pings_with_deaf_ears_ends_the_connection(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 import wsproto
@@ -103,6 +104,19 @@ def test_whatever_comes_it_is_followed_or_given_up(data: st.DataObject) -> None:
     assert errors == [] or server.ended
     assert seen[len(seen) - len(errors) :] == errors, "nothing comes after a verdict"
     assert everything(server, [good])[0] == [] if server.ended else True
+
+
+def test_empty_fragments_without_end_are_a_message_that_takes_no_room() -> None:
+    server = framing()
+    empty = client(*[wsproto.events.TextMessage("", message_finished=False) for _ in range(10_000)])
+    tracemalloc.start()
+    server.receive_data(empty)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert server.partial
+    assert 0 == server.buffered
+    assert 20_000 > kept
 
 
 def test_an_end_is_said_once_and_nothing_after_it() -> None:

@@ -409,7 +409,12 @@ def sip_tls(_sip_scene: Scene) -> CertificateAuthority:
 
     A peer with the transports TLS or WSS has a certificate of it for its address and its name.
     """
-    return _sip_scene.authority
+    from trio_sip._errors import LocalProtocolError
+
+    try:
+        return _sip_scene.authority
+    except LocalProtocolError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

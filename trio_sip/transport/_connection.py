@@ -152,9 +152,11 @@ class MessageConnection:
     ) -> None:
         stream = self._stream
         stream.receive_data(data)
-        progress = False
+        alive = progress = False
         while (event := stream.next_event()) is not StreamEvent.NEED_DATA:
-            progress = True
+            alive = True
+            # A WebSocket's pong may come in the middle of a message, which is no older for it.
+            progress = progress or event is not StreamEvent.PONG
             if event is StreamEvent.PONG:
                 self.pongs += 1
             elif isinstance(event, StreamEvent):
@@ -167,8 +169,9 @@ class MessageConnection:
                 deliver(event, self)
             if self.phase is not Phase.OPEN:
                 return
-        # Who pings is not idle.
-        self._note_progress(self._reply() or progress)
+        # Who pings is not idle, but a message that has begun is to go on.
+        alive = self._reply() or alive
+        self._note_progress(alive, progress)
         self._budget.note(self, stream.buffered)
 
     def _reply(self) -> bool:
@@ -187,9 +190,9 @@ class MessageConnection:
         except TransportFailed:
             return  # It is closed now, which the reader finds out next.
 
-    def _note_progress(self, progress: bool) -> None:
+    def _note_progress(self, alive: bool, progress: bool) -> None:
         now = trio.current_time()
-        if progress:
+        if alive:
             self._used = now
         if not self._stream.partial:
             # The deadline is left too early on purpose: moving it costs more than a look at the

@@ -202,7 +202,7 @@ class StreamTransport:
             self._forget(connection)
             if connection.sent_by is not None:
                 for data in connection.unsent:
-                    if not self._return(data, connection.flow):
+                    if not self._return(data, connection.flow, connection.identity):
                         self._counters.sends_failed += 1
             self._receiver.flow_closed(connection.flow, connection.error)
 
@@ -327,7 +327,7 @@ class StreamTransport:
             connection = self._connections.get(flow.number)
             # Who reads too slowly would read no faster on another connection.
             slow = connection is not None and isinstance(connection.error, TransportFailed)
-            if slow or not self._return(data, flow):
+            if slow or not self._return(data, flow, self.identity(flow)):
                 self._counters.sends_failed += 1
                 raise
 
@@ -340,24 +340,27 @@ class StreamTransport:
 
     # -- answers whose connection is gone
 
-    def _return(self, data: bytes, flow: Flow) -> bool:
+    def _return(self, data: bytes, flow: Flow, identity: PeerIdentity | None) -> bool:
         """Whether *data* is a response that can go to who asked by another connection than *flow*.
 
         RFC 3261 section 18.2.2: "the server SHOULD open a connection to the IP address in the
         "received" parameter, if present, using the port in the "sent-by" value".  One that it has
         opened itself meanwhile, perhaps to ask again, comes first: through a NAT there is no
-        other.  It is nobody else's, as the same address calls itself by the same name there.
+        other.  It is nobody else's, as the same address calls itself by the same name there; that
+        is no proof, so over TLS it takes the same certificate, or a name that nobody can guess.
         """
         asker = _asker(data)
         if asker is None or self.nursery is None:
             return False
         host = flow.remote.host
+        known = not flow.secure or asker[0].lower().endswith(".invalid")
         for connection in reversed(self._connections.values()):
             if (
                 connection.sent_by == asker
                 and connection.flow.remote.host == host
                 # Nothing that was asked in private is answered in public.
                 and connection.flow.transport == flow.transport
+                and (known or (identity is not None and identity == connection.identity))
             ):
                 try:
                     connection.send_nowait(data)
@@ -408,12 +411,9 @@ class StreamTransport:
 
     def signs_of_life(self, flow: Flow) -> SignsOfLife:
         """What has come by the connection of *flow*."""
-        connection = self._connections.get(flow.number)
-        return (
-            SignsOfLife()
-            if connection is None
-            else SignsOfLife(connection.arrivals, connection.pongs)
-        )
+        if (connection := self._connections.get(flow.number)) is None:
+            return SignsOfLife()
+        return SignsOfLife(connection.arrivals, connection.pongs)
 
     def close_flow(self, flow: Flow, reason: str) -> None:
         """Close the connection of *flow*."""

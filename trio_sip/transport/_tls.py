@@ -91,7 +91,11 @@ class TlsConnection:
                 raise
         await self._flush()
         self._ready = True
-        certificate = self._ssl.getpeercert()
+        try:
+            certificate = self._ssl.getpeercert()
+        except ValueError:
+            # An authority that we trust has signed names that are no text.
+            raise ssl.SSLCertVerificationError(1, "its certificate cannot be read") from None
         return PeerIdentity.of_certificate(certificate) if certificate else None
 
     async def _feed(self) -> None:
@@ -109,6 +113,7 @@ class TlsConnection:
         A message says by itself where it ends (RFC 3261 section 18.3), so a peer that hangs up
         without TLS's own goodbye, as most do, has cut nothing off that would go unnoticed.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
         while True:
             try:
                 data = self._ssl.read(_CHUNK)
@@ -125,7 +130,8 @@ class TlsConnection:
                     self._flush_nowait()
                 raise
             else:
-                await trio.lowlevel.checkpoint()
+                # What was decrypted is nowhere else: a cancellation now would lose it.
+                await trio.lowlevel.cancel_shielded_checkpoint()
                 return data
 
     # -- sending

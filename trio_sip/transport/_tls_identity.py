@@ -40,7 +40,7 @@ class PeerIdentity:
         """The names in what `ssl.SSLObject.getpeercert` returned.
 
         RFC 5922 section 7.1: SIP URIs without a user part count; DNS names only where there is
-        no SIP URI at all; the CN only where there is no subjectAltName of these kinds.
+        no SIP URI at all; the CN only where there is no subjectAltName at all.
         """
         names: list[tuple[str, str]] = list(certificate.get("subjectAltName", ()))
         uris = [value for kind, value in names if kind == "URI" and _is_sip(value)]
@@ -48,7 +48,7 @@ class PeerIdentity:
         addresses = [host for kind, value in names if kind == _NUMBERS and (host := _ip(value))]
         if uris:
             domains = list(_domains_of_uris(uris))
-        elif hosts or addresses:
+        elif names:
             domains = hosts
         else:
             domains = list(_common_names(certificate))
@@ -76,8 +76,9 @@ class PeerIdentity:
 
 
 def _is_sip(uri: str) -> bool:
-    # Section 7.1 asks for "sip"; certificates with "sips" are around, and mean the same.
-    return uri.partition(":")[0].lower() in {"sip", "sips"}
+    # Section 7.1: "If the scheme of the URI is not "sip", then the implementation MUST NOT accept
+    # the value as a SIP domain identity", and sips is not.
+    return uri.partition(":")[0].lower() == "sip"
 
 
 def _domains_of_uris(uris: list[str]) -> Iterator[str]:

@@ -114,10 +114,10 @@ class TlsSettings:
         try:
             if self.authorities is not None:
                 context.load_verify_locations(self.authorities)
-            elif context.protocol == ssl.PROTOCOL_TLS_CLIENT or self._asks_clients:
-                context.load_default_certs(
-                    ssl.Purpose.CLIENT_AUTH if self._asks_clients else ssl.Purpose.SERVER_AUTH
-                )
+            elif context.protocol == ssl.PROTOCOL_TLS_CLIENT:
+                context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+            elif self._asks_clients:
+                context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
             what = self.certificate
             if self.certificate is not None:
                 # A key with a password would be asked for on the terminal, and nobody is there.

@@ -49,8 +49,9 @@ class WebSocketFraming:
         self._connection = connection
         self._limits = limits
         self._arrived: deque[Request | Response | StreamEvent | RemoteProtocolError] = deque()
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._begun: bytearray | None = None
+        """What has come of a message that is not complete; ``None`` between messages."""
+
         self._replies = bytearray()
         self._code = _GOING_AWAY
         self._refused = b""
@@ -61,12 +62,12 @@ class WebSocketFraming:
     @property
     def partial(self) -> bool:
         """Whether a message has begun and is not complete."""
-        return self._size > 0
+        return self._begun is not None
 
     @property
     def buffered(self) -> int:
         """Octets of a message that is not complete."""
-        return self._size
+        return 0 if self._begun is None else len(self._begun)
 
     @property
     def refused(self) -> bytes:
@@ -107,16 +108,15 @@ class WebSocketFraming:
             self._replies += self._connection.send(event.response())
 
     def _take_part(self, data: bytes, finished: bool) -> None:
-        self._size += len(data)
-        if self._size > self._limits.message_bytes:
+        # Not a list of the parts: they may be empty, and as many as somebody likes.
+        begun = bytearray() if self._begun is None else self._begun
+        begun += data
+        if len(begun) > self._limits.message_bytes:
             self._give_up(_TOO_BIG, "WebSocket message too large")
             return
-        self._parts.append(data)
+        self._begun = None if finished else begun
         if finished:
-            whole = b"".join(self._parts)
-            self._parts.clear()
-            self._size = 0
-            self._take_message(whole)
+            self._take_message(bytes(begun))
 
     def _take_message(self, data: bytes) -> None:
         if not data.strip(_PONG):
@@ -134,8 +134,7 @@ class WebSocketFraming:
 
     def _give_up(self, code: int, why: str, status: int = 400) -> None:
         self._code = code
-        self._parts.clear()
-        self._size = 0
+        self._begun = None
         self.ended = True
         self._arrived.append(RemoteProtocolError(why, status))
 
