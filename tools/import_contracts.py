@@ -8,15 +8,19 @@ from importlinter import Contract, ContractCheck, output
 ROOT = "trio_sip"
 
 
-def _package(module: str) -> str:
-    """``trio_sip.message._uri`` → ``message``; the top level itself is the empty string."""
+def _owner(module: str) -> str | None:
+    """The package that a private module is of: ``trio_sip.message`` of ``trio_sip.message._uri``.
+
+    ``None`` for what is public, or private to the whole.
+    """
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 else ""
+    private = next((place for place, part in enumerate(parts) if part.startswith("_")), 0)
+    return ".".join(parts[:private]) if parts[0] == ROOT and private > 1 else None
 
 
-def _private(module: str) -> bool:
-    parts = module.split(".")
-    return len(parts) > 2 and parts[0] == ROOT and parts[2].startswith("_")
+def _is_past_the_door(importer: str, imported: str) -> bool:
+    owner = _owner(imported)
+    return owner is not None and not f"{importer}.".startswith(f"{owner}.")
 
 
 class FacadeContract(Contract):
@@ -27,7 +31,7 @@ class FacadeContract(Contract):
             (importer, imported)
             for importer in sorted(graph.modules)
             for imported in sorted(graph.find_modules_directly_imported_by(importer))
-            if _private(imported) and _package(importer) != _package(imported)
+            if _is_past_the_door(importer, imported)
         ]
         return ContractCheck(kept=not broken, metadata={"broken": broken})
 

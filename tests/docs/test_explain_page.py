@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_sip.testing._explain import RULES
+from trio_sip.testing.findings._explain import RULES
 
 from .pages import ROOT
 

@@ -23,8 +23,8 @@ from trio_sip.testing import (
     load_sipp_scenario,
     run_sipp_scenario,
 )
-from trio_sip.testing._aka import AkaMacFailure, answered, asked, resynchronised
-from trio_sip.testing._milenage import Milenage
+from trio_sip.testing.peer._aka import AkaMacFailure, answered, asked, resynchronised
+from trio_sip.testing.peer._milenage import Milenage
 from trio_sip.transport import Address
 
 pytest.importorskip("cryptography")

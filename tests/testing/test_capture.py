@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_sip.testing import Cause, Fate, Wire, read_capture, write_pcapng
-from trio_sip.testing._packets import StreamPackets, udp_packet
+from trio_sip.testing.recordings._packets import StreamPackets, udp_packet
 from trio_sip.transport import Address
 
 from .test_ladder import ALICE, BOB, NAMES, request, wire

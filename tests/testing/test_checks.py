@@ -29,7 +29,7 @@ from trio_sip.testing import (
     check_location_store,
     check_network,
 )
-from trio_sip.testing._host import MemoryDatagramSocket
+from trio_sip.testing.network._host import MemoryDatagramSocket
 from trio_sip.transport import Address, SocketNetwork
 
 # -- location stores

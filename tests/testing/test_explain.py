@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_sip.testing import Cause, FindingKind, Wire, explain
-from trio_sip.testing._explain import RULES
+from trio_sip.testing.findings._explain import RULES
 from trio_sip.transport import Address
 
 from .flows import ALICE, BOB, NAMES, Flow, call, exchange, request, response

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from trio_sip.testing import Cause, explain
-from trio_sip.testing._explain import RULES
+from trio_sip.testing.findings._explain import RULES
 from trio_sip.transport import Address
 
 from .flows import BOB, NAMES, Flow, call, exchange, request, response

@@ -19,7 +19,7 @@ from trio_sip.testing import (
     UnexpectedMessage,
     sip_load,
 )
-from trio_sip.testing._arrivals import arrival_times
+from trio_sip.testing.load._arrivals import arrival_times
 from trio_sip.transport import SocketNetwork
 
 

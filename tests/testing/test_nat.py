@@ -10,7 +10,7 @@ import trio.testing
 
 from trio_sip._errors import LocalProtocolError
 from trio_sip.testing import Cause, Fate, MemoryNetwork, NatBox, NatKind, StreamReset
-from trio_sip.testing._host import MemoryDatagramSocket
+from trio_sip.testing.network._host import MemoryDatagramSocket
 from trio_sip.transport import Address
 
 INSIDE = Address("10.0.0.1", 5060)

@@ -18,7 +18,7 @@ from trio_sip.testing import (
     every,
     first,
 )
-from trio_sip.testing._host import MemoryDatagramSocket
+from trio_sip.testing.network._host import MemoryDatagramSocket
 from trio_sip.transport import Address
 
 A, B = Address("192.0.2.1", 5060), Address("192.0.2.2", 5060)

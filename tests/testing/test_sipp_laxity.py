@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trio_sip.testing import ScenarioError, load_sipp_scenario
-from trio_sip.testing._sipp_laxity import as_xml, without_escapes
+from trio_sip.testing.sipp._laxity import as_xml, without_escapes
 
 
 def pattern(attributes: str) -> str:

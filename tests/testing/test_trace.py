@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trio_sip.testing import Cause, Fate, Wire, trace
-from trio_sip.testing._masking import masked
+from trio_sip.testing.recordings._masking import masked
 
 from .test_ladder import ALICE, BOB, NAMES, request, wire
 

@@ -22,8 +22,8 @@ from trio_sip.stack import (
     open_stack,
 )
 
-from ._network import MemoryNetwork
-from ._peer import SipPeer
+from .network import MemoryNetwork
+from .peer import SipPeer
 
 __all__ = ["check_authenticator", "check_identifier"]
 

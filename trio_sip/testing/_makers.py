@@ -15,8 +15,7 @@ from trio_sip.stack import (
 )
 from trio_sip.transport import TlsSettings
 
-from ._peer import SipPeer
-from ._profiles import PeerProfile
+from .peer import PeerProfile, SipPeer
 
 __all__ = ["MakeSipPeer", "MakeSipStack"]
 

@@ -2,57 +2,94 @@
 
 from __future__ import annotations
 
-from ._aka import AkaSecret
-from ._arrivals import Arrival
-from ._capture import Capture, read_capture
 from ._certificates import Certificate, CertificateAuthority
 from ._check_gate import check_authenticator, check_identifier
 from ._check_location import check_location_store
 from ._check_network import check_network
-from ._explain import explain
-from ._failures import MissingMessage, ScriptFailed, UnexpectedMessage
-from ._finding import Finding, FindingKind
 from ._histogram import Histogram
-from ._host import MemoryHost
-from ._ladder import ladder
 from ._leaks import Leak
-from ._link import Link
-from ._load import LoadCall, sip_load
-from ._load_result import LoadFailure, LoadResult
 from ._makers import MakeSipPeer, MakeSipStack
-from ._message_pattern import MessagePattern
-from ._misbehaviours import MISBEHAVIOURS, Ending, Misbehaviour, Outgoing
-from ._nat import NatBox, NatKind
-from ._network import MemoryNetwork
-from ._pcapng import write_pcapng
-from ._peer import SipPeer
-from ._peer_call import PeerCall, SentRequest
-from ._peer_messages import PeerMessage, PeerRequest, PeerResponse
-from ._peer_sockets import PeerPath
-from ._peer_statistics import PeerStatistics
-from ._peer_thread import PeerThread, ThreadCall, ThreadMessage, open_peer_thread
-from ._profiles import PROFILES, PeerProfile
-from ._rules import Pattern, every, first
-from ._scheduling import deterministic_scheduling
-from ._sipp_failure import ScenarioFailure
-from ._sipp_fields import ScenarioFields
-from ._sipp_pace import Ramp, ScenarioPlan
-from ._sipp_reader import load_sipp_scenario
-from ._sipp_rows import InjectionFile, InjectionOrder, read_injection_file, read_sipp_rows
-from ._sipp_rules import DefaultBehaviour, ScenarioRules
-from ._sipp_run import ScenarioMonitor, ScenarioResult, run_sipp_scenario, run_sipp_twins
-from ._sipp_scenario import Scenario, Step, StepKind, Unsupported
-from ._sipp_sockets import ScenarioTransport
-from ._sipp_statistics import ScenarioStatistics, StepCount
-from ._sipp_twin import Twin
-from ._sipp_xml import ScenarioError
-from ._streams import MemoryConnection, StreamReset
-from ._svg import svg_ladder
 from ._test_registrar import TestRegistrar
-from ._trace import trace
 from ._waiting import HangsForever
-from ._wire import Cause, Fate, Label, Wire
 from ._worlds import Place, SipWorld, WorldKind
+from .findings import Finding, FindingKind, explain
+from .load import Arrival, LoadCall, LoadFailure, LoadResult, sip_load
+from .network import (
+    Link,
+    MemoryConnection,
+    MemoryHost,
+    MemoryNetwork,
+    NatBox,
+    NatKind,
+    Pattern,
+    StreamReset,
+    deterministic_scheduling,
+    every,
+    first,
+)
+from .peer import (
+    MISBEHAVIOURS,
+    PROFILES,
+    AkaSecret,
+    Ending,
+    MessagePattern,
+    Misbehaviour,
+    MissingMessage,
+    Outgoing,
+    PeerCall,
+    PeerMessage,
+    PeerPath,
+    PeerProfile,
+    PeerRequest,
+    PeerResponse,
+    PeerStatistics,
+    PeerThread,
+    ScriptFailed,
+    SentRequest,
+    SipPeer,
+    ThreadCall,
+    ThreadMessage,
+    UnexpectedMessage,
+    open_peer_thread,
+)
+from .recordings import (
+    Capture,
+    Cause,
+    Fate,
+    Label,
+    Wire,
+    ladder,
+    read_capture,
+    svg_ladder,
+    trace,
+    write_pcapng,
+)
+from .sipp import (
+    DefaultBehaviour,
+    InjectionFile,
+    InjectionOrder,
+    Ramp,
+    Scenario,
+    ScenarioError,
+    ScenarioFailure,
+    ScenarioFields,
+    ScenarioMonitor,
+    ScenarioPlan,
+    ScenarioResult,
+    ScenarioRules,
+    ScenarioStatistics,
+    ScenarioTransport,
+    Step,
+    StepCount,
+    StepKind,
+    Twin,
+    Unsupported,
+    load_sipp_scenario,
+    read_injection_file,
+    read_sipp_rows,
+    run_sipp_scenario,
+    run_sipp_twins,
+)
 
 __all__ = [
     "MISBEHAVIOURS",

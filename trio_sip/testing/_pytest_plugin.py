@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
     from ._certificates import CertificateAuthority
     from ._makers import MakeSipPeer, MakeSipStack
-    from ._network import MemoryNetwork
-    from ._peer import SipPeer
-    from ._peer_thread import PeerThread
     from ._scene import Scene
     from ._test_registrar import TestRegistrar
     from ._worlds import SipWorld
+    from .network import MemoryNetwork
+    from .peer import PeerThread, SipPeer
 
 _SCENE = pytest.StashKey["Scene"]()
 _THREAD = pytest.StashKey["PeerThread"]()
@@ -477,7 +476,7 @@ async def sip_registrar(_sip_scene: Scene) -> AsyncIterator[TestRegistrar]:
 @pytest.fixture
 def sip_peer_thread(request: pytest.FixtureRequest, sip_seed: int) -> Iterator[PeerThread]:
     """A peer in a thread of its own, on real sockets, for tests that know nothing of trio."""
-    from ._peer_thread import open_peer_thread
+    from .peer import open_peer_thread
 
     with open_peer_thread(seed=sip_seed) as peer:
         request.node.stash[_THREAD] = peer

@@ -16,11 +16,8 @@ from typing import Any
 import attrs
 import trio
 
-from ._host import MemoryHost
-from ._link import Path
-from ._network import MemoryNetwork
-from ._peer import SipPeer
-from ._rules import Pattern
+from .network import MemoryHost, MemoryNetwork, Path, Pattern
+from .peer import SipPeer
 
 __all__ = ["Renewal"]
 

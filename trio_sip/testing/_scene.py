@@ -14,16 +14,13 @@ from trio_sip.stack import unwrapping_single_errors
 from trio_sip.transport import Address, SocketNetwork, TlsSettings
 
 from ._certificates import CertificateAuthority
-from ._failures import ScriptFailed
 from ._leaks import Leak
-from ._link import Link
-from ._network import MemoryNetwork
-from ._peer import SipPeer
 from ._renewal import Renewal
-from ._scheduling import deterministic_scheduling
 from ._waiting import HangsForever, waiting_tasks
-from ._wire import Wire
 from ._worlds import Place, SipWorld, WorldKind
+from .network import Link, MemoryNetwork, deterministic_scheduling
+from .peer import ScriptFailed, SipPeer
+from .recordings import Wire
 
 __all__ = ["Scene"]
 

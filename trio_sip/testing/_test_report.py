@@ -10,12 +10,8 @@ from typing import Protocol
 
 from trio_sip.transport import Address
 
-from ._explain import explain
-from ._ladder import ladder
-from ._pcapng import write_pcapng
-from ._svg import svg_ladder
-from ._trace import trace
-from ._wire import Wire
+from .findings import explain
+from .recordings import Wire, ladder, svg_ladder, trace, write_pcapng
 
 __all__ = ["Conversation", "drawing", "findings", "messages", "write_files"]
 

@@ -11,7 +11,7 @@ import attrs
 from trio_sip.message import Uri
 from trio_sip.transport import Address, Network, SocketNetwork
 
-from ._network import MemoryNetwork
+from .network import MemoryNetwork
 
 __all__ = ["Place", "SipWorld", "WorldKind"]
 
