@@ -222,12 +222,14 @@ def test_five_thousand_damaged_messages_leave_the_program_standing() -> None:
             answered = 0
             damaged = list(mutants(MESSAGES, 1000, 3002))
             # Side by side: a connection whose last request is a copy, which is answered where the
-            # first one came from, is waited for until it is clear that nothing comes.
+            # first one came from, is waited for until it is clear that nothing comes.  By their
+            # Vias all of them are one client's, so one may get the answer of another that is closed.
+            asked = set().union(*map(call_ids, damaged))
             with ThreadPoolExecutor(64) as guns:
                 volleys = list(guns.map(shoot_stream, [tcp] * len(damaged), damaged))
-            for data, answers in zip(damaged, volleys, strict=True):
+            for answers in volleys:
                 answered += len(answers)
-                assert {one.headers.get("Call-ID") for one in answers} <= call_ids(data)
+                assert {one.headers.get("Call-ID") for one in answers} <= asked
             assert answered > 100
             assert telephone.is_answered()
             assert resident_bytes(serving.process.pid) - before < 32 << 20

@@ -15,10 +15,13 @@ __all__ = ["open_calls"]
 _CALL_ID = re.compile(
     rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
+_ANSWERS_INVITE = re.compile(
+    rb"\ASIP/2\.0 2.*^cseq[ \t]*:[ \t]*\d+[ \t]+INVITE", re.IGNORECASE | re.MULTILINE | re.DOTALL
+)
 
 
 def open_calls(calls: Iterable[PeerCall], wires: Iterable[Wire]) -> list[PeerCall]:
-    """Those that an ACK has confirmed, after an INVITE, and that nobody's BYE has ended.
+    """Those that a 2xx to an INVITE and an ACK have made, and that nobody's BYE has ended.
 
     A BYE ends a call for its sender at once, and for its receiver, whatever the answer is and
     whether there is one: RFC 3261 section 15.1.
@@ -27,7 +30,8 @@ def open_calls(calls: Iterable[PeerCall], wires: Iterable[Wire]) -> list[PeerCal
     if not left:
         return []
     wires = list(wires)
-    standing = _call_ids(b"INVITE ", wires) - _call_ids(b"BYE ", wires)
+    answered = (one for one in wires if _ANSWERS_INVITE.match(one.data))
+    standing = _call_ids(answered) - _call_ids(_sent(b"BYE ", wires))
     left = {key: call for key, call in left.items() if key.call_id.encode() in standing}
     if not left:
         return []
@@ -39,8 +43,8 @@ def _sent(method: bytes, wires: Iterable[Wire]) -> Iterator[Wire]:
     return (one for one in wires if one.data[: len(method)].upper() == method)
 
 
-def _call_ids(method: bytes, wires: Iterable[Wire]) -> set[bytes]:
-    found = (_CALL_ID.search(one.data) for one in _sent(method, wires))
+def _call_ids(wires: Iterable[Wire]) -> set[bytes]:
+    found = (_CALL_ID.search(one.data) for one in wires)
     return {one.group(1) for one in found if one is not None}
 
 
