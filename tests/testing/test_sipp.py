@@ -15,6 +15,7 @@ from trio_sip.auth import PlainSecret
 from trio_sip.services import DigestAuthenticator, IdentifyByUser, OptionsService
 from trio_sip.stack import Endpoint, Tokens, open_stack
 from trio_sip.testing import (
+    InjectionFile,
     MemoryNetwork,
     ScenarioError,
     ScenarioFields,
@@ -522,3 +523,13 @@ async def test_a_call_that_fails_is_ended(
     assert {"answered-elsewhere", "wrong-tags", "branch-reused", "cseq-order"}.isdisjoint(
         finding.rule for finding in explain(result.wires)
     )
+
+
+def test_what_a_scenario_keeps_secret_is_in_no_repr() -> None:
+    secret = "wonderland"
+    keyword = f"[authentication username=alice password={secret}]"
+    read = load_sipp_scenario(scenario(send("OPTIONS sip:x", keyword)))
+    rows = InjectionFile(rows=((f"alice;{secret}",),))
+    fields = ScenarioFields(password=secret, variables={"p": secret}, files=(rows,))
+
+    assert secret not in repr((read, rows, fields))

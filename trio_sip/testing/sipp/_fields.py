@@ -41,7 +41,7 @@ class ScenarioFields:
     files: Sequence[InjectionFile] = ()
     """``[field0]``, … of several files, in whatever order; see `read_injection_file`."""
 
-    variables: Mapping[str, str] = attrs.field(factory=dict)
+    variables: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     """Global variables from the beginning, as by SIPp's ``-set``."""
 
 
@@ -57,7 +57,7 @@ class CallSettings:
     pid: int
     media_port: int
     users: int
-    keys: Mapping[str, str]
+    keys: Mapping[str, str] = attrs.field(repr=False)
     rows: Rows
     given: ScenarioFields
     epoch: float

@@ -37,7 +37,7 @@ class Keyword:
     """Of ``last_``: the header; of a field: its number; of a variable or key: its name."""
 
     offset: int = 0
-    params: Mapping[str, str] = attrs.field(factory=dict)
+    params: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen

@@ -33,7 +33,7 @@ class InjectionOrder(enum.Enum):
 class InjectionFile:
     """An injection file, read."""
 
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str, ...], ...] = attrs.field(repr=False)
     name: str = ""
     """What ``[field0 file="…"]`` calls it."""
 
