@@ -130,7 +130,7 @@ def _unacknowledged(story: Story, *, by_network: bool) -> Iterator[Said]:
             continue
         if acks and _is_right(success, acks[0]) and not _is_ignored(copies, acks):
             continue
-        if _is_by_network(call, exchange, success, copies, acks) != by_network:
+        if _is_by_network(exchange, success, copies, acks) != by_network:
             continue
         sender = story.sender(success)
         said = f"{sender} sent its {success.word} {times(len(copies))} "
@@ -149,7 +149,7 @@ def _arrived(success: Event, acks: list[Event]) -> list[Event]:
 
 
 def _is_by_network(
-    call: Call, exchange: Exchange, success: Event, copies: list[Event], acks: list[Event]
+    exchange: Exchange, success: Event, copies: list[Event], acks: list[Event]
 ) -> bool:
     if all(one.is_lost for one in acks or copies):
         return True

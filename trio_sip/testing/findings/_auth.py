@@ -42,7 +42,7 @@ def credentials_refused(story: Story) -> Iterator[Said]:
             continue
         exchange, final, names = refused[0]
         request = exchange.request
-        reason = _why_refused(story, call, exchange, final, names)
+        reason = _why_refused(call, exchange, final, names)
         again = f", {times(len(refused))}" if len(refused) > 1 else ""
         yield (
             (
@@ -74,9 +74,7 @@ def _is_refusal(call: Call, exchange: Exchange, final: Event, names: tuple[str, 
     return not answers <= before or bool(wanted & before)
 
 
-def _why_refused(
-    story: Story, call: Call, exchange: Exchange, final: Event, names: tuple[str, str]
-) -> str:
+def _why_refused(call: Call, exchange: Exchange, final: Event, names: tuple[str, str]) -> str:
     request = exchange.request
     wanted = [one.get("realm") for one in _params(final, names[0])]
     answers = _params(request, names[1])

@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from trio_sip.message import Request, Response
+from trio_sip.testing import PeerRequest
 
 from ._target import Answered, Target
 
@@ -16,6 +17,19 @@ async def confirmed(target: Target) -> Answered:
     await call.ack()
     await trio.sleep(0.1)
     return call
+
+
+async def refreshed(target: Target) -> tuple[Answered, PeerRequest]:
+    """A call that stands, and the request by which the other side refreshes it."""
+    request = target.create_invite(
+        headers=[("Supported", "timer"), ("Session-Expires", "90;refresher=uas")]
+    )
+    call = await target.answered(request)
+    agreed = call.response.message.headers.get("Session-Expires") or ""
+    await call.ack()
+    if "refresher=uas" not in agreed:
+        pytest.skip("it does not refresh sessions")
+    return call, await target.request_in(call.call, within=60)
 
 
 async def test_a_bye_right_after_a_reinvite_ends_the_call(target: Target) -> None:
@@ -149,15 +163,7 @@ async def test_a_bye_to_another_dialog_does_not_end_this_one(rude: str, target: 
 async def test_requests_that_cross_are_both_decided(target: Target) -> None:
     """RFC 3261 section 14.1, RFC 5407 section 3.3.1: glare; one of two gets 491."""
     target.needs_time(50)
-    request = target.create_invite(
-        headers=[("Supported", "timer"), ("Session-Expires", "90;refresher=uas")]
-    )
-    call = await target.answered(request)
-    agreed = call.response.message.headers.get("Session-Expires") or ""
-    await call.ack()
-    if "refresher=uas" not in agreed:
-        pytest.skip("it does not refresh sessions")
-    came = await target.request_in(call.call, within=60)
+    call, came = await refreshed(target)
     assert isinstance(came.message, Request)
     ours = await call.call.send("INVITE", body=target.peer.sdp)
     response = await target.final(ours)
@@ -175,15 +181,7 @@ async def test_requests_that_cross_are_both_decided(target: Target) -> None:
 async def test_a_session_is_refreshed_in_time(target: Target) -> None:
     """RFC 4028 section 10: the refresher refreshes after half the interval."""
     target.needs_time(50)
-    request = target.create_invite(
-        headers=[("Supported", "timer"), ("Session-Expires", "90;refresher=uas")]
-    )
-    call = await target.answered(request)
-    agreed = call.response.message.headers.get("Session-Expires") or ""
-    await call.ack()
-    if "refresher=uas" not in agreed:
-        pytest.skip("it does not refresh sessions")
-    came = await target.request_in(call.call, within=60)
+    call, came = await refreshed(target)
     await came.respond(200, headers=[("Session-Expires", "90;refresher=uac")], body=came.body)
     await target.settle(0.5)
     waited = came.wire.time - call.response.wire.time
